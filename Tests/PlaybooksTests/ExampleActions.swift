@@ -1,0 +1,165 @@
+import Core
+import Playbooks
+
+/// The actions and metrics that the cases use, with the schemas of this version and no work behind them.
+struct ExampleAction: StepAction {
+    let schema: ActionSchema
+
+    func apply(_ request: ActionRequest) async throws(StepError) -> ActionResult { ActionResult(outputs: [:]) }
+}
+
+struct ExampleMetric: MetricSource {
+    let schema: MetricSchema
+
+    func measure(_ parameters: JSON.Object, now: Timestamp) async throws(StepError) -> Double { 0 }
+}
+
+extension Catalogue {
+    private static func action(
+        _ name: String,
+        _ effect: ActionSchema.Effect = .read,
+        _ parameters: [ActionSchema.Parameter] = [],
+        gives outputs: [(name: String, type: ValueType)] = []
+    ) -> ExampleAction {
+        ExampleAction(
+            schema: ActionSchema(
+                name: ActionName(name),
+                summary: "Does \(name).",
+                effect: effect,
+                parameters: parameters,
+                outputs: outputs
+            )
+        )
+    }
+
+    private static let found: [(name: String, type: ValueType)] = [("servers", .list), ("count", .integer)]
+    private static let token = ActionSchema.Parameter("token", .string, isSecret: true, summary: "A bearer token.")
+    private static let timeout = ActionSchema.Parameter("timeout", .duration, summary: "How long one answer may take.")
+
+    static let example = Catalogue(
+        actions: [
+            action(
+                "discovery.configurations",
+                .read,
+                [.init("homes", .list, items: .string, summary: "Home folders.")],
+                gives: found
+            ),
+            action(
+                "discovery.network",
+                .read,
+                [
+                    .init("hosts", .list, items: .string, isRequired: true, summary: "Hosts or CIDR ranges."),
+                    .init("ports", .list, items: .integer, isRequired: true, summary: "Ports."), timeout,
+                    .init("rate", .integer, summary: "Probes a second."),
+                ],
+                gives: found
+            ),
+            action("discovery.processes", gives: found),
+            action("discovery.models", gives: found),
+            action("discovery.launch", .read, [timeout, token], gives: found),
+            action(
+                "discovery.probe",
+                .read,
+                [.init("servers", .list, isRequired: true, summary: "Servers."), token],
+                gives: found
+            ),
+            action(
+                "inventory.snapshot",
+                .read,
+                [.init("name", .string, summary: "Its name.")],
+                gives: [
+                    ("snapshot", .string), ("servers", .list), ("server_count", .integer), ("inventory_at", .string),
+                ]
+            ),
+            action(
+                "inventory.diff",
+                .read,
+                [
+                    .init("from", .string, summary: "The earlier snapshot."),
+                    .init("to", .string, isRequired: true, summary: "The later snapshot."),
+                ],
+                gives: [("added", .list), ("removed", .list), ("changed", .list)]
+            ),
+            action(
+                "inventory.assign",
+                .change,
+                [
+                    .init("server", .string, isRequired: true, summary: "The server."),
+                    .init("owner", .string, isRequired: true, summary: "Its owner."),
+                    .init(
+                        "criticality",
+                        .string,
+                        allowed: ["low", "medium", "high", "critical"],
+                        summary: "How much depends on it."
+                    ),
+                ]
+            ),
+            action(
+                "inventory.export",
+                .read,
+                [
+                    .init(
+                        "format",
+                        .string,
+                        isRequired: true,
+                        allowed: ["json", "csv", "cyclonedx"],
+                        summary: "The format."
+                    ),
+                    .init("path", .string, isRequired: true, summary: "The file."),
+                ],
+                gives: [("path", .string)]
+            ),
+            action(
+                "report.progress",
+                .read,
+                [
+                    .init(
+                        "formats",
+                        .list,
+                        items: .string,
+                        isRequired: true,
+                        allowed: ["md", "json", "html"],
+                        summary: "The formats."
+                    )
+                ],
+                gives: [("report", .artifact)]
+            ),
+            action(
+                "exec.run",
+                .change,
+                [
+                    .init(
+                        "hook",
+                        .string,
+                        isRequired: true,
+                        isName: true,
+                        summary: "the name of a hook in `lockstep.yaml`"
+                    ),
+                    .init("with", .map, summary: "What the hook is given."), token,
+                ],
+                gives: [("output", .string)]
+            ),
+        ],
+        metrics: [
+            metric("inventory.servers"), metric("inventory.unowned"), metric("inventory.unreviewed"),
+            metric("inventory.coverage"),
+            metric(
+                "inventory.findings",
+                [
+                    .init(
+                        "severity",
+                        .string,
+                        allowed: ["low", "medium", "high", "critical"],
+                        summary: "The least severity."
+                    )
+                ]
+            ),
+        ]
+    )
+
+    private static func metric(_ name: String, _ parameters: [ActionSchema.Parameter] = []) -> ExampleMetric {
+        ExampleMetric(
+            schema: MetricSchema(name: name, summary: "Counts \(name).", unit: "count", parameters: parameters)
+        )
+    }
+}
