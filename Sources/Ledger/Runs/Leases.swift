@@ -1,0 +1,95 @@
+package import Core
+import GRDB
+
+extension Ledger {
+    /// Takes the lease of a run, so that nobody else advances it.
+    ///
+    /// `isDead` says whether the process that holds a lease is known to be gone, or known to live, or nothing where only
+    /// its heartbeat can tell; a lease of a living process of this machine is never taken, however late it is.
+    ///
+    /// - Throws: `leased` with the owner in the message, `missing` when there is no such run.
+    package func acquire(
+        _ run: RunID,
+        _ lease: Lease,
+        now: Timestamp,
+        isDead: (Lease) -> Bool?
+    ) throws(LedgerError) {
+        try write(.progress) { db in
+            guard let row = try Row.fetchOne(db, sql: "SELECT * FROM run WHERE id = ?", arguments: [run.text]) else {
+                throw LedgerError(.missing, "there is no run `\(run)`")
+            }
+            if let other = Self.lease(row), other.token != lease.token, !(isDead(other) ?? (other.expires < now)) {
+                throw LedgerError(
+                    .leased,
+                    "run `\(run)` is being advanced by process \(other.process) on `\(other.host)`, last heard of \(other.heartbeat)"
+                )
+            }
+            try db.cachedStatement(
+                sql: """
+                    UPDATE run SET lease_token = ?, lease_host = ?, lease_boot = ?, lease_pid = ?,
+                    lease_heartbeat = ?, lease_expires = ? WHERE id = ?
+                    """
+            ).execute(arguments: [
+                lease.token, lease.host, lease.boot, lease.process, lease.heartbeat.microseconds,
+                lease.expires.microseconds, run.text,
+            ])
+        }
+    }
+
+    /// Says that the holder lives; false when the lease is lost.
+    package func renew(_ run: RunID, token: String, heartbeat: Timestamp, expires: Timestamp) throws(LedgerError)
+        -> Bool
+    {
+        try write(.progress) { db in
+            try db.cachedStatement(
+                sql: "UPDATE run SET lease_heartbeat = ?, lease_expires = ? WHERE id = ? AND lease_token = ?"
+            ).execute(arguments: [heartbeat.microseconds, expires.microseconds, run.text, token])
+            return db.changesCount == 1
+        }
+    }
+
+    /// Gives the lease back; does nothing when it is somebody else's.
+    package func release(_ run: RunID, token: String) throws(LedgerError) {
+        try write(.progress) { db in
+            try db.cachedStatement(
+                sql: """
+                    UPDATE run SET lease_token = NULL, lease_host = NULL, lease_boot = NULL, lease_pid = NULL,
+                    lease_heartbeat = NULL, lease_expires = NULL WHERE id = ? AND lease_token = ?
+                    """
+            ).execute(arguments: [run.text, token])
+        }
+    }
+
+    // MARK: - Requests to whoever holds the lease
+
+    /// Leaves a request for the process that advances the run; durable when this returns.
+    package func post(_ body: JSON.Object, to run: RunID, at time: Timestamp) throws(LedgerError) {
+        try write(.decision) { db in
+            try db.execute(
+                sql: "INSERT INTO request (run, time, body) VALUES (?, ?, ?)",
+                arguments: [run.text, time.microseconds, Self.text(body)]
+            )
+        }
+    }
+
+    package func requests(to run: RunID) throws(LedgerError) -> [(id: Int64, time: Timestamp, body: JSON.Object)] {
+        try read { db in
+            try Row.fetchAll(
+                db.cachedStatement(sql: "SELECT id, time, body FROM request WHERE run = ? ORDER BY id"),
+                arguments: [run.text]
+            ).map { row in (row[0], Timestamp(microseconds: row[1]), try Self.object(row[2])) }
+        }
+    }
+
+    // MARK: - Trouble
+
+    /// Sets a run aside whose rows make no sense, so that it cannot stop the others; its events stay as they are.
+    package func setAside(_ run: RunID, reason: String, at time: Timestamp) throws(LedgerError) {
+        try write(.decision) { db in
+            try db.execute(
+                sql: "UPDATE run SET state = 'needs-attention', reason = ?, updated = max(updated, ?) WHERE id = ?",
+                arguments: [reason, time.microseconds, run.text]
+            )
+        }
+    }
+}

@@ -1,0 +1,240 @@
+package import Core
+import FoundationEssentials
+import GRDB
+
+/// Everything that one transaction changes about one run: its new events and the rows that follow from them.
+package struct RunCommit: Sendable {
+    package var run: RunID
+    /// How many events the writer believes the run to have; a mismatch refuses the whole transaction.
+    package var sequence: Int
+    /// The lease under which the writer acts, or nothing for the first commit of a run.
+    package var token: String?
+    package var durability: Ledger.Durability = .progress
+    package var events: [EventRecord] = []
+    package var state: RunState
+    package var reason: String?
+    package var outputs: JSON.Object?
+    package var ended: Timestamp?
+    package var steps: [StepRecord] = []
+    package var timers: [TimerRecord] = []
+    package var stoppedTimers: [TimerKey] = []
+    package var samples: [SampleRecord] = []
+    package var verdicts: [VerdictRecord] = []
+    package var approvals: [ApprovalRecord] = []
+    package var votes: [VoteRecord] = []
+    package var artifacts: [ArtifactRecord] = []
+    package var doneRequests: [Int64] = []
+    /// Events that the audit log has to hear of, by sequence.
+    package var outbox: [Int] = []
+    /// The run's own row, when this commit creates it.
+    package var creation: RunRecord?
+
+    package struct TimerKey: Sendable, Hashable {
+        package var instance: StepInstance
+        package var kind: String
+
+        package init(instance: StepInstance, kind: String) {
+            self.instance = instance
+            self.kind = kind
+        }
+    }
+
+    package init(run: RunID, sequence: Int, token: String?, state: RunState) {
+        self.run = run
+        self.sequence = sequence
+        self.token = token
+        self.state = state
+    }
+}
+
+extension Ledger {
+    /// Writes all of it or nothing, in one transaction as durable as its most demanding part.
+    ///
+    /// - Throws: `conflict` when somebody else wrote to a run or took its lease.
+    package func commit(_ commits: [RunCommit]) throws(LedgerError) {
+        let durability = commits.map(\.durability).max() ?? .progress
+        try write(durability) { db in
+            for commit in commits { try Self.apply(commit, db) }
+        }
+    }
+
+    private static func apply(_ commit: RunCommit, _ db: Database) throws {
+        for artifact in commit.artifacts { try insert(artifact, db) }
+        if let record = commit.creation { try insert(record, db) }
+        let run = commit.run.text
+        guard
+            let head = try Data.fetchOne(
+                db.cachedStatement(sql: "SELECT head FROM run WHERE id = ? AND sequence = ? AND lease_token IS ?"),
+                arguments: [run, commit.sequence, commit.token]
+            )
+        else {
+            throw LedgerError(.conflict, "run `\(run)` was changed by somebody else meanwhile")
+        }
+        var hash = Array(head)
+        let insertEvent = try db.cachedStatement(
+            sql: "INSERT INTO event (run, sequence, time, kind, instance, payload, hash) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        )
+        for event in commit.events {
+            hash = event.hash(after: hash, run: commit.run)
+            try insertEvent.execute(arguments: [
+                run, event.sequence, event.time.microseconds, event.kind, event.instance, event.payload, Data(hash),
+            ])
+        }
+        try db.cachedStatement(
+            sql: """
+                UPDATE run SET sequence = ?, head = ?, state = ?, reason = ?, outputs = coalesce(?, outputs),
+                updated = max(updated, ?), ended = ? WHERE id = ?
+                """
+        ).execute(arguments: [
+            commit.events.last?.sequence ?? commit.sequence, Data(hash), commit.state.rawValue, commit.reason,
+            commit.outputs.map(text), commit.events.last?.time.microseconds ?? 0, commit.ended?.microseconds, run,
+        ])
+        for step in commit.steps { try put(step, run: run, db) }
+        for key in commit.stoppedTimers {
+            try db.cachedStatement(sql: "DELETE FROM timer WHERE run = ? AND instance = ? AND kind = ?")
+                .execute(arguments: [run, key.instance.description, key.kind])
+        }
+        for timer in commit.timers {
+            try db.cachedStatement(
+                sql: "INSERT OR REPLACE INTO timer (run, instance, kind, generation, due) VALUES (?, ?, ?, ?, ?)"
+            ).execute(arguments: [
+                run, timer.instance.description, timer.kind, timer.generation, timer.due.microseconds,
+            ])
+        }
+        try applyDecisions(commit, db)
+        for request in commit.doneRequests {
+            try db.cachedStatement(sql: "DELETE FROM request WHERE id = ?").execute(arguments: [request])
+        }
+        for sequence in commit.outbox {
+            try db.cachedStatement(sql: "INSERT INTO outbox (run, sequence) VALUES (?, ?)")
+                .execute(arguments: [run, sequence])
+        }
+    }
+
+    private static func applyDecisions(_ commit: RunCommit, _ db: Database) throws {
+        let run = commit.run.text
+        for sample in commit.samples {
+            try db.cachedStatement(
+                sql: """
+                    INSERT INTO sample (run, instance, number, time, outcome, measurements, note)
+                    VALUES (?, ?, ?, ?, ?, ?, ?)
+                    """
+            ).execute(arguments: [
+                run, sample.instance.description, sample.number, sample.time.microseconds, sample.outcome,
+                text(sample.measurements), sample.note,
+            ])
+        }
+        for verdict in commit.verdicts {
+            try db.cachedStatement(
+                sql: """
+                    INSERT INTO verdict (run, instance, generation, time, result, reason) VALUES (?, ?, ?, ?, ?, ?)
+                    """
+            ).execute(arguments: [
+                run, verdict.instance.description, verdict.generation, verdict.time.microseconds, verdict.result,
+                verdict.reason,
+            ])
+        }
+        for approval in commit.approvals { try put(approval, db) }
+        for vote in commit.votes {
+            try db.cachedStatement(
+                sql: """
+                    INSERT INTO vote (run, instance, generation, number, person, verdict, reason, ticket,
+                    authenticated, shown, proof, time) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    """
+            ).execute(arguments: [
+                run, vote.instance.description, vote.generation, vote.number, vote.person.text, vote.verdict,
+                vote.reason, vote.ticket, vote.isAuthenticated ? 1 : 0, vote.shown.description, vote.proof,
+                vote.time.microseconds,
+            ])
+        }
+    }
+
+    private static func insert(_ run: RunRecord, _ db: Database) throws {
+        if try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM run WHERE id = ?)", arguments: [run.id.text])
+            == true
+        {
+            throw LedgerError(.duplicate, "there is a run `\(run.id)` already")
+        }
+        try db.execute(
+            sql: """
+                INSERT INTO run (id, playbook, name, version, phase, digest, file, inputs, started_by, pins, state,
+                created, updated, parent_run, parent_instance, concurrency_group, sequence, head)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, x'')
+                """,
+            arguments: [
+                run.id.text, run.playbook, run.name, run.version, run.phase, run.digest.description, run.file,
+                text(run.inputs), run.startedBy,
+                text(JSON.Object(run.pins.sorted { $0.key < $1.key }.map { ($0.key, .integer(Int64($0.value))) })),
+                run.state.rawValue, run.created.microseconds, run.created.microseconds, run.parent?.run.text,
+                run.parent?.instance.description, run.group,
+            ]
+        )
+    }
+
+    static func insert(_ artifact: ArtifactRecord, _ db: Database) throws {
+        try db.cachedStatement(
+            sql: """
+                INSERT INTO artifact (digest, media_type, byte_count, bytes, created) VALUES (?, ?, ?, ?, ?)
+                ON CONFLICT (digest) DO NOTHING
+                """
+        ).execute(arguments: [
+            artifact.digest.description, artifact.mediaType, artifact.byteCount, artifact.bytes.map { Data($0) },
+            artifact.created.microseconds,
+        ])
+    }
+
+    private static func put(_ step: StepRecord, run: String, _ db: Database) throws {
+        try db.cachedStatement(
+            sql: """
+                INSERT INTO step (run, instance, position, step, item, kind, name, state, attempts, started,
+                ended, result, outputs, error, summary, waits_for, due)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                ON CONFLICT (run, instance) DO UPDATE SET name = excluded.name, state = excluded.state,
+                attempts = excluded.attempts, started = excluded.started, ended = excluded.ended,
+                result = excluded.result, outputs = excluded.outputs, error = excluded.error,
+                summary = excluded.summary, waits_for = excluded.waits_for, due = excluded.due
+                """
+        ).execute(arguments: [
+            run, step.instance.description, step.position, step.instance.step.text, step.instance.item, step.kind,
+            step.name, step.state.rawValue, step.attempts, step.started?.microseconds, step.ended?.microseconds,
+            step.result, step.outputs.map(text), step.error, step.summary, step.waitsFor, step.due?.microseconds,
+        ])
+    }
+
+    private static func put(_ approval: ApprovalRecord, _ db: Database) throws {
+        try db.execute(
+            sql: """
+                INSERT INTO approval (run, instance, generation, state, opened, shown, digest, approvers, quorum,
+                excluded, required, ticket, expires, decided, note)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                ON CONFLICT (run, instance, generation) DO UPDATE SET state = excluded.state,
+                approvers = excluded.approvers, expires = excluded.expires, decided = excluded.decided,
+                note = excluded.note
+                """,
+            arguments: [
+                approval.run.text, approval.instance.description, approval.generation, approval.state.rawValue,
+                approval.opened.microseconds, Data(approval.shown), approval.digest.description,
+                list(approval.approvers), approval.quorum, list(approval.excluded), list(approval.required),
+                approval.ticket, approval.expires.microseconds, approval.decided?.microseconds, approval.note,
+            ]
+        )
+    }
+
+    static func text(_ object: JSON.Object) -> String { text(.object(object)) }
+    static func text(_ value: JSON.Value) -> String { String(decoding: JSON.canonical(value), as: UTF8.self) }
+    static func list(_ strings: [String]) -> String { text(.array(strings.map(JSON.Value.string))) }
+}
+
+extension EventRecord {
+    /// The hash of this event in its run's chain: SHA-256 over the last hash and every column, each with its length.
+    package func hash(after last: [UInt8], run: RunID) -> [UInt8] {
+        var bytes = last
+        bytes.reserveCapacity(last.count + payload.utf8.count + 120)
+        for field in [run.text, String(sequence), String(time.microseconds), kind, instance, payload] {
+            bytes.append(contentsOf: String(field.utf8.count).utf8)
+            bytes.append(UInt8(ascii: ":"))
+            bytes.append(contentsOf: field.utf8)
+        }
+        return Digest.sha256(bytes).bytes
+    }
+}

@@ -1,0 +1,169 @@
+import Core
+import Ledger
+import Testing
+
+private let time = Timestamp(seconds: 1_700_000_000)
+
+private func tool(_ name: String, _ description: String) -> Definition {
+    let body: JSON.Value = ["name": .string(name), "description": .string(description)]
+    return Definition(kind: .tool, name: name, body: body, digest: .sha256(JSON.canonical(body)))
+}
+
+private func sighting(_ name: String, key: String, _ tools: [Definition]? = nil) -> Sighting {
+    Sighting(
+        source: "network",
+        location: "here",
+        canonicalKey: key,
+        name: name,
+        transport: .streamableHTTP,
+        url: key,
+        description: tools.map { ServerDescription(name: name, definitions: $0) }
+    )
+}
+
+@Suite struct InventoryTests {
+    private let ledger: Ledger
+
+    init() throws {
+        ledger = try Ledger.inMemory()
+    }
+
+    @discardableResult
+    private func record(_ sightings: [Sighting], key: String, label: String = "look") throws -> ScanSummary {
+        try ledger.record(SurveyResult(sightings: sightings), key: key, label: label, at: time)
+    }
+
+    @Test func joinsSightingsOfOneServerByItsCanonicalKey() throws {
+        try record([sighting("hr", key: "http://a/mcp"), sighting("people", key: "http://a/mcp")], key: "1")
+        let servers = try ledger.servers()
+        #expect(servers.map(\.id) == ["hr"])
+        #expect(servers.first?.aliases == ["people"])
+        #expect(try ledger.server("people")?.id == "hr")
+    }
+
+    @Test func givesEachServerASlugOfItsOwn() throws {
+        try record(
+            [sighting("HR API!", key: "a"), sighting("hr-api", key: "b"), sighting("§§", key: "c")],
+            key: "1"
+        )
+        #expect(try ledger.servers().map(\.id) == ["hr-api", "hr-api-2", "server"])
+    }
+
+    @Test func recordsAScanOfOneKeyOnce() throws {
+        let first = try record([sighting("a", key: "k", [tool("t", "1")])], key: "same")
+        let again = try record([sighting("b", key: "other")], key: "same")
+        #expect(first == again)
+        #expect(try ledger.servers().count == 1)
+        #expect(first.added == ["a"])
+    }
+
+    @Test func aChangedDefinitionIsAFindingThatStays() throws {
+        try record([sighting("a", key: "k", [tool("t", "reads")])], key: "1")
+        let quiet = try record([sighting("a", key: "k", [tool("t", "reads")])], key: "2")
+        #expect(quiet.findings.isEmpty)
+        let changed = try record([sighting("a", key: "k", [tool("t", "deletes")])], key: "3")
+        #expect(changed.findings.map(\.code) == ["definition.changed"])
+        #expect(changed.findings.first?.severity == .high)
+        // The next look sees nothing new, and still nobody has accepted the change.
+        try record([sighting("a", key: "k", [tool("t", "deletes")])], key: "4")
+        #expect(try ledger.openFindings().map(\.finding.subject) == ["a/t"])
+    }
+
+    @Test func goingBackToAnOldDefinitionIsAChangeToo() throws {
+        for (number, text) in ["x", "y", "x"].enumerated() {
+            let summary = try record([sighting("a", key: "k", [tool("t", text)])], key: "\(number)")
+            #expect(summary.findings.count == (number == 0 ? 0 : 1))
+        }
+    }
+
+    @Test func findingsOfALookHoldUntilTheNextOfItsKind() throws {
+        let finding = Finding(code: "server.unauthenticated", severity: .medium, subject: "k", message: "m")
+        _ = try ledger.record(SurveyResult(findings: [finding]), key: "1", label: "network", at: time)
+        _ = try ledger.record(SurveyResult(), key: "2", label: "configurations", at: time)
+        #expect(try ledger.openFindings().map(\.finding) == [finding])
+        _ = try ledger.record(SurveyResult(), key: "3", label: "network", at: time)
+        #expect(try ledger.openFindings().isEmpty)
+    }
+
+    @Test func aLookThatDidNotSeeTheServerEndsNoFinding() throws {
+        let poisoned = Finding(code: "tool.poisoned", severity: .critical, subject: "a/t", message: "m", evidence: "e")
+        let seen = sighting("a", key: "k", [tool("t", "1")])
+        func look(_ result: SurveyResult, _ key: String, _ label: String) throws -> [String] {
+            _ = try ledger.record(result, key: key, label: label, at: time)
+            return try ledger.openFindings().map(\.finding.subject)
+        }
+        let found = SurveyResult(sightings: [seen], findings: [poisoned])
+        #expect(try look(found, "1", "discovery.network") == ["a/t"])
+        // Other ports, a server that did not answer, and a look of another kind all say nothing about it.
+        #expect(try look(SurveyResult(), "2", "discovery.network") == ["a/t"])
+        #expect(try look(SurveyResult(sightings: [sighting("a", key: "k")]), "3", "discovery.network") == ["a/t"])
+        #expect(try look(SurveyResult(sightings: [seen]), "4", "discovery.configurations") == ["a/t"])
+        #expect(try look(SurveyResult(sightings: [seen]), "5", "discovery.probe") == [])
+    }
+
+    @Test func theLedgerOfAnInventoryPassesSQLitesOwnCheck() throws {
+        let finding = Finding(code: "c", severity: .low, subject: "k", message: "m", evidence: "e")
+        _ = try ledger.record(
+            SurveyResult(sightings: [sighting("a", key: "k", [tool("t", "1")])], findings: [finding]),
+            key: "1",
+            label: "look",
+            at: time
+        )
+        #expect(try ledger.integrityCheck().isEmpty)
+    }
+
+    @Test func aServerThatDoesNotAnswerKeepsWhatItSaid() throws {
+        try record([sighting("a", key: "k", [tool("t", "1")])], key: "1")
+        try record([sighting("a", key: "k")], key: "2")
+        #expect(try ledger.server("a")?.description?.definitions.map(\.name) == ["t"])
+    }
+
+    @Test func comparesSnapshots() throws {
+        try record([sighting("a", key: "k", [tool("t", "1")]), sighting("b", key: "l")], key: "1")
+        _ = try ledger.snapshot(named: "first", at: time)
+        try record([sighting("a", key: "k", [tool("t", "2"), tool("u", "1")]), sighting("c", key: "m")], key: "2")
+        try ledger.assign("b", owner: "user:ana", criticality: .low)
+        _ = try ledger.snapshot(named: "second", at: time)
+        let before = try #require(try ledger.snapshot("first"))
+        let after = try #require(try ledger.snapshot("second"))
+        let difference = InventoryDifference(from: before, to: after)
+        #expect(difference.added == ["c"])
+        #expect(difference.removed.isEmpty)
+        #expect(
+            difference.changed.map { "\($0.server) \($0.aspect)" }
+                == ["a definition tool/t", "a definition tool/u", "b owner", "b criticality"]
+        )
+        #expect(try ledger.snapshot("third") == nil)
+    }
+
+    @Test func aSnapshotOfOneNameIsTakenOnce() throws {
+        try record([sighting("a", key: "k")], key: "1")
+        let first = try ledger.snapshot(named: "s", at: time)
+        try record([sighting("b", key: "l")], key: "2")
+        #expect(try ledger.snapshot(named: "s", at: time).digest == first.digest)
+        #expect(try ledger.snapshot("s")?.count == 1)
+    }
+
+    @Test func refusesOwnersForServersThatAreNotThere() {
+        #expect(throws: LedgerError.self) { try ledger.assign("nobody", owner: "user:ana", criticality: nil) }
+    }
+
+    @Test func exceptionsEndAndStayInTheList() throws {
+        let exception = Exception(
+            id: "x",
+            scope: "finding:f",
+            owner: "user:ana",
+            reason: "r",
+            createdBy: "ana",
+            created: time,
+            expires: time + .seconds(10)
+        )
+        try ledger.add(exception)
+        #expect(throws: LedgerError.self) { try ledger.add(exception) }
+        try ledger.extend(exception: "x", to: time + .seconds(20))
+        #expect(try ledger.exceptions().first?.isActive(at: time + .seconds(15)) == true)
+        try ledger.close(exception: "x", at: time)
+        #expect(try ledger.exceptions().first?.isActive(at: time) == false)
+        #expect(throws: LedgerError.self) { try ledger.close(exception: "x", at: time) }
+    }
+}

@@ -1,0 +1,216 @@
+import Core
+import Foundation
+import GRDB
+import Ledger
+import Testing
+
+@Suite struct LedgerTests {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("ledger-\(UUID().uuidString)")
+    var path: String { folder.appendingPathComponent("lockstep.db").path }
+    let now = Timestamp(seconds: 1_800_000_000)
+
+    init() throws {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    }
+
+    private func creation(_ run: RunID, note: String = "x") -> RunCommit {
+        let source = Array("playbook \(note)".utf8)
+        let digest = Digest.sha256(source)
+        var commit = RunCommit(run: run, sequence: 0, token: nil, state: .running)
+        commit.durability = .decision
+        commit.creation = RunRecord(
+            id: run,
+            playbook: "p",
+            name: "P",
+            version: "1.0.0",
+            digest: digest,
+            file: "p.yaml",
+            inputs: ["a": 1],
+            startedBy: "ana",
+            pins: ["x.y": 1],
+            state: .running,
+            created: now
+        )
+        commit.artifacts = [
+            ArtifactRecord(
+                digest: digest,
+                mediaType: "application/yaml",
+                byteCount: source.count,
+                bytes: source,
+                created: now
+            )
+        ]
+        commit.events = [EventRecord(sequence: 1, time: now, kind: "run.created", instance: "", payload: "{}")]
+        return commit
+    }
+
+    private func code<Result>(_ body: () throws -> Result) -> LedgerError.Code? {
+        do { _ = try body() } catch { return (error as? LedgerError)?.code }
+        return nil
+    }
+
+    @Test func keepsWhatItWasGiven() throws {
+        let ledger = try Ledger(path: path)
+        try ledger.commit([creation("r1")])
+        let run = try #require(try Ledger(readOnly: path).run("r1"))
+        #expect(run.inputs == ["a": 1] && run.pins == ["x.y": 1] && run.sequence == 1)
+        #expect(try ledger.artifact(run.digest)?.bytes == Array("playbook x".utf8))
+        #expect(try ledger.integrityCheck() == [])
+        #expect(ledger.commits.all == 1 && ledger.commits.synced == 1)
+    }
+
+    @Test func refusesASecondRunOfTheSameName() throws {
+        let ledger = try Ledger.inMemory()
+        try ledger.commit([creation("r1")])
+        #expect(code { try ledger.commit([creation("r1")]) } == .duplicate)
+    }
+
+    @Test func refusesAWriterWhosePictureIsOld() throws {
+        let ledger = try Ledger.inMemory()
+        try ledger.commit([creation("r1")])
+        #expect(
+            code { try ledger.commit([RunCommit(run: "r1", sequence: 0, token: nil, state: .running)]) } == .conflict
+        )
+        #expect(
+            code { try ledger.commit([RunCommit(run: "r1", sequence: 1, token: "t", state: .running)]) } == .conflict
+        )
+        #expect(code { try ledger.commit([RunCommit(run: "r1", sequence: 1, token: nil, state: .paused)]) } == nil)
+    }
+
+    @Test func nothingRemainsOfACommitThatFails() throws {
+        let ledger = try Ledger.inMemory()
+        var second = creation("r2")
+        second.events.append(EventRecord(sequence: 1, time: now, kind: "twice", instance: "", payload: "{}"))
+        #expect(code { try ledger.commit([creation("r1"), second]) } == .conflict)
+        #expect(try ledger.runs().isEmpty)
+    }
+
+    @Test func aChangedEventBreaksTheChain() throws {
+        let ledger = try Ledger(path: path)
+        try ledger.commit([creation("r1")])
+        try DatabaseQueue(path: path).write { db in
+            try db.execute(sql: "DROP TRIGGER event_stays")
+            try db.execute(sql: "UPDATE event SET payload = '{\"by\":\"mallory\"}'")
+        }
+        #expect(code { try ledger.events(of: "r1") } == .corrupt)
+    }
+
+    @Test func votesAndEventsAreNeverAltered() throws {
+        let ledger = try Ledger(path: path)
+        try ledger.commit([creation("r1")])
+        #expect(throws: DatabaseError.self) {
+            try DatabaseQueue(path: path).write { try $0.execute(sql: "UPDATE event SET kind = 'other'") }
+        }
+    }
+
+    @Test func saysWhoHoldsALease() throws {
+        let ledger = try Ledger.inMemory()
+        try ledger.commit([creation("r1")])
+        let mine = Lease(token: "a", host: "h", boot: "b", process: 41, heartbeat: now, expires: now + .seconds(60))
+        let other = Lease(token: "c", host: "h", boot: "b", process: 42, heartbeat: now, expires: now + .seconds(60))
+        try ledger.acquire("r1", mine, now: now, isDead: { _ in nil })
+        #expect { try ledger.acquire("r1", other, now: now, isDead: { _ in nil }) } throws: { error in
+            (error as? LedgerError)?.message.contains("process 41 on `h`") == true
+        }
+        #expect(code { try ledger.acquire("r1", other, now: now + .seconds(99), isDead: { _ in false }) } == .leased)
+        try ledger.acquire("r1", other, now: now + .seconds(99), isDead: { _ in nil })
+        #expect(try !ledger.renew("r1", token: "a", heartbeat: now, expires: now))
+        try ledger.release("r1", token: "a")
+        #expect(try ledger.run("r1")?.lease == other)
+        #expect(code { try ledger.acquire("none", mine, now: now, isDead: { _ in nil }) } == .missing)
+    }
+
+    // MARK: - Faults
+
+    @Test(arguments: [Array("not a database, but long enough to be one? ".utf8), Array(repeating: 0, count: 5000)])
+    func refusesAFileThatIsNoDatabase(_ bytes: [UInt8]) throws {
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+        #expect(code { try Ledger(path: path) } == .corrupt)
+        #expect(Array(try Data(contentsOf: URL(fileURLWithPath: path))) == bytes)
+    }
+
+    @Test func refusesTheDatabaseOfAnotherProgram() throws {
+        try DatabaseQueue(path: path).write { try $0.execute(sql: "PRAGMA application_id = 7; CREATE TABLE t (x)") }
+        #expect(code { try Ledger(path: path) } == .notALedger)
+        try FileManager.default.removeItem(atPath: path)
+        try DatabaseQueue(path: path).write { try $0.execute(sql: "CREATE TABLE t (x)") }
+        #expect(code { try Ledger(path: path) } == .notALedger)
+    }
+
+    @Test func refusesANewerSchema() throws {
+        try Ledger(path: path).close()
+        try DatabaseQueue(path: path).inDatabase { try $0.execute(sql: "PRAGMA user_version = 99") }
+        #expect(code { try Ledger(path: path) } == .newerSchema)
+        #expect(code { try Ledger(readOnly: path) } == .newerSchema)
+    }
+
+    @Test func findsDamage() throws {
+        let ledger = try Ledger(path: path)
+        for number in 0..<200 {
+            try ledger.commit([creation(RunID("r\(number)"), note: String(repeating: "z", count: 500))])
+        }
+        try ledger.close()
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+        for index in (4096 * 3)..<(4096 * 40) where index < bytes.count { bytes[index] = 0xAA }
+        try bytes.write(to: URL(fileURLWithPath: path))
+        let isFound: Bool
+        do {
+            let damaged = try Ledger(path: path)
+            isFound = try !damaged.integrityCheck().isEmpty
+        } catch {
+            isFound = error.code == .corrupt
+        }
+        #expect(isFound)
+    }
+
+    @Test func aLockedDatabaseIsBusyAndLosesNothing() throws {
+        let ledger = try Ledger(path: path, busyTimeout: .zero)
+        try ledger.commit([creation("r1")])
+        let other = try DatabaseQueue(path: path)
+        try other.inDatabase { db in
+            try db.execute(sql: "BEGIN IMMEDIATE")
+            #expect(code { try ledger.commit([creation("r2")]) } == .busy)
+            #expect(try ledger.runs().count == 1)
+            try db.execute(sql: "COMMIT")
+        }
+        try ledger.commit([creation("r2")])
+        #expect(try ledger.runs().count == 2)
+    }
+
+    @Test func aFullDiskIsSaidAndLosesNothing() throws {
+        let ledger = try Ledger(path: path)
+        try ledger.limit(pages: try ledger.pageCount() + 4)
+        var code: LedgerError.Code?
+        var count = 0
+        for number in 0..<500 where code == nil {
+            code = self.code {
+                try ledger.commit([creation(RunID("r\(number)"), note: String(repeating: "\(number)", count: 900))])
+            }
+            if code == nil { count += 1 }
+        }
+        #expect(code == .full)
+        #expect(try ledger.runs().count == count)
+        #expect(try ledger.integrityCheck() == [])
+        try ledger.limit(pages: 100_000)
+        try ledger.commit([creation("later")])
+    }
+
+    @Test func aReadOnlyLedgerIsNotWritten() throws {
+        try Ledger(path: path).commit([creation("r1")])
+        let ledger = try Ledger(readOnly: path)
+        #expect(try ledger.runs().count == 1)
+        #expect(code { try ledger.commit([creation("r2")]) } == .readOnly)
+        #expect(code { try Ledger(readOnly: path + ".none") } == .missing)
+        #expect(code { try Ledger(path: folder.path + "/none/lockstep.db") } == .io)
+    }
+
+    @Test func aBackupIsWhole() throws {
+        let ledger = try Ledger(path: path)
+        try ledger.commit([creation("r1")])
+        let copy = path + ".backup"
+        try ledger.backup(to: copy)
+        try ledger.commit([creation("r2")])
+        #expect(try Ledger(readOnly: copy).runs().map(\.id) == ["r1"])
+        #expect(code { try ledger.backup(to: copy) } == .duplicate)
+    }
+}
