@@ -1,0 +1,215 @@
+package import Core
+import Ledger
+import Playbooks
+
+/// What a person may ask of a run.
+package enum RunCommand: Sendable, Hashable {
+    case pause(reason: String)
+    case resume
+    case cancel(reason: String)
+    case skip(StepInstance, reason: String)
+    case retry(from: StepID)
+    /// Undo what was done after a step, or all of it; ignores windows and gates.
+    case rollback(to: StepID?, reason: String)
+    case vote(StepInstance, Ballot)
+}
+
+/// Whether a command was carried out, or left for the process that advances the run.
+package enum Delivery: Sendable, Hashable {
+    case applied
+    case posted
+}
+
+extension RunMachine {
+    /// Why a command cannot be carried out in this state; nothing when it can.
+    package func refusal(of command: RunCommand) -> Diagnostic? {
+        let state = state(isBusy: false)
+        func refuse(_ code: String, _ message: String, help: String? = nil) -> Diagnostic {
+            Diagnostic(code: code, message: message, help: help)
+        }
+        let over = refuse("run.over", "run `\(run)` is \(state.rawValue) already")
+        let ending = refuse("run.ending", "run `\(run)` is \(state.rawValue)")
+        switch command {
+        case .pause:
+            if end != nil { return over }
+            if mode != .normal { return ending }
+            return pause == nil ? nil : refuse("run.paused", "run `\(run)` is paused already")
+        case .resume:
+            if end != nil { return over }
+            let isHeld = pause != nil || attention != nil || question != nil
+            return isHeld ? nil : refuse("run.not-paused", "run `\(run)` is not paused, it is \(state.rawValue)")
+        case .cancel:
+            if end != nil { return over }
+            return mode == .normal ? nil : ending
+        case .skip(let name, _):
+            if end != nil { return over }
+            if mode != .normal, !name.role.isCleaning { return ending }
+            return refusal(ofSkipping: name)
+        case .retry(let step):
+            if end?.state == .succeeded || end?.state == .rolledBack { return over }
+            if end == nil, mode != .normal { return ending }
+            guard let position = graph.positions[step], position < graph.finalStart else {
+                return refuse("step.unknown", "`\(step)` is no step of `\(plan.id)`")
+            }
+            let isRunning = open.keys.contains { $0.base == step && instances[$0]?.state == .running }
+            guard end != nil || !isRunning else { return refuse("step.running", "`\(step)` is running") }
+            let unmet = unmetNeed(of: position)
+            return unmet.map {
+                refuse(
+                    "step.not-reached",
+                    "`\(step)` needs `\(graph.steps[$0].id)`, which is not done",
+                    help: "retry from `\(graph.steps[$0].id)`"
+                )
+            }
+        case .rollback(let step, _):
+            if case .rollingBack = mode { return end == nil ? ending : over }
+            if end?.state == .rolledBack { return over }
+            if case .cancelling = mode, end == nil { return ending }
+            guard let step, graph.positions[step] == nil else { return nil }
+            return refuse("step.unknown", "`\(step)` is no step of `\(plan.id)`")
+        case .vote(let name, _):
+            if end != nil { return over }
+            guard instances[name]?.approval?.isOpen ?? false else {
+                return refuse(VoteRefusal.Code.notOpen.rawValue, "`\(name)` waits for no vote")
+            }
+            return nil
+        }
+    }
+
+    private func refusal(ofSkipping name: StepInstance) -> Diagnostic? {
+        guard graph.positions[name.base] != nil, name.item == nil || instances[name] != nil else {
+            return Diagnostic(
+                code: "step.unknown",
+                message: "`\(name)` is no step of `\(plan.id)`",
+                help: nearest(to: name.step.text, in: graph.steps.map(\.id.text)).map { "did you mean `\($0)`?" }
+            )
+        }
+        switch instances[name]?.state ?? .pending {
+        case .running: return Diagnostic(code: "step.running", message: "`\(name)` is running")
+        case .failed where name.role.isCleaning: return nil
+        case .succeeded, .failed, .skipped, .cancelled:
+            return Diagnostic(
+                code: "step.over",
+                message: "`\(name)` is \(instances[name]?.state.rawValue ?? "") already"
+            )
+        case .waiting, .needsAttention: return nil
+        case .pending:
+            // Leaving out a step must not jump over what it waits for: an open approval before it would be passed by.
+            guard !name.role.isCleaning, let position = graph.positions[name.base], let need = unmetNeed(of: position)
+            else { return nil }
+            return Diagnostic(
+                code: "step.not-reached",
+                message: "`\(name)` needs `\(graph.steps[need].id)`, which is not done",
+                help: "skip it when its turn has come"
+            )
+        }
+    }
+
+    /// The first step that must have ended well before this one and has not.
+    private func unmetNeed(of position: Int) -> Int? {
+        graph.needs[position].first { position in
+            let need = instances[StepInstance(graph.steps[position].id)]
+            return need?.state != .succeeded && need?.state != .skipped
+                && !(need?.state == .failed && graph.steps[position].continueOnError)
+        }
+    }
+}
+
+extension Session {
+    /// Carries out a command that `refusal` lets through.
+    mutating func apply(_ command: RunCommand, by person: String) throws {
+        if let refusal = machine.refusal(of: command) { throw InvalidInput([refusal]) }
+        switch command {
+        case .pause(let reason): try stage(.paused(by: person, reason: reason))
+        case .resume: try stage(.resumed(by: person))
+        case .cancel(let reason): try stage(.cancelRequested(by: person, reason: reason))
+        case .skip(let name, let reason):
+            if machine.instances[name]?.approval?.isOpen ?? false {
+                try stage(.approvalDecided(name, .withdrawn, note: "skipped by \(person): \(reason)"))
+            }
+            try stage(.skipped(name, reason: reason, by: person))
+        case .retry(let step): try stage(.retried(from: step, by: person))
+        case .rollback(let step, let reason): try stage(.rollbackRequested(by: person, reason: reason, to: step))
+        case .vote(let name, let ballot):
+            do {
+                try vote(name, ballot)
+            } catch let refusal as VoteRefusal {
+                throw InvalidInput([refusal.diagnostic])
+            }
+        }
+        skipsChildren = []
+    }
+}
+
+extension Engine {
+    /// Carries out a command now, or leaves it for the process that holds the run's lease.
+    ///
+    /// Pause, resume and cancel reach the runs below. `advance` goes on from there.
+    ///
+    /// - Throws: `InvalidInput` when the run's state does not allow it.
+    package func command(_ command: RunCommand, run: RunID, by person: String) throws -> Delivery {
+        guard let record = try ledger.run(run) else {
+            throw InvalidInput([Diagnostic(code: "run.unknown", message: "there is no run `\(run)`")])
+        }
+        let plan = try pinnedPlan(of: record)
+        let token: String
+        do throws(LedgerError) {
+            token = try take(run)
+        } catch {
+            guard error.code == .leased else { throw error }
+            let delivery = try post(command, run, plan, by: person)
+            try passOn(command, of: record, by: person)
+            return delivery
+        }
+        defer { try? ledger.release(run, token: token) }
+        var session = try open(run, plan: plan, token: token)
+        try session.apply(command, by: person)
+        // Where something can be done now, `tick` finds the run even if this process ends before it advances it.
+        try session.commit(isBusy: !session.machine.next(now: clock.now(), inFlight: []).isEmpty)
+        try passOn(command, of: record, by: person)
+        return .applied
+    }
+
+    /// Pause, resume and cancel reach the runs below, a retry the runs above.
+    private func passOn(_ command: RunCommand, of record: RunRecord, by person: String) throws {
+        switch command {
+        case .pause, .resume, .cancel:
+            for child in try ledger.children(of: record.id) where !child.state.isTerminal {
+                // A run below that is in that state already is no fault of this command.
+                do { _ = try self.command(command, run: child.id, by: person) } catch is InvalidInput {}
+            }
+        case .retry:
+            guard let parent = record.parent, try ledger.run(parent.run)?.state.isTerminal ?? false else { return }
+            do {
+                _ = try self.command(.retry(from: parent.instance.step), run: parent.run, by: person)
+            } catch is InvalidInput {}
+        default: break
+        }
+    }
+
+    private func post(_ command: RunCommand, _ run: RunID, _ plan: Plan, by person: String) throws -> Delivery {
+        let machine = try open(run, plan: plan, token: "").machine
+        if let refusal = machine.refusal(of: command) { throw InvalidInput([refusal]) }
+        if case .vote(let name, let ballot) = command {
+            do throws(VoteRefusal) {
+                try machine.instances[name]?.approval?.check(ballot, people: people, now: clock.now())
+            } catch {
+                throw InvalidInput([error.diagnostic])
+            }
+        }
+        var body = command.json
+        body["by"] = .string(person)
+        try ledger.post(body, to: run, at: clock.now())
+        return .posted
+    }
+
+    /// Takes in what other processes asked for while this one holds the lease.
+    func takeRequests(_ session: inout Session) throws {
+        for request in try ledger.requests(to: session.machine.run) {
+            session.done(request: request.id)
+            guard let command = RunCommand(request.body), let person = request.body["by"]?.string else { continue }
+            // It was allowed when it was posted; what happened since may have overtaken it.
+            do { try session.apply(command, by: person) } catch is InvalidInput {}
+        }
+    }
+}

@@ -1,0 +1,189 @@
+package import Core
+package import Ledger
+package import Playbooks
+
+/// Carries out checked plans durably: killed at any instant, a run goes on with nothing lost and nothing done twice.
+///
+/// A change to the outside is recorded as an intent, carried out under an idempotency key, and recorded as done; after a
+/// crash between the two the action is asked whether its effect is there. The engine holds no state of its own: any
+/// process that opens the ledger can go on.
+package struct Engine: Sendable {
+    package var ledger: Ledger
+    package var catalogue: Catalogue
+    package var clock: any WallClock
+    package var people: People
+    package var facts: Facts
+    /// Fetches the value of a secret at the moment in which an action needs it.
+    package var secret: @Sendable (SecretDeclaration) throws -> Redacted<String>
+    /// Checks pinned bytes again into a plan; a failure sets the run aside with its words as the reason.
+    package var planFor: @Sendable (_ source: [UInt8], _ file: String) throws -> Plan
+    /// A new seed for each use: ids and jitter.
+    package var seed: @Sendable () -> UInt64
+    package var crash: CrashPoints
+    package var host: Host
+    /// Waits in real time: for timeouts of actions and between looks at requests.
+    package var sleep: @Sendable (Duration) async throws -> Void
+
+    package init(
+        ledger: Ledger,
+        catalogue: Catalogue,
+        clock: any WallClock = SystemClock(),
+        people: People = People(),
+        facts: Facts = Facts(),
+        secret: @escaping @Sendable (SecretDeclaration) throws -> Redacted<String>,
+        planFor: @escaping @Sendable (_ source: [UInt8], _ file: String) throws -> Plan,
+        seed: @escaping @Sendable () -> UInt64 = { UInt64.random(in: .min ... .max) },
+        crash: CrashPoints = .none,
+        host: Host = .current(),
+        sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
+    ) {
+        self.ledger = ledger
+        self.catalogue = catalogue
+        self.clock = clock
+        self.people = people
+        self.facts = facts
+        self.secret = secret
+        self.planFor = planFor
+        self.seed = seed
+        self.crash = crash
+        self.host = host
+        self.sleep = sleep
+    }
+
+    // MARK: - Starting
+
+    /// Records a new run; nothing of it is carried out before `advance`.
+    ///
+    /// - Throws: `InvalidInput` for inputs that do not fit their declarations and for a concurrency group that is taken,
+    ///   `LedgerError` when it could not be recorded.
+    package func start(_ plan: Plan, inputs: JSON.Object, startedBy: String) throws -> RunID {
+        let checked = try plan.checkedInputs(inputs)
+        let now = clock.now()
+        var behind: RunID?
+        if let concurrency = plan.concurrency,
+            let other = try ledger.unfinishedRuns(ofGroup: concurrency.group).last
+        {
+            switch concurrency.onConflict {
+            case .fail:
+                throw InvalidInput([
+                    Diagnostic(
+                        code: "run.conflict",
+                        message: "run `\(other.id)` of the group `\(concurrency.group)` is not over",
+                        help: "wait for it, or `lockstep cancel \(other.id)`"
+                    )
+                ])
+            case .queue: behind = other.id
+            case .cancelRunning:
+                behind = other.id
+                for run in try ledger.unfinishedRuns(ofGroup: concurrency.group) {
+                    _ = try command(
+                        .cancel(reason: "a newer run of the group `\(concurrency.group)` starts"),
+                        run: run.id,
+                        by: startedBy
+                    )
+                }
+            }
+        }
+        var random = SeededRandom(seed: seed())
+        let run = RunID.make(at: now, using: &random)
+        try ledger.commit([try creation(of: run, plan, checked, startedBy, parent: nil, behind: behind, now: now)])
+        try crash.hit("created \(run)")
+        return run
+    }
+
+    /// The first transaction of a run: its row, its pinned bytes, its steps, its first event.
+    func creation(
+        of run: RunID,
+        _ plan: Plan,
+        _ inputs: JSON.Object,
+        _ startedBy: String,
+        parent: RunRecord.Parent?,
+        behind: RunID?,
+        now: Timestamp
+    ) throws -> RunCommit {
+        var record = RunRecord(
+            id: run,
+            playbook: plan.id,
+            name: plan.name,
+            version: plan.version,
+            phase: plan.phase,
+            digest: plan.digest,
+            file: plan.file,
+            inputs: inputs,
+            startedBy: startedBy,
+            pins: plan.pins,
+            state: behind == nil ? .running : .queued,
+            created: now,
+            parent: parent,
+            group: parent == nil ? plan.concurrency?.group : nil
+        )
+        record.updated = now
+        var commit = RunCommit(run: run, sequence: 0, token: nil, state: record.state)
+        commit.durability = .decision
+        commit.creation = record
+        commit.artifacts = [
+            ArtifactRecord(
+                digest: plan.digest,
+                mediaType: "application/yaml",
+                byteCount: plan.source.count,
+                bytes: plan.source,
+                created: now
+            )
+        ]
+        var events = [
+            RunEvent(.created(inputs: inputs, startedBy: startedBy, digest: plan.digest.description), at: now)
+        ]
+        if let behind { events.append(RunEvent(.queued(behind: behind), at: now)) }
+        commit.events = events.enumerated().map { $1.record(sequence: $0 + 1) }
+        commit.outbox = [1]
+        commit.steps = (plan.steps + plan.finally).enumerated().map { position, step in
+            StepRecord(
+                instance: StepInstance(step.id),
+                position: position,
+                kind: step.kindName,
+                name: step.plainName
+            )
+        }
+        return commit
+    }
+}
+
+extension PlannedStep {
+    /// The name where it needs no evaluation.
+    var plainName: String? {
+        if case .literal(.string(let text))? = name { text } else { nil }
+    }
+}
+
+extension Plan {
+    /// The version of every action that the plan calls.
+    package var pins: [String: Int] {
+        var pins: [String: Int] = [:]
+        for step in steps + finally {
+            var calls = [step.rollback, step.onCancel].compactMap { $0 }
+            if case .action(let call) = step.kind { calls.append(call) }
+            for call in calls { pins[call.action.text] = call.version }
+        }
+        return pins
+    }
+}
+
+/// What a run came to when nothing more could be done for it.
+package struct RunSummary: Sendable {
+    package struct Waiting: Sendable, Hashable {
+        /// The run to which the step belongs: the run itself, or one below it.
+        package var run: RunID
+        /// With the steps above it: `phase_1/probe`.
+        package var path: String
+        /// `approval`, `gate`, `window change_window`, `retry`, `timer`, `question`, `pause`, `queue`.
+        package var waitsFor: String
+        package var due: Timestamp?
+    }
+
+    package var run: RunID
+    package var state: RunState
+    package var reason: String?
+    package var outputs: JSON.Object
+    package var waiting: [Waiting]
+    package var nextDue: Timestamp? { waiting.compactMap(\.due).min() }
+}

@@ -1,0 +1,96 @@
+import Core
+import FoundationEssentials
+import Glibc
+import Ledger
+
+/// Who this process is, and who else is alive: what a lease says of its holder.
+package struct Host: Sendable {
+    package var name: String
+    package var boot: String
+    package var process: Int
+    package var isAlive: @Sendable (Int) -> Bool
+
+    package init(name: String, boot: String, process: Int, isAlive: @escaping @Sendable (Int) -> Bool) {
+        self.name = name
+        self.boot = boot
+        self.process = process
+        self.isAlive = isAlive
+    }
+
+    /// This process on this machine.
+    package static func current() -> Host {
+        let boot = (try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)) ?? ""
+        return Host(
+            name: ProcessInfo.processInfo.hostName,
+            boot: boot.filter { $0 != "\n" },
+            process: Int(getpid()),
+            // A process that we may not signal is alive all the same.
+            isAlive: { kill(pid_t($0), 0) == 0 || errno == EPERM }
+        )
+    }
+
+    static let leaseLength: Duration = .seconds(60)
+
+    func lease(token: String, now: Timestamp) -> Lease {
+        Lease(
+            token: token,
+            host: name,
+            boot: boot,
+            process: process,
+            heartbeat: now,
+            expires: now + Self.leaseLength
+        )
+    }
+
+    /// Whether a holder is known to be gone or known to live; nothing where only its clock can tell.
+    func isDead(_ lease: Lease) -> Bool? {
+        guard lease.host == name else { return nil }
+        return lease.boot != boot || !isAlive(lease.process)
+    }
+}
+
+/// Places at which a test ends the process, or pretends to.
+package struct CrashPoints: Sendable {
+    /// What a pretended crash throws; nobody but the test catches it.
+    package struct Crash: Error, Sendable, Hashable {
+        package var point: String
+
+        package init(point: String) { self.point = point }
+    }
+
+    package var hit: @Sendable (String) throws -> Void
+
+    package init(hit: @escaping @Sendable (String) throws -> Void) {
+        self.hit = hit
+    }
+
+    package static let none = CrashPoints { _ in }
+
+    /// Ends the process the hard way at the n-th point, as `LOCKSTEP_CRASH_AT` says; for tests of whole processes.
+    package static func environment() -> CrashPoints {
+        guard let text = ProcessInfo.processInfo.environment["LOCKSTEP_CRASH_AT"], let wanted = Int(text) else {
+            return .none
+        }
+        let counter = Counter()
+        return CrashPoints { _ in
+            if counter.next() == wanted { _exit(137) }
+        }
+    }
+}
+
+/// Randomness that a seed fixes: SplitMix64 (Steele, Lea, Flood 2014), good enough for jitter and ids.
+package struct SeededRandom: RandomNumberGenerator, Sendable {
+    private var state: UInt64
+
+    package init(seed: UInt64) {
+        state = seed
+    }
+
+    package mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var word = state
+        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
+        return word ^ (word >> 31)
+    }
+}

@@ -1,0 +1,220 @@
+package import Core
+package import Ledger
+package import Playbooks
+
+extension Engine {
+    /// Does everything for a run that can be done now, and returns when it is over or everything left waits.
+    ///
+    /// Takes the lease of the run for that long. For a run below another, advance the one above.
+    ///
+    /// - Throws: `LedgerError.leased` when another process is at it.
+    package func advance(_ run: RunID, plan: Plan) async throws -> RunSummary {
+        let token = try take(run)
+        var session: Session
+        do {
+            session = try open(run, plan: plan, token: token)
+        } catch let error as MachineFault {
+            return try setAside(run, error.description, token: token)
+        } catch let error as EventFault {
+            return try setAside(run, error.description, token: token)
+        } catch let error as LedgerError where error.code == .corrupt {
+            return try setAside(run, error.message, token: token)
+        }
+        do {
+            try await work(&session)
+        } catch {
+            // A pretended crash leaves everything as a real one would, the lease included.
+            if !(error is CrashPoints.Crash) { try? ledger.release(run, token: token) }
+            if let fault = error as? MachineFault { return try setAside(run, fault.description, token: token) }
+            throw error
+        }
+        try ledger.release(run, token: token)
+        return try summary(session.machine)
+    }
+
+    /// Advances a run after checking its pinned source again.
+    package func advance(_ run: RunID) async throws -> RunSummary {
+        guard let record = try ledger.run(run) else { throw LedgerError(.missing, "there is no run `\(run)`") }
+        let plan: Plan
+        do {
+            plan = try pinnedPlan(of: record)
+        } catch let error as LedgerError where error.code != .corrupt {
+            throw error
+        } catch {
+            return try setAside(run, Self.words(error), token: nil)
+        }
+        return try await advance(run, plan: plan)
+    }
+
+    /// The plan of a run as it was checked when the run started.
+    package func pinnedPlan(of record: RunRecord) throws -> Plan {
+        guard let artifact = try ledger.artifact(record.digest), let source = artifact.bytes else {
+            throw LedgerError(.corrupt, "the playbook of run `\(record.id)` is missing in the ledger")
+        }
+        guard Digest.sha256(source) == record.digest else {
+            throw LedgerError(.corrupt, "the playbook of run `\(record.id)` is not the one that was started")
+        }
+        return try planFor(source, record.file)
+    }
+
+    static func words(_ error: any Error) -> String {
+        switch error {
+        case let error as LedgerError: error.message
+        case let error as InvalidInput:
+            "the pinned playbook does not check any more: \(error.diagnostics.first?.message ?? "")"
+        case let error as StepError: error.message
+        default: String(describing: error)
+        }
+    }
+
+    // MARK: - Lease and machine
+
+    func take(_ run: RunID) throws(LedgerError) -> String {
+        var random = SeededRandom(seed: seed())
+        let token = String(random.next(), radix: 36) + String(random.next(), radix: 36)
+        let now = clock.now()
+        try ledger.acquire(run, host.lease(token: token, now: now), now: now, isDead: host.isDead)
+        return token
+    }
+
+    func open(_ run: RunID, plan: Plan, token: String) throws -> Session {
+        var machine = RunMachine(run: run, plan: plan)
+        let events = try ledger.events(of: run)
+        for record in events { try machine.apply(try RunEvent(record, run: run)) }
+        return Session(engine: self, token: token, machine: machine)
+    }
+
+    /// Puts a run aside that cannot be read, so that the others go on.
+    func setAside(_ run: RunID, _ reason: String, token: String?) throws -> RunSummary {
+        try ledger.setAside(run, reason: reason, at: clock.now())
+        if let token { try ledger.release(run, token: token) }
+        return RunSummary(run: run, state: .needsAttention, reason: reason, outputs: [:], waiting: [])
+    }
+
+    // MARK: - The loop
+
+    private func work(_ session: inout Session) async throws {
+        try noteClock(&session)
+        try pins(&session)
+        try takeRequests(&session)
+        try dequeue(&session)
+        try session.renewQuestions()
+        // A cancelled group starts nothing new: what follows a cancel runs in a group of its own.
+        repeat {
+            while try await workUntilCancelled(&session) {}
+            try session.commit(isBusy: false)
+            // What was asked for since the last look would wait for the next tick otherwise.
+            try takeRequests(&session)
+        } while session.hasNews
+    }
+
+    private func workUntilCancelled(_ session: inout Session) async throws -> Bool {
+        let mailbox = Mailbox<Outcome>()
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            defer { group.cancelAll() }
+            var inFlight: Set<StepInstance> = []
+            var isTicking = false
+            while true {
+                let effects = try session.plan(inFlight)
+                if effects.isEmpty, inFlight.isEmpty { return false }
+                try session.commit(isBusy: true)
+                inFlight.formUnion(effects.map(\.instance))
+                if let only = effects.first, inFlight.count == 1 {
+                    // With nothing to run beside it, a hop to another thread and back would be most of its cost.
+                    group.addImmediateTask { mailbox.post(await perform(only)) }
+                } else {
+                    for effect in effects { group.addTask { mailbox.post(await perform(effect)) } }
+                }
+                if !isTicking {
+                    isTicking = true
+                    group.addTask {
+                        try? await sleep(.seconds(1))
+                        mailbox.post(.tick)
+                    }
+                }
+                try await group.next()
+                // Outcomes first: what a tick finds out may end this group.
+                let outcomes = mailbox.takeAll()
+                for outcome in outcomes {
+                    if case .broken(let error) = outcome { throw error }
+                    // This process is told to stop: an intent without an outcome stays for whoever comes next.
+                    if outcome.isInterruption, Task.isCancelled { continue }
+                    guard let name = outcome.instance else { continue }
+                    inFlight.remove(name)
+                    try session.take(outcome)
+                }
+                guard !Task.isCancelled else {
+                    try session.commit(isBusy: true)
+                    throw CancellationError()
+                }
+                guard outcomes.contains(where: \.isTick) else { continue }
+                isTicking = false
+                try heartbeat(session)
+                let was = session.machine.mode
+                try takeRequests(&session)
+                guard session.machine.mode == was else {
+                    try await drain(&group, mailbox, &session)
+                    return true
+                }
+            }
+        }
+    }
+
+    /// Ends what is under way and takes its outcomes in.
+    private func drain(
+        _ group: inout ThrowingTaskGroup<Void, any Error>,
+        _ mailbox: Mailbox<Outcome>,
+        _ session: inout Session
+    ) async throws {
+        try session.commit(isBusy: true)
+        group.cancelAll()
+        while try await group.next() != nil {}
+        for outcome in mailbox.takeAll() {
+            if case .broken(let error) = outcome {
+                // A run below was interrupted; its own cancel is waiting for it.
+                if error is CancellationError { continue }
+                throw error
+            }
+            if outcome.instance != nil { try session.take(outcome) }
+        }
+        try session.commit(isBusy: true)
+    }
+
+    private func heartbeat(_ session: Session) throws {
+        let now = clock.now()
+        let holds = try ledger.renew(
+            session.machine.run,
+            token: session.token,
+            heartbeat: now,
+            expires: now + Host.leaseLength
+        )
+        guard holds else {
+            throw LedgerError(.conflict, "another process took over run `\(session.machine.run)`")
+        }
+    }
+
+    private func noteClock(_ session: inout Session) throws {
+        let last = session.machine.lastEvent
+        let isOver = session.machine.end != nil || session.machine.sequence == 0
+        // Waiting for days is no jump; a clock that stands before what was recorded is.
+        if !isOver, session.now < last - .seconds(3600) { try session.stage(.clockJumped(from: last)) }
+    }
+
+    /// A run keeps the versions of its actions; what this program does not have, it does not replace by something else.
+    private func pins(_ session: inout Session) throws {
+        guard session.machine.end == nil, session.machine.attention == nil else { return }
+        for (action, version) in session.machine.plan.pins.sorted(by: { $0.key < $1.key }) {
+            let known = catalogue.actions[ActionName(action)]?.schema.version
+            guard known != version else { continue }
+            let has = known.map { "this program has version \($0)" } ?? "this program does not have it"
+            try session.stage(.attention(reason: "unknown action version: `\(action)` \(version), \(has)"))
+            return
+        }
+    }
+
+    private func dequeue(_ session: inout Session) throws {
+        guard let other = session.machine.queuedBehind else { return }
+        guard try ledger.run(other)?.state.isTerminal ?? true else { return }
+        try session.stage(.dequeued)
+    }
+}

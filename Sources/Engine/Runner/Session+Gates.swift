@@ -1,0 +1,90 @@
+import Core
+import Ledger
+import Playbooks
+
+extension Session {
+    /// Measures, or judges at once where there is nothing to measure.
+    mutating func sample(_ name: StepInstance) throws -> Effect? {
+        guard let gate = machine.gate(of: name) else { return nil }
+        guard !gate.metrics.isEmpty else {
+            try judge(name, .success([:]))
+            return nil
+        }
+        var measurements: [Effect.Measurement] = []
+        do throws(StepError) {
+            let context = context(name)
+            for metric in gate.metrics {
+                guard let source = engine.catalogue.metrics[metric.source] else {
+                    throw StepError(.permanent, "there is no metric `\(metric.source)` in this version")
+                }
+                measurements.append(
+                    Effect.Measurement(
+                        name: metric.name,
+                        source: source,
+                        parameters: try context.resolve(metric.parameters)
+                    )
+                )
+            }
+        } catch {
+            try judge(name, .failure(error))
+            return nil
+        }
+        return .measure(name, measurements, now: now)
+    }
+
+    /// Turns a measurement into a sample and, when it settles the matter, into the gate's verdict.
+    mutating func judge(_ name: StepInstance, _ measured: Result<[String: Double], StepError>) throws {
+        guard let gate = machine.gate(of: name), var judge = machine.instances[name]?.gate else { return }
+        var outcome = GateResult.error
+        var note: String?
+        let values: [String: Double] = if case .success(let values) = measured { values } else { [:] }
+        do throws(StepError) {
+            if case .failure(let error) = measured { throw error }
+            var context = context(name)
+            context.metrics = judge.aggregates(adding: values)
+            outcome = try self.outcome(of: gate, in: context)
+            if outcome != .pass {
+                note = try gate.message.map { (message) throws(StepError) in try context.text(message) }
+            }
+        } catch {
+            note = error.message
+        }
+        let sample = GateMachine.Sample(time: max(now, machine.lastEvent), outcome: outcome, measurements: values)
+        switch judge.take(sample) {
+        case .again(let due):
+            try stage(.sampled(name, sample, note: note, next: pending(name, .sample, until: due)))
+        case .decided(let result, let reason):
+            try stage(.sampled(name, sample, note: note, next: nil))
+            try decide(name, gate, result, note.map { "\(reason): \($0)" } ?? reason)
+        }
+    }
+
+    private func outcome(of gate: Gate, in context: RunContext) throws(StepError) -> GateResult {
+        let passes = try context.truth(gate.pass)
+        guard let condition = gate.fail else { return passes ? .pass : .fail }
+        // Failing wins: a gate that claims both is not passed.
+        if try context.truth(condition) { return .fail }
+        return passes ? .pass : .inconclusive
+    }
+
+    private mutating func decide(_ name: StepInstance, _ gate: Gate, _ result: GateResult, _ reason: String) throws {
+        try stage(.decided(name, result, reason: reason))
+        if result == .pass || gate.isDryRun {
+            let summary = result == .pass ? reason : "dry run, would be \(result.rawValue): \(reason)"
+            return try stage(.succeeded(name, ActionResult(outputs: [:], summary: summary)))
+        }
+        let fails = result == .fail || (result == .inconclusive && gate.onInconclusive == .fail)
+        guard fails else {
+            return try stage(.paused(by: "gate `\(name)`", reason: "\(result.rawValue): \(reason)"))
+        }
+        switch gate.onFail {
+        case .pause: try stage(.paused(by: "gate `\(name)`", reason: "\(result.rawValue): \(reason)"))
+        case .abort: try fail(name, StepError(.permanent, "the gate did not pass: \(reason)"))
+        case .rollback:
+            try fail(name, StepError(.permanent, "the gate did not pass: \(reason)"))
+            try stage(
+                .rollbackRequested(by: "gate `\(name)`", reason: "gate `\(name)` did not pass: \(reason)", to: nil)
+            )
+        }
+    }
+}
