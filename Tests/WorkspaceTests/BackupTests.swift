@@ -1,0 +1,160 @@
+import Core
+import Foundation
+import Identity
+import Ledger
+import Testing
+import Workspace
+
+/// A workspace in a folder of its own that goes away with the test.
+private final class Place {
+    let folder: WorkspaceFolder
+    let now = Timestamp(seconds: 1_700_000_000)
+
+    init(isMade: Bool = true) throws {
+        let root = FileManager.default.temporaryDirectory.appending(path: "lockstep-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
+        folder = WorkspaceFolder(root: root)
+        guard isMade else { return }
+        var random = SystemRandomNumberGenerator()
+        try WorkspaceInit(folder: folder, rehearsalFactor: nil, person: .init(id: "ana", name: "Ana \"A\" Silva"))
+            .run(now: now, using: &random)
+    }
+
+    deinit {
+        try? FileManager.default.removeItem(atPath: folder.root)
+    }
+
+    func entries() throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: folder.root).sorted()
+    }
+}
+
+@Suite struct BackupTests {
+    @Test func initMakesAFileThatReadsBackAndFoldersForTheOwnerAlone() throws {
+        let place = try Place()
+        let bytes = try DurableFile.read(place.folder.configuration)
+        let configuration = try Configuration.read(bytes, file: "lockstep.yaml")
+        #expect(configuration.people.map(\.name) == ["Ana \"A\" Silva"])
+        #expect(!configuration.allowsUnauthenticatedVotes)
+        for path in place.folder.stateFolders {
+            let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+            #expect(mode == 0o700, "\(path)")
+        }
+        var random = SystemRandomNumberGenerator()
+        #expect(throws: WorkspaceError.self) {
+            try WorkspaceInit(folder: place.folder, rehearsalFactor: 2, person: .init(id: "eve", name: "Eve"))
+                .run(now: place.now, using: &random)
+        }
+    }
+
+    @Test func bringsEverythingBackIntoAnotherFolder() throws {
+        let place = try Place()
+        let ledger = try Ledger(path: place.folder.database)
+        try ledger.add(
+            Exception(
+                id: "x-1",
+                scope: "finding:a",
+                owner: "user:ana",
+                reason: "r",
+                createdBy: "ana",
+                created: place.now,
+                expires: place.now + .seconds(60)
+            )
+        )
+        let artifact = Array("evidence".utf8)
+        let digest = Digest.sha256(artifact)
+        try DurableFile.write(artifact, to: "\(place.folder.artifacts)/\(digest.hex)")
+        let archive = place.folder.root + "/saved"
+        try Backup.write(place.folder, ledger, to: archive)
+
+        let other = try Place(isMade: false)
+        #expect(try Backup.restore(archive, into: other.folder) == nil)
+        let restored = try Ledger(path: other.folder.database)
+        #expect(try restored.exceptions().map(\.id) == ["x-1"])
+        #expect(try restored.integrityCheck().isEmpty)
+        #expect(try DurableFile.read("\(other.folder.artifacts)/\(digest.hex)") == artifact)
+        #expect(
+            try KeyStore(directory: other.folder.keys).load(.redact)
+                == KeyStore(directory: place.folder.keys).load(.redact)
+        )
+        #expect(try other.entries() == [".lockstep", "lockstep.yaml"])
+        let mode = try FileManager.default.attributesOfItem(atPath: archive)[.posixPermissions] as? Int
+        #expect(mode == 0o600)
+    }
+
+    @Test func keepsTheStateThatItReplaces() throws {
+        let place = try Place()
+        let archive = place.folder.root + "/saved"
+        let ledger = try Ledger(path: place.folder.database)
+        try Backup.write(place.folder, ledger, to: archive)
+        try ledger.add(
+            Exception(
+                id: "later",
+                scope: "finding:a",
+                owner: "user:ana",
+                reason: "r",
+                createdBy: "ana",
+                created: place.now,
+                expires: place.now + .seconds(60)
+            )
+        )
+        try ledger.close()
+        let kept = try #require(try Backup.restore(archive, into: place.folder))
+        #expect(try Ledger(path: place.folder.database).exceptions().isEmpty)
+        #expect(try Ledger(path: kept + "/lockstep.db").exceptions().map(\.id) == ["later"])
+    }
+
+    @Test func refusesWhatIsNoBackupAndLeavesTheStateAlone() throws {
+        let place = try Place()
+        let before = try place.entries()
+        let rubbish = place.folder.root + "/rubbish"
+        try DurableFile.write(Array("not a database at all".utf8), to: rubbish)
+        #expect(throws: LedgerError.self) { try Backup.restore(rubbish, into: place.folder) }
+        #expect(throws: LedgerError.self) { try Backup.restore(place.folder.root + "/missing", into: place.folder) }
+        #expect(throws: LedgerError.self) { try Backup.restore(place.folder.database, into: place.folder) }
+        #expect(try place.entries() == before + ["rubbish"])
+        #expect(try Ledger(path: place.folder.database).integrityCheck().isEmpty)
+    }
+
+    @Test func refusesADamagedBackup() throws {
+        let place = try Place()
+        let archive = place.folder.root + "/saved"
+        let ledger = try Ledger(path: place.folder.database)
+        try Backup.write(place.folder, ledger, to: archive)
+        var bytes = try DurableFile.read(archive)
+        let position = try #require(bytes.indices.last { bytes[$0] == UInt8(ascii: "W") })
+        bytes[position] ^= 1
+        try DurableFile.write(bytes, to: archive)
+        #expect(throws: LedgerError.self) { try Backup.restore(archive, into: place.folder) }
+        #expect(try ledger.integrityCheck().isEmpty)
+    }
+
+    @Test func findsTheNearestWorkspaceAbove() throws {
+        let place = try Place()
+        let below = place.folder.root + "/a/b"
+        try FileManager.default.createDirectory(atPath: below, withIntermediateDirectories: true)
+        #expect(WorkspaceFolder.nearest(to: below) == place.folder)
+        #expect(WorkspaceFolder.nearest(to: "/") == nil)
+    }
+
+    @Test func aRehearsalRunsFasterFromItsCreationOn() {
+        let base = ManualClock(Timestamp(seconds: 1000))
+        let clock = WorkspaceMarker(created: Timestamp(seconds: 1000), rehearsalFactor: 3600).clock(over: base)
+        base.advance(by: .seconds(2))
+        #expect(clock.now() == Timestamp(seconds: 1000 + 7200))
+        // A clock that is set back must not make time negative.
+        base.set(Timestamp(seconds: 500))
+        #expect(clock.now() == Timestamp(seconds: 1000))
+    }
+
+    @Test(arguments: [
+        #"{"schema":"lockstep.workspace/2","created":"2026-01-01T00:00:00Z","rehearsal":null}"#,
+        #"{"schema":"lockstep.workspace/1","created":"yesterday","rehearsal":null}"#,
+        #"{"schema":"lockstep.workspace/1","created":"2026-01-01T00:00:00Z","rehearsal":0}"#,
+        "[]",
+    ])
+    func refusesAMarkerThatItDoesNotKnow(_ text: String) throws {
+        let value = try JSON.parse(Array(text.utf8), limits: .standard)
+        #expect(throws: WorkspaceError.self) { try WorkspaceMarker(json: value) }
+    }
+}

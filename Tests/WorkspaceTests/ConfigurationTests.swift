@@ -1,0 +1,82 @@
+import Core
+import Testing
+import Workspace
+
+private let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ41JolYSM1uQE4ii1oJKsIRy0V+tZJ0P+RKNwQmJYuI ana"
+
+private func read(_ text: String) throws(InvalidInput) -> Configuration {
+    try Configuration.read(Array(text.utf8), file: "lockstep.yaml")
+}
+
+@Suite struct ConfigurationTests {
+    private let head = "apiVersion: lockstep/v1\nkind: Workspace\n"
+
+    @Test func readsPeopleGroupsServersAndHooks() throws {
+        let configuration = try read(
+            head + """
+                organisation: Acme
+                people:
+                  ana: {name: Ana Silva, os-user: ana}
+                  ben: {}
+                groups:
+                  security-leads: [ana, ben]
+                servers:
+                  hr: {url: "https://hr.example/mcp", aliases: [people-api], owner: "user:ana", criticality: high}
+                hooks:
+                  deploy: {command: [/usr/bin/true], timeout: 5s, environment: [REGION]}
+                retention: {recordings: 7d}
+                """
+        )
+        #expect(configuration.people.map(\.id.text) == ["ana", "ben"])
+        #expect(configuration.members(of: "group:security-leads") == ["ana", "ben"])
+        #expect(configuration.members(of: "user:ben") == ["ben"])
+        #expect(configuration.members(of: "ben").isEmpty)
+        #expect(configuration.servers.first?.criticality == .high)
+        #expect(configuration.hooks.first?.timeout == .seconds(5))
+        #expect(configuration.recordingRetention == .seconds(7 * 86_400))
+        #expect(!configuration.allowsUnauthenticatedVotes)
+    }
+
+    struct Mistake: Sendable, CustomTestStringConvertible {
+        var text: String
+        var code: String
+        var line: Int
+        var testDescription: String { code }
+    }
+
+    @Test(arguments: [
+        Mistake(text: "peopel: {}", code: "workspace.unknown-key", line: 3),
+        Mistake(text: "groups: {leads: [nobody]}", code: "workspace.unknown-person", line: 3),
+        Mistake(text: "people: {ana: {keys: [rubbish]}}", code: "workspace.invalid-key", line: 3),
+        Mistake(text: "hooks: {x: {command: [true-ish]}}", code: "workspace.invalid-value", line: 3),
+        Mistake(text: "hooks: {x: {timeout: 5s}}", code: "workspace.missing-key", line: 3),
+        Mistake(text: "people: {\"a b\": {}}", code: "workspace.invalid-value", line: 3),
+        Mistake(text: "people: {ana: {}}\ngroups: {g: [ana, ana]}", code: "workspace.duplicate-member", line: 4),
+        Mistake(text: "retention: {recordings: 30 days}", code: "workspace.invalid-value", line: 3),
+        Mistake(text: "unauthenticated-votes: yes", code: "yaml.ambiguous-scalar", line: 3),
+        Mistake(text: "people: {ana: {}, ana: {}}", code: "yaml.duplicate-key", line: 3),
+        Mistake(text: "servers: {hr: {criticality: hihg}}", code: "workspace.invalid-value", line: 3),
+    ])
+    func saysWhatIsWrong(_ mistake: Mistake) throws {
+        let error = #expect(throws: InvalidInput.self) { try read(head + mistake.text) }
+        let first = try #require(error?.diagnostics.first)
+        #expect(first.code == mistake.code)
+        #expect(first.place?.line == mistake.line)
+    }
+
+    @Test func refusesOneKeyForTwoPeople() throws {
+        let text = head + "people:\n  ana: {keys: [\"\(key)\"]}\n  ben: {keys: [\"\(key)\"]}\n"
+        let error = #expect(throws: InvalidInput.self) { try read(text) }
+        #expect(error?.diagnostics.map(\.code) == ["workspace.shared-key"])
+    }
+
+    @Test func refusesAnotherKindOrVersionAndAnEmptyFile() {
+        #expect(throws: InvalidInput.self) { try read("") }
+        #expect(throws: InvalidInput.self) { try read("apiVersion: lockstep/v2\nkind: Workspace\n") }
+        #expect(throws: InvalidInput.self) { try read("apiVersion: lockstep/v1\nkind: Playbook\n") }
+    }
+
+    @Test func namesEveryChangeOfTheFileByItsDigest() throws {
+        #expect(try read(head).digest != read(head + "# a comment\n").digest)
+    }
+}
