@@ -1,0 +1,77 @@
+package import Core
+import Ledger
+package import Playbooks
+
+/// What a gate can ask of the inventory.
+package struct InventoryMetric: MetricSource {
+    package enum Quantity: String, Sendable, CaseIterable {
+        case servers, unowned, unreviewed, findings, coverage
+    }
+
+    let quantity: Quantity
+    let estate: Estate
+
+    package var schema: MetricSchema {
+        let name = "inventory.\(quantity.rawValue)"
+        switch quantity {
+        case .servers:
+            return MetricSchema(name: name, summary: "servers in the inventory", unit: "servers")
+        case .unowned:
+            return MetricSchema(name: name, summary: "servers without an owner", unit: "servers")
+        case .unreviewed:
+            return MetricSchema(
+                name: name,
+                summary: "open findings of severity high or critical that no exception covers",
+                unit: "findings"
+            )
+        case .findings:
+            return MetricSchema(
+                name: name,
+                summary: "open findings that no exception covers",
+                unit: "findings",
+                parameters: [
+                    .init(
+                        "severity",
+                        .string,
+                        allowed: Finding.Severity.allCases.map(\.rawValue),
+                        summary: "only this severity and those above it"
+                    )
+                ]
+            )
+        case .coverage:
+            return MetricSchema(
+                name: name,
+                summary: "share of the MCP servers that answered and could be described, from 0 to 1",
+                unit: "share"
+            )
+        }
+    }
+
+    package func measure(_ parameters: JSON.Object, now: Timestamp) async throws(StepError) -> Double {
+        do throws(LedgerError) {
+            let servers = try estate.ledger.servers().filter { $0.kind == .mcp }
+            switch quantity {
+            case .servers: return Double(servers.count)
+            case .unowned: return Double(servers.count { $0.owner == nil })
+            case .unreviewed: return Double(try uncovered(atLeast: .high, now: now))
+            case .findings:
+                let severity = parameters["severity"]?.string.flatMap(Finding.Severity.init(rawValue:)) ?? .info
+                return Double(try uncovered(atLeast: severity, now: now))
+            case .coverage:
+                // Nothing found is nothing measured: a share of nothing would read as a pass.
+                guard !servers.isEmpty else {
+                    throw LedgerError(.missing, "there is no server in the inventory to measure the coverage of")
+                }
+                return Double(servers.count { $0.description != nil }) / Double(servers.count)
+            }
+        } catch {
+            throw StepError(error)
+        }
+    }
+
+    private func uncovered(atLeast severity: Finding.Severity, now: Timestamp) throws(LedgerError) -> Int {
+        let waived = Set(try estate.ledger.exceptions().filter { $0.isActive(at: now) }.map(\.scope))
+        let open = try estate.ledger.openFindings().map(\.finding)
+        return open.count { $0.severity >= severity && !waived.contains("finding:\($0.key)") }
+    }
+}
