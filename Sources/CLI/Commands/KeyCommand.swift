@@ -1,0 +1,67 @@
+import ArgumentParser
+import Core
+import Identity
+
+struct KeyCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "key",
+        abstract: "List and rotate the keys of the workspace.",
+        subcommands: [List.self, Rotate.self]
+    )
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List the keys by purpose; no key itself is printed.")
+
+        @OptionGroup var output: OutputOptions
+
+        func run() async throws {
+            let session = try Session.open()
+            let rings = try session.keys.list()
+            let rows = rings.flatMap { ring in
+                ([ring.current] + ring.retired).map { key in
+                    [
+                        ring.purpose.rawValue, key.id, key.algorithm.rawValue, key.created.description,
+                        key.expires?.description ?? "never", key.retired?.description ?? "in use",
+                    ]
+                }
+            }
+            let header = ["purpose", "id", "algorithm", "created", "expires", "retired"]
+            switch output.format {
+            case .table: Output.answer(Output.table(header, rows))
+            case .json:
+                Output.answer(
+                    .array(
+                        rows.map { row in
+                            .object(JSON.Object(zip(header, row).map { ($0, .string($1)) }))
+                        }
+                    )
+                )
+            }
+        }
+    }
+
+    struct Rotate: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Replace the key of a purpose; the old one is kept to verify what it made."
+        )
+
+        @Argument(help: "audit, redact, bundle, recording or issuer.")
+        var purpose: String
+
+        func run() async throws {
+            let session = try Session.open()
+            guard let purpose = KeyPurpose(rawValue: purpose) else {
+                let near = nearest(to: purpose, in: KeyPurpose.allCases.map(\.rawValue))
+                throw CommandFailure(
+                    "key.purpose",
+                    "`\(Output.printable(purpose))` is not a purpose of a key",
+                    help: near.map { "did you mean `\($0)`?" } ?? "use audit, redact, bundle, recording or issuer",
+                    status: ExitStatus.invalidInput
+                )
+            }
+            var random = SystemRandomNumberGenerator()
+            let ring = try session.keys.rotate(purpose, now: session.clock.now(), using: &random)
+            Output.answer("the new \(purpose.rawValue) key is \(ring.current.id)")
+        }
+    }
+}

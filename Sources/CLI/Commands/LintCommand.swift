@@ -1,0 +1,37 @@
+import Actions
+import ArgumentParser
+import Core
+import Playbooks
+
+struct LintCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "lint",
+        abstract: "Check playbooks and roadmaps without running anything."
+    )
+
+    @Argument(help: "Files, or builtin:NAME for a playbook that comes with this program.")
+    var files: [String]
+
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+        let playbooks = PlaybookFiles(try Session.catalogue())
+        var all: [Diagnostic] = []
+        for file in files {
+            let checked = try playbooks.check(file)
+            all += checked.diagnostics
+            if output.format == .table { PlaybookFiles.report(checked) }
+        }
+        let errors = all.count { $0.severity == .error }
+        switch output.format {
+        case .json: Output.answer(.array(all.map(\.json)))
+        case .table:
+            Output.answer(
+                errors == 0
+                    ? "\(files.count) checked, no errors, \(all.count) warnings"
+                    : "\(files.count) checked, \(errors) errors, \(all.count - errors) warnings"
+            )
+        }
+        if errors > 0 { throw ExitStatus.invalidInput }
+    }
+}

@@ -1,0 +1,88 @@
+import ArgumentParser
+import Core
+import Ledger
+import Workspace
+
+struct StatusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Show how far the runs are, and what they wait for."
+    )
+
+    @Argument(help: "Id of a run, the beginning of it, or latest; all runs unless given.")
+    var run: String?
+
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+        let session = try Session.open(.reading)
+        if session.marker.isRehearsal {
+            Output.talk("rehearsal: time runs \(session.marker.rehearsalFactor ?? 1) times as fast here")
+        }
+        if let run { try one(try session.run(run), session) } else { try all(session) }
+    }
+
+    private func all(_ session: Session) throws {
+        let runs = try session.ledger.runs().filter { $0.parent == nil }
+        var rows: [[String]] = []
+        for run in runs {
+            let counts = try session.ledger.stepCounts(of: run.id)
+            let done = counts.filter { $0.key.isTerminal }.values.reduce(0, +)
+            rows.append([
+                run.id.text, run.name, run.state.rawValue, "\(done)/\(counts.values.reduce(0, +))", run.startedBy,
+                run.created.description, run.reason ?? "",
+            ])
+        }
+        switch output.format {
+        case .table:
+            Output.answer(Output.table(["run", "playbook", "state", "steps", "started by", "started", "reason"], rows))
+        case .json:
+            Output.answer(
+                .array(
+                    zip(runs, rows).map { run, row in
+                        [
+                            "run": .string(run.id.text), "playbook": .string(run.playbook),
+                            "state": .string(run.state.rawValue), "steps": .string(row[3]),
+                            "started_by": .string(run.startedBy), "started": .string(run.created.description),
+                            "reason": run.reason.map { .string($0) } ?? .null,
+                        ]
+                    }
+                )
+            )
+        }
+    }
+
+    private func one(_ run: RunRecord, _ session: Session) throws {
+        let rows = try rows(run, prefix: "", session)
+        switch output.format {
+        case .table:
+            Output.answer(
+                "run \(run.id) of \(run.name) is \(run.state.rawValue)\(run.reason.map { ": " + Output.printable($0) } ?? "")"
+            )
+            Output.answer(Output.table(["step", "kind", "state", "result", "waits for", "what"], rows))
+        case .json:
+            let header = ["step", "kind", "state", "result", "waits_for", "summary"]
+            Output.answer([
+                "run": .string(run.id.text), "state": .string(run.state.rawValue),
+                "reason": run.reason.map { .string($0) } ?? .null,
+                "outputs": run.outputs.map { .object($0) } ?? .null,
+                "steps": .array(rows.map { row in .object(JSON.Object(zip(header, row).map { ($0, .string($1)) })) }),
+            ])
+        }
+    }
+
+    private func rows(_ run: RunRecord, prefix: String, _ session: Session) throws -> [[String]] {
+        var rows: [[String]] = []
+        let children = try session.ledger.children(of: run.id)
+        for step in try session.ledger.steps(of: run.id) {
+            let due = step.due.map { " until \($0)" } ?? ""
+            rows.append([
+                prefix + step.instance.description, step.kind, step.state.rawValue, step.result ?? "",
+                step.waitsFor.map { $0 + due } ?? "", step.error ?? step.summary ?? "",
+            ])
+            guard let child = children.last(where: { $0.parent?.instance == step.instance }) else { continue }
+            rows += try self.rows(child, prefix: prefix + step.instance.description + "/", session)
+        }
+        return rows
+    }
+}

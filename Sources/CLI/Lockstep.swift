@@ -1,0 +1,101 @@
+import ArgumentParser
+import Core
+import Glibc
+import Identity
+import Ledger
+import Playbooks
+import Workspace
+
+/// The command line: parses, calls, renders; each command is one file in `Commands`.
+@main
+struct Lockstep: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "lockstep",
+        abstract: "Rolls out zero trust for AI agents and MCP traffic, phase by phase, and proves every step.",
+        version: "0.1.0",
+        groupedSubcommands: [
+            CommandGroup(
+                name: "Workspace",
+                subcommands: [
+                    InitCommand.self, DoctorCommand.self, BackupCommand.self, RestoreCommand.self, KeyCommand.self,
+                ]
+            ),
+            CommandGroup(
+                name: "Playbooks",
+                subcommands: [LintCommand.self, PlanCommand.self, PlaybookCommand.self, StartCommand.self]
+            ),
+            CommandGroup(
+                name: "Runs",
+                subcommands: [
+                    StatusCommand.self, ApproveCommand.self, RejectCommand.self, WithdrawCommand.self,
+                    PauseCommand.self, ResumeCommand.self, CancelCommand.self, SkipCommand.self, RollbackCommand.self,
+                    RetryCommand.self, TickCommand.self, ServeCommand.self, ExceptionCommand.self,
+                ]
+            ),
+            CommandGroup(
+                name: "Discovery",
+                subcommands: [DiscoverCommand.self, InventoryCommand.self]
+            ),
+            CommandGroup(name: "Reports", subcommands: [ReportCommand.self]),
+        ]
+    )
+
+    static func main() async {
+        // A reader that goes away, of our output or of a pipe to a hook, is an error to handle and no reason to die.
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            var command = try parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            end(with: error)
+        }
+    }
+
+    /// Prints what went wrong and leaves with the exit code that belongs to it.
+    private static func end(with error: any Error) -> Never {
+        switch error {
+        case let code as ExitCode:
+            Glibc.exit(code.rawValue)
+        case let failure as CommandFailure:
+            report(failure.code, failure.message, failure.help)
+            Glibc.exit(failure.status.rawValue)
+        case let input as InvalidInput:
+            for diagnostic in input.diagnostics.sorted { Output.talk(diagnostic.rendered()) }
+            Glibc.exit(ExitStatus.invalidInput.rawValue)
+        case let failure as WorkspaceError:
+            report(failure.code.rawValue, failure.message, failure.help)
+        case let failure as LedgerError:
+            report("ledger.\(failure.code.rawValue)", failure.message, failure.suggestion)
+        case let failure as KeyStoreError:
+            report(failure.code.rawValue, failure.message, failure.help)
+        case let failure as SSHError:
+            report(failure.code.rawValue, failure.message, failure.help)
+        case let failure as VoteError:
+            // A vote that does not count is an answer, not a breakdown.
+            report(failure.code.rawValue, failure.message, failure.help)
+            Glibc.exit(ExitStatus.answerIsNo.rawValue)
+        case let failure as StepError:
+            report("step.\(failure.code.rawValue)", failure.message, failure.help)
+        default:
+            let status = exitCode(for: error)
+            let text = fullMessage(for: error)
+            // Help and version are answers; a wrong flag is invalid input.
+            if status == .success {
+                if !text.isEmpty { Output.answer(text) }
+                Glibc.exit(0)
+            }
+            Output.talk(text)
+            Glibc.exit(status == .validationFailure ? ExitStatus.invalidInput.rawValue : ExitStatus.failed.rawValue)
+        }
+        Glibc.exit(ExitStatus.failed.rawValue)
+    }
+
+    private static func report(_ code: String, _ message: String, _ help: String?) {
+        Output.talk("error: \(message) [\(code)]")
+        if let help { Output.talk("  help: \(help)") }
+    }
+}

@@ -1,0 +1,71 @@
+import Actions
+import Core
+import Playbooks
+import Workspace
+
+/// Reads playbooks from files and from this program, and prints what is wrong with them.
+struct PlaybookFiles: Sendable {
+    let checker: Checker
+
+    /// With a workspace its catalogue is used; without one, lint and plan know the same actions.
+    init(_ catalogue: Catalogue) {
+        checker = Checker(catalogue: catalogue) { file in
+            try DurableFile.read(absolute(file), limit: 16 << 20)
+        }
+    }
+
+    /// The bytes of a file or of `builtin:NAME`; a path to a shipped playbook that is not on disk means the shipped one.
+    static func bytes(_ file: String) throws -> [UInt8] {
+        if file.hasPrefix("builtin:") {
+            guard let bytes = ShippedPlaybooks.bytes(of: file) else {
+                let names = ShippedPlaybooks.all.map { "builtin:" + $0.name }
+                throw CommandFailure(
+                    "playbook.not-shipped",
+                    "no playbook `\(Output.printable(file))` comes with this program",
+                    help: "there are \(names.joined(separator: " and "))",
+                    status: ExitStatus.invalidInput
+                )
+            }
+            return bytes
+        }
+        do throws(WorkspaceError) {
+            return try DurableFile.read(absolute(file), limit: 16 << 20)
+        } catch {
+            throw CommandFailure(
+                "playbook.unreadable",
+                error.message,
+                help: "playbooks that come with this program are named `builtin:phase-1-discovery.yaml`",
+                status: ExitStatus.invalidInput
+            )
+        }
+    }
+
+    func check(_ file: String) throws -> Checked {
+        checker.check(file: file, bytes: try Self.bytes(file))
+    }
+
+    /// The checked document; diagnostics go to stderr, and errors end the command.
+    func document(_ file: String) throws -> Checked {
+        let checked = try check(file)
+        Self.report(checked)
+        guard checked.document != nil else { throw ExitStatus.invalidInput }
+        return checked
+    }
+
+    static func report(_ checked: Checked) {
+        for diagnostic in checked.diagnostics {
+            let source = diagnostic.place.flatMap { checked.sources[$0.file] }
+            Output.talk(diagnostic.rendered(source: source.map { String(decoding: $0, as: UTF8.self) }))
+        }
+    }
+}
+
+extension Diagnostic {
+    var json: JSON.Value {
+        [
+            "severity": .string(severity.rawValue), "code": .string(code), "message": .string(message),
+            "file": place.map { .string($0.file) } ?? .null, "line": place.map { .integer(Int64($0.line)) } ?? .null,
+            "column": place.map { .integer(Int64($0.column)) } ?? .null, "help": help.map { .string($0) } ?? .null,
+        ]
+    }
+}

@@ -1,0 +1,141 @@
+import Actions
+import Core
+import Engine
+import FoundationEssentials
+import Ledger
+import Playbooks
+import Workspace
+
+extension Session {
+    /// The engine of this workspace: catalogue, people, secrets and the reading of pinned playbooks.
+    func engine() -> Engine {
+        let estate = estate
+        let ledger = ledger
+        let checker = PlaybookReading(estate: estate).checker
+        return Engine(
+            ledger: ledger,
+            catalogue: estate.catalogue,
+            clock: clock,
+            people: people,
+            facts: facts,
+            secret: { declaration in try Self.secret(declaration) },
+            planFor: { source, file in
+                let checked = checker.check(file: file, bytes: source)
+                guard let plan = checked.plan else { throw InvalidInput(checked.diagnostics) }
+                return plan
+            },
+            crash: .environment()
+        )
+    }
+
+    private var people: People {
+        People(
+            Dictionary(
+                configuration.people.map { ($0.id, Set(configuration.groups(of: $0.id))) },
+                uniquingKeysWith: { first, _ in first }
+            )
+        )
+    }
+
+    private var facts: Facts {
+        let ledger = ledger
+        return Facts(
+            phase: { number in
+                guard let runs = try? ledger.runs(), let run = runs.last(where: { $0.phase == number }) else {
+                    return nil
+                }
+                return [
+                    "status": .string(run.state == .succeeded ? "done" : run.state.rawValue),
+                    "outputs": .object(run.outputs ?? [:]), "run": .string(run.id.text),
+                ]
+            },
+            exceptions: { ((try? ledger.exceptions()) ?? []).filter { $0.closed == nil } }
+        )
+    }
+
+    /// Fetches a secret when an action needs it; its value goes to that action and nowhere else.
+    private static func secret(_ declaration: SecretDeclaration) throws -> Redacted<String> {
+        switch declaration.origin {
+        case .vault:
+            throw StepError(
+                .permanent,
+                "the secret `\(declaration.name)` lies in a vault, which this version cannot open",
+                help: "let your vault's agent write it to a file or the environment, and use `file:` or `env:`"
+            )
+        case .environment(let name):
+            guard let value = ProcessInfo.processInfo.environment[name], !value.isEmpty else {
+                throw StepError(
+                    .permanent,
+                    "the secret `\(declaration.name)` is not there: the environment has no `\(name)`",
+                    help: "set `\(name)` where `lockstep run`, `tick` or `serve` runs"
+                )
+            }
+            return Redacted(value)
+        case .file(let path):
+            let bytes: [UInt8]
+            do throws(WorkspaceError) {
+                bytes = try DurableFile.read(path, limit: 1 << 16)
+            } catch {
+                throw StepError(.permanent, "the secret `\(declaration.name)` could not be read from its file")
+            }
+            var text = String(decoding: bytes, as: UTF8.self)
+            while text.last?.isNewline == true { text.removeLast() }
+            return Redacted(text)
+        }
+    }
+
+    /// The run that a word means: an id, the beginning of one, or `latest`.
+    func run(_ name: String) throws -> RunRecord {
+        let runs = try ledger.runs()
+        let found =
+            name == "latest"
+            ? runs.filter { $0.parent == nil }.suffix(1) : runs.filter { $0.id.text.hasPrefix(name) }[...]
+        if found.count == 1, let run = found.first { return run }
+        if let exact = runs.first(where: { $0.id.text == name }) { return exact }
+        throw CommandFailure(
+            "run.unknown",
+            found.isEmpty
+                ? "there is no run `\(Output.printable(name))`"
+                : "`\(Output.printable(name))` is the beginning of \(found.count) runs",
+            help: runs.isEmpty
+                ? "start one with `lockstep run FILE`" : "see `lockstep status`; the newest one is called `latest`",
+            status: ExitStatus.invalidInput
+        )
+    }
+}
+
+/// What `run`, `tick` and `serve` print when they come back.
+enum RunSummaryText {
+    static func text(_ summary: RunSummary) -> String {
+        var lines = ["run \(summary.run) is \(summary.state.rawValue)"]
+        if let reason = summary.reason { lines[0] += ": \(Output.printable(reason))" }
+        for waiting in summary.waiting {
+            var line = "  \(waiting.path) waits for \(waiting.waitsFor)"
+            if let due = waiting.due { line += ", due \(due)" }
+            lines.append(line)
+            if waiting.waitsFor == "approval" {
+                lines.append("    lockstep approve \(summary.run) \(waiting.path) --reason \"…\"")
+            }
+            if waiting.waitsFor == "question" {
+                lines.append("    lockstep retry \(waiting.run) \(waiting.path)   or   lockstep skip …")
+            }
+        }
+        if summary.state == .paused { lines.append("    lockstep resume \(summary.run)") }
+        return lines.joined(separator: "\n")
+    }
+
+    static func json(_ summary: RunSummary) -> JSON.Value {
+        [
+            "run": .string(summary.run.text), "state": .string(summary.state.rawValue),
+            "reason": summary.reason.map { .string($0) } ?? .null, "outputs": .object(summary.outputs),
+            "waiting": .array(
+                summary.waiting.map { waiting in
+                    [
+                        "run": .string(waiting.run.text), "step": .string(waiting.path),
+                        "for": .string(waiting.waitsFor), "due": waiting.due.map { .string($0.description) } ?? .null,
+                    ]
+                }
+            ),
+        ]
+    }
+}

@@ -1,0 +1,16 @@
+import Ledger
+
+extension LedgerError {
+    /// What a person can do about it.
+    var suggestion: String? {
+        switch code {
+        case .corrupt, .notALedger: "bring the last good state back with `lockstep restore FILE`"
+        case .busy, .leased: "try again when the other process is done; `lockstep status` shows the runs"
+        case .readOnly: "check who owns `.lockstep` and whether its disk can be written"
+        case .full: "free some space on that disk, then run the same command again; nothing was lost"
+        case .newerSchema: "use the version of lockstep that wrote it, or a newer one"
+        case .missing: "if it held anything, bring it back with `lockstep restore FILE`"
+        case .conflict, .duplicate, .io: nil
+        }
+    }
+}

@@ -1,0 +1,82 @@
+import ArgumentParser
+import Core
+import FoundationEssentials
+import Glibc
+
+/// In which form a command answers.
+enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
+    case table, json
+}
+
+/// `--format`, the same for every command that answers.
+struct OutputOptions: ParsableArguments {
+    @Option(help: "How to print the answer: table or json.")
+    var format: OutputFormat = .table
+}
+
+/// stdout is the answer, stderr is the talk.
+enum Output {
+    static func answer(_ text: String) {
+        let clean = cleaned(text)
+        write(clean.hasSuffix("\n") ? clean : clean + "\n", to: STDOUT_FILENO)
+    }
+
+    static func answer(_ value: JSON.Value) {
+        answer(JSON.pretty(value))
+    }
+
+    static func talk(_ text: String) {
+        write(cleaned(text) + "\n", to: STDERR_FILENO)
+    }
+
+    /// A table with left-aligned columns; an empty one prints its header, so that scripts see the same shape.
+    static func table(_ header: [String], _ rows: [[String]]) -> String {
+        let all = [header] + rows.map { $0.map(printable) }
+        let widths = header.indices.map { column in all.map { $0[column].unicodeScalars.count }.max() ?? 0 }
+        let lines = all.map { row in
+            let cells = row.indices.map { column in
+                row[column]
+                    + String(repeating: " ", count: max(0, widths[column] - row[column].unicodeScalars.count))
+            }
+            var line = cells.joined(separator: "  ")
+            while line.hasSuffix(" ") { line.removeLast() }
+            return line
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    /// Everything that is printed passes here: a name in a playbook or an answer of a server must not steer a terminal.
+    private static func cleaned(_ text: String) -> String {
+        text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+            .map { printable(String(Substring($0))) }.joined(separator: "\n")
+    }
+
+    /// Text of a stranger as a terminal may show it: no control characters, no direction overrides.
+    static func printable(_ text: String) -> String {
+        var result = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars {
+            switch scalar.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned, .surrogate:
+                result.append("\u{FFFD}")
+            default: result.append(scalar)
+            }
+        }
+        return String(result)
+    }
+
+    /// Whether a person reads stderr and has not asked for plain text (https://no-color.org).
+    static var wantsColour: Bool {
+        isatty(STDERR_FILENO) == 1 && (ProcessInfo.processInfo.environment["NO_COLOR"] ?? "").isEmpty
+    }
+
+    private static func write(_ text: String, to descriptor: Int32) {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0 && errno == EINTR { continue }
+            // A reader that has gone away (`lockstep ... | head`) is no failure of ours.
+            guard count > 0 else { return }
+            rest = rest.dropFirst(count)
+        }
+    }
+}
