@@ -1,0 +1,141 @@
+// swift-tools-version: 6.2
+import Foundation
+import PackageDescription
+
+// What every target of the house is held to. Each line is a language proposal that Swift 6 leaves optional.
+let house: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InferIsolatedConformances"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("ImmutableWeakCaptures"),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+]
+
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
+let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let mustache: Target.Dependency = .product(name: "Mustache", package: "swift-mustache")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
+let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let x509: Target.Dependency = .product(name: "X509", package: "swift-certificates")
+let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
+let nio: [Target.Dependency] = ["NIOCore", "NIOPosix", "NIOHTTP1"].map { .product(name: $0, package: "swift-nio") }
+let nioTLS: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+
+func library(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+    .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: house)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], data: [String] = []) -> Target {
+    .testTarget(
+        name: name,
+        dependencies: dependencies,
+        exclude: data,
+        swiftSettings: house
+    )
+}
+
+// The benchmarks are no part of the product: they are built when asked for only.
+let measures: [Target] =
+    Context.environment["LOCKSTEP_BENCHMARKS"] == nil
+    ? []
+    : [
+        .executableTarget(
+            name: "Benchmarks",
+            dependencies: [
+                "Core", "Playbooks", "Ledger", "Engine", .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
+            path: "Benchmarks/Sources",
+            swiftSettings: house
+        )
+    ]
+
+let package = Package(
+    name: "lockstep",
+    products: [
+        .executable(name: "lockstep", targets: ["CLI"]),
+        .executable(name: "lockstep-lab", targets: ["Lab"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-asn1", exact: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-certificates", exact: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
+        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", exact: "2.1.1"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", exact: "1.0.2", traits: []),
+    ],
+    targets: [
+        .systemLibrary(
+            name: "CYAML",
+            path: "Sources/CYAML",
+            pkgConfig: "yaml-0.1",
+            providers: [.apt(["libyaml-dev"])]
+        ),
+        .systemLibrary(name: "CLinux", path: "Sources/CLinux"),
+        library("Core", [crypto]),
+        library("Documents", ["Core", "CYAML"]),
+        library("Expressions", ["Core"]),
+        library("Wire", ["Core"]),
+        library("Inspection", ["Core"]),
+        library("Identity", ["Core", crypto, cryptoExtras]),
+        library(
+            "Playbooks",
+            ["Core", "Documents", "Expressions"],
+            resources: [.embedInCode("Shipped")]
+        ),
+        library("Ledger", ["Core", grdb]),
+        library("Workspace", ["Core", "Documents", "Identity", "Ledger", "CLinux"]),
+        library("Survey", ["Core", "Documents", "Wire", "Inspection", subprocess, nioTLS] + nio),
+        library("Engine", ["Core", "Playbooks", "Ledger", "Expressions", "Identity"]),
+        library("Reporting", ["Core", mustache], resources: [.embedInCode("Templates")]),
+        library(
+            "Actions",
+            [
+                "Core", "Documents", "Expressions", "Playbooks", "Ledger", "Workspace", "Survey", "Reporting",
+                "Inspection",
+                "Identity", subprocess, system,
+            ]
+        ),
+        .executableTarget(
+            name: "CLI",
+            dependencies: [
+                "Core", "Documents", "Expressions", "Wire", "Inspection", "Identity", "Playbooks", "Ledger",
+                "Workspace", "Survey",
+                "Engine", "Actions", "Reporting", arguments, lifecycle, unixSignals, logging,
+            ],
+            swiftSettings: house
+        ),
+        .executableTarget(
+            name: "Lab",
+            dependencies: ["Core", "Wire", x509, asn1, crypto, nioTLS] + nio,
+            swiftSettings: house
+        ),
+        tests("ArchitectureTests", []),
+        tests("WorkspaceTests", ["Workspace", "Core", "Identity", "Ledger"]),
+        tests("EngineTests", ["Core", "Playbooks", "Ledger", "Expressions", "Engine"]),
+        tests("LedgerTests", ["Core", "Ledger", grdb]),
+        tests("CoreTests", ["Core"]),
+        tests("WireTests", ["Wire", "Core"]),
+        tests("LabTests", ["Lab", "Wire", "Core"] + nio),
+        tests("InspectionTests", ["Core", "Inspection"]),
+        tests("SurveyTests", ["Core", "Inspection", "Survey", "Wire", nioTLS] + nio, data: ["Cases"]),
+        tests("IdentityTests", ["Identity", "Core", crypto]),
+        tests("ReportingTests", ["Reporting", "Core"], data: ["Goldens"]),
+        tests("DocumentsTests", ["Documents", "Core"]),
+        tests("PlaybooksTests", ["Playbooks", "Core", "Documents", "Expressions"], data: ["Cases", "Goldens"]),
+        tests("ExpressionsTests", ["Expressions"]),
+    ] + measures
+)
