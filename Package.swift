@@ -90,6 +90,8 @@ let package = Package(
         library("Expressions", ["Core"]),
         library("Wire", ["Core"]),
         library("Inspection", ["Core"]),
+        library("Traffic", ["Core"]),
+        library("Policies", ["Core", "Documents", "Expressions", "Traffic"]),
         library("Identity", ["Core", crypto, cryptoExtras]),
         library(
             "Playbooks",

@@ -10,6 +10,9 @@ private let house: [String: (own: Set<String>, outside: Set<String>)] = [
     "Expressions": (["Core"], []),
     "Wire": (["Core"], []),
     "Inspection": (["Core"], []),
+    "Traffic": (["Core"], []),
+    "Policies": (["Core", "Documents", "Expressions", "Traffic"], []),
+    "Behaviour": (["Core", "Documents", "Expressions", "Traffic", "Policies"], []),
     "Identity": (["Core"], ["Crypto", "CryptoExtras", "Glibc"]),
     "Playbooks": (["Core", "Documents", "Expressions"], []),
     "Ledger": (["Core"], ["GRDB", "Glibc"]),
@@ -23,13 +26,13 @@ private let house: [String: (own: Set<String>, outside: Set<String>)] = [
     "Actions": (
         [
             "Core", "Documents", "Expressions", "Playbooks", "Ledger", "Workspace", "Survey", "Reporting", "Inspection",
-            "Identity",
+            "Identity", "Wire", "Traffic", "Policies", "Behaviour",
         ], ["Glibc", "Subprocess", "SystemPackage"]
     ),
     "CLI": (
         [
             "Core", "Documents", "Expressions", "Wire", "Inspection", "Identity", "Playbooks", "Ledger", "Workspace",
-            "Survey", "Engine", "Actions", "Reporting",
+            "Survey", "Engine", "Actions", "Reporting", "Traffic", "Policies", "Behaviour",
         ], ["ArgumentParser", "ServiceLifecycle", "UnixSignals", "Logging", "Glibc"]
     ),
     "Lab": (

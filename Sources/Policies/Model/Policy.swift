@@ -1,0 +1,231 @@
+package import Core
+package import Traffic
+
+/// A least-privilege policy: what is not allowed by a rule is denied.
+package struct Policy: Sendable {
+    package var name: String
+    /// Whether the rules are keyed by agent alone or by agent and task.
+    package var scope: Scope
+    package var rules: [Rule]
+    /// Reads that nobody was seen to make: allowed on these servers for these agents, because all they did there was to read widely.
+    package var unseenReads: [UnseenReads]
+    /// Identities that the agent deals with as a matter of course; free text may name them.
+    package var known: [KnownParties]
+
+    package enum Scope: String, Sendable { case agent, task }
+
+    package struct UnseenReads: Sendable, Hashable {
+        package var agent: String
+        package var server: String
+        package init(agent: String, server: String) {
+            self.agent = agent
+            self.server = server
+        }
+    }
+
+    package struct KnownParties: Sendable {
+        package var agent: String
+        /// Nil: for every task.
+        package var task: String?
+        package var identities: [CanonicalValue]
+        package var hosts: [String]
+        package var domains: [String]
+        package init(
+            agent: String,
+            task: String? = nil,
+            identities: [CanonicalValue] = [],
+            hosts: [String] = [],
+            domains: [String] = []
+        ) {
+            self.agent = agent
+            self.task = task
+            self.identities = identities
+            self.hosts = hosts
+            self.domains = domains
+        }
+    }
+
+    package init(
+        name: String,
+        scope: Scope,
+        rules: [Rule] = [],
+        unseenReads: [UnseenReads] = [],
+        known: [KnownParties] = []
+    ) {
+        self.name = name
+        self.scope = scope
+        self.rules = rules
+        self.unseenReads = unseenReads
+        self.known = known
+    }
+}
+
+/// What one agent may do with one tool.
+package struct Rule: Sendable {
+    package enum Effect: String, Sendable { case allow, ask, forbid }
+    package enum Mode: String, Sendable { case enforce, shadow }
+
+    /// Unique in its policy and stable between versions, for example `banking.send_money`.
+    package var id: String
+    /// A principal or agent; `*` is any.
+    package var agent: String
+    /// Nil: any task.
+    package var task: String?
+    package var tool: ServerTool
+    /// Digest of the tool definition that the rule was made for; another one is denied as `definition_changed`.
+    package var definition: String?
+    package var tier: ToolTier
+    package var effect: Effect
+    package var mode: Mode
+    package var arguments: [ArgumentRule]
+    /// A CEL condition over `call`, for rules that people write.
+    package var condition: String?
+    package var owner: String?
+    package var expires: Timestamp?
+    package var support: Support
+    package var warnings: [Warning]
+
+    package init(
+        id: String,
+        agent: String,
+        task: String? = nil,
+        tool: ServerTool,
+        definition: String? = nil,
+        tier: ToolTier,
+        effect: Effect = .allow,
+        mode: Mode = .enforce,
+        arguments: [ArgumentRule] = [],
+        condition: String? = nil,
+        owner: String? = nil,
+        expires: Timestamp? = nil,
+        support: Support = Support(),
+        warnings: [Warning] = []
+    ) {
+        self.id = id
+        self.agent = agent
+        self.task = task
+        self.tool = tool
+        self.definition = definition
+        self.tier = tier
+        self.effect = effect
+        self.mode = mode
+        self.arguments = arguments
+        self.condition = condition
+        self.owner = owner
+        self.expires = expires
+        self.support = support
+        self.warnings = warnings
+    }
+}
+
+/// What the value at one path of the arguments may be.
+///
+/// A value passes if one of the ways admits it; no way admits nothing.
+package struct ArgumentRule: Sendable, Hashable {
+    /// As in `ObservedLeaf.path`.
+    package var path: String
+    package var required: Bool
+    /// Exact values, canonical.
+    package var values: [CanonicalValue]
+    /// The user's own request may name the value.
+    package var fromPrompt: Bool
+    /// The value may equal a structured field of an earlier result.
+    package var fromFields: [ResultField]
+    /// Any structured field of a closed-world read will do, since one was seen to.
+    package var fromAnyRead: Bool
+    /// The value may stand in the text of an earlier result of these tools.
+    package var fromTexts: [ServerTool]
+    /// Registered domains or hosts whose addresses and pages are allowed.
+    package var domains: [String]
+    /// Inclusive bounds for numbers.
+    package var minimum: Double?
+    package var maximum: Double?
+    /// Values the agent composes itself, of these classes; identities never.
+    package var open: [ValueClass]
+    /// The longest text, in Unicode scalars.
+    package var maximumLength: Int?
+    /// The longest list.
+    package var maximumItems: Int?
+
+    package init(
+        path: String,
+        required: Bool = false,
+        values: [CanonicalValue] = [],
+        fromPrompt: Bool = false,
+        fromFields: [ResultField] = [],
+        fromAnyRead: Bool = false,
+        fromTexts: [ServerTool] = [],
+        domains: [String] = [],
+        minimum: Double? = nil,
+        maximum: Double? = nil,
+        open: [ValueClass] = [],
+        maximumLength: Int? = nil,
+        maximumItems: Int? = nil
+    ) {
+        self.path = path
+        self.required = required
+        self.values = values
+        self.fromPrompt = fromPrompt
+        self.fromFields = fromFields
+        self.fromAnyRead = fromAnyRead
+        self.fromTexts = fromTexts
+        self.domains = domains
+        self.minimum = minimum
+        self.maximum = maximum
+        self.open = open
+        self.maximumLength = maximumLength
+        self.maximumItems = maximumItems
+    }
+}
+
+/// The evidence behind a rule, counted in sessions first.
+package struct Support: Sendable, Hashable {
+    package var calls: Int
+    package var sessions: Int
+    package var tasks: Int
+    package var days: Int
+    package var principals: Int
+
+    package init(calls: Int = 0, sessions: Int = 0, tasks: Int = 0, days: Int = 0, principals: Int = 0) {
+        self.calls = calls
+        self.sessions = sessions
+        self.tasks = tasks
+        self.days = days
+        self.principals = principals
+    }
+}
+
+/// One widening or doubt, with its evidence, for whoever reviews the rule.
+package struct Warning: Sendable, Hashable {
+    /// Stable, for example `text-only-identity`, `open-text`, `few-sessions`, `varying-source`.
+    package var code: String
+    package var path: String?
+    package var detail: String
+
+    package init(code: String, path: String? = nil, detail: String) {
+        self.code = code
+        self.path = path
+        self.detail = detail
+    }
+}
+
+/// What is decided about one call.
+package struct Decision: Sendable, Equatable {
+    package enum Verdict: String, Sendable { case allow, ask, deny }
+
+    package var verdict: Verdict
+    /// The rule that decided, if one did.
+    package var rule: String?
+    /// The argument path that failed.
+    package var argument: String?
+    /// A stable word: `allowed`, `no-rule`, `unseen-tool`, `unseen-argument`, `identity`, `value`, `number`, `entity`,
+    /// `length`, `items`, `missing-argument`, `forbidden`, `asked`, `condition`, `definition-changed`, `expired`.
+    package var reason: String
+
+    package init(_ verdict: Verdict, rule: String? = nil, argument: String? = nil, reason: String) {
+        self.verdict = verdict
+        self.rule = rule
+        self.argument = argument
+        self.reason = reason
+    }
+}
