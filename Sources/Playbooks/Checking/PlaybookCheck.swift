@@ -176,7 +176,7 @@ extension DocumentCheck {
 
     // MARK: Head
 
-    private mutating func inputs(_ node: Node?) -> [InputDeclaration] {
+    mutating func inputs(_ node: Node?) -> [InputDeclaration] {
         var result: [InputDeclaration] = []
         for entry in node?.mapping ?? [] {
             let given = entry.value
