@@ -49,17 +49,18 @@ package enum Backup {
         try DurableFile.makeFolder(staging)
         defer { try? FileManager.default.removeItem(atPath: staging) }
         for path in staged.stateFolders { try DurableFile.makeFolder(path) }
-        try Archive.read(archive) { file in
-            let parts = file.path.split(separator: "/", omittingEmptySubsequences: false)
-            guard file.path == "lockstep.yaml" || parts.first == ".lockstep", !parts.contains(".."),
-                !parts.contains("")
-            else { throw WorkspaceError(.archive, "the backup names a file outside the workspace") }
-            var path = staging
-            for part in parts.dropLast() {
-                path += "/" + part
-                try DurableFile.makeFolder(path)
+        var cause: WorkspaceError?
+        do throws(LedgerError) {
+            try Archive.read(archive) { file in
+                do throws(WorkspaceError) { try unpack(file, into: staging) } catch {
+                    cause = error
+                    throw error
+                }
             }
-            try DurableFile.write(file.bytes, to: "\(staging)/\(file.path)", mode: file.mode & 0o700)
+        } catch {
+            // The ledger knows nothing of files: what went wrong with one of them is said in our own words.
+            if let cause { throw cause }
+            throw error
         }
         // The copy must open as a ledger of this version, or of an earlier one, before anything is exchanged.
         let ledger = try Ledger(path: staged.database, mayCreate: false)
@@ -75,6 +76,19 @@ package enum Backup {
             try DurableFile.write(configuration, to: folder.configuration, mode: 0o644)
         }
         return before
+    }
+
+    private static func unpack(_ file: ArchivedFile, into staging: String) throws(WorkspaceError) {
+        let parts = file.path.split(separator: "/", omittingEmptySubsequences: false)
+        guard file.path == "lockstep.yaml" || parts.first == ".lockstep", !parts.contains(".."),
+            !parts.contains("")
+        else { throw WorkspaceError(.archive, "the backup names a file outside the workspace") }
+        var path = staging
+        for part in parts.dropLast() {
+            path += "/" + part
+            try DurableFile.makeFolder(path)
+        }
+        try DurableFile.write(file.bytes, to: "\(staging)/\(file.path)", mode: file.mode & 0o700)
     }
 
     private static func exchange(_ staged: WorkspaceFolder, _ folder: WorkspaceFolder) throws -> String? {
