@@ -12,6 +12,8 @@ package enum RunCommand: Sendable, Hashable {
     /// Undo what was done after a step, or all of it; ignores windows and gates.
     case rollback(to: StepID?, reason: String)
     case vote(StepInstance, Ballot)
+    /// Measure a waiting gate now instead of at its next time; its rules stay as they are.
+    case measure(StepInstance)
 }
 
 /// Whether a command was carried out, or left for the process that advances the run.
@@ -73,6 +75,13 @@ extension RunMachine {
                 return refuse(VoteRefusal.Code.notOpen.rawValue, "`\(name)` waits for no vote")
             }
             return nil
+        case .measure(let name):
+            if end != nil { return over }
+            if mode != .normal { return ending }
+            if pause != nil {
+                return refuse("run.paused", "run `\(run)` is paused", help: "lockstep resume \(run)")
+            }
+            return refusal(ofMeasuring: name)
         }
     }
 
@@ -129,6 +138,7 @@ extension Session {
             }
             try stage(.skipped(name, reason: reason, by: person))
         case .retry(let step): try stage(.retried(from: step, by: person))
+        case .measure(let name): try hasten(name, by: person)
         case .rollback(let step, let reason): try stage(.rollbackRequested(by: person, reason: reason, to: step))
         case .vote(let name, let ballot):
             do {
