@@ -193,6 +193,8 @@ package struct ProgressSnapshot: Sendable, Hashable {
         package var criticality: String?
         package var tools: Int
         package var revisions: [String]
+        /// `mcp`, or what else it is; shares count MCP servers only, as gates do.
+        package var kind: String
 
         package init(
             id: String,
@@ -202,7 +204,8 @@ package struct ProgressSnapshot: Sendable, Hashable {
             owner: String? = nil,
             criticality: String? = nil,
             tools: Int = 0,
-            revisions: [String] = []
+            revisions: [String] = [],
+            kind: String = "mcp"
         ) {
             self.id = id
             self.transport = transport
@@ -212,6 +215,7 @@ package struct ProgressSnapshot: Sendable, Hashable {
             self.criticality = criticality
             self.tools = tools
             self.revisions = revisions
+            self.kind = kind
         }
     }
 

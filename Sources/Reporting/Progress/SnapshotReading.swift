@@ -244,7 +244,9 @@ extension ProgressSnapshot.Server {
             owner: reader.optionalString("owner"),
             criticality: reader.optionalString("criticality"),
             tools: reader.count("tools"),
-            revisions: reader.strings("revisions")
+            revisions: reader.strings("revisions"),
+            // Reports from before it was written held MCP servers in the main.
+            kind: reader.optionalString("kind") ?? "mcp"
         )
     }
 }

@@ -120,7 +120,7 @@ extension ProgressSnapshot.Server {
             "id": .string(id), "transport": .string(transport), "security": .string(security),
             "authentication": .string(authentication), "owner": .optional(owner),
             "criticality": .optional(criticality), "tools": .count(tools),
-            "revisions": .array(revisions.map { .string($0) }),
+            "revisions": .array(revisions.map { .string($0) }), "kind": .string(kind),
         ]
     }
 }
