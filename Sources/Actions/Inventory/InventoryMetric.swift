@@ -11,18 +11,32 @@ package struct InventoryMetric: MetricSource {
     let quantity: Quantity
     let estate: Estate
 
+    private static let acceptance =
+        "lockstep exception add \"finding:CODE SUBJECT\" --owner user:NAME --reason \"…\" --for 30d"
+
     package var schema: MetricSchema {
         let name = "inventory.\(quantity.rawValue)"
         switch quantity {
         case .servers:
-            return MetricSchema(name: name, summary: "servers in the inventory", unit: "servers")
+            return MetricSchema(
+                name: name,
+                summary: "servers in the inventory",
+                unit: "servers",
+                remedy: "lockstep discover --hosts CIDR"
+            )
         case .unowned:
-            return MetricSchema(name: name, summary: "servers without an owner", unit: "servers")
+            return MetricSchema(
+                name: name,
+                summary: "servers without an owner",
+                unit: "servers",
+                remedy: "lockstep inventory assign SERVER --owner user:NAME"
+            )
         case .unreviewed:
             return MetricSchema(
                 name: name,
                 summary: "open findings of severity high or critical that no exception covers",
-                unit: "findings"
+                unit: "findings",
+                remedy: Self.acceptance
             )
         case .findings:
             return MetricSchema(
@@ -36,13 +50,15 @@ package struct InventoryMetric: MetricSource {
                         allowed: Finding.Severity.allCases.map(\.rawValue),
                         summary: "only this severity and those above it"
                     )
-                ]
+                ],
+                remedy: Self.acceptance
             )
         case .coverage:
             return MetricSchema(
                 name: name,
                 summary: "share of the MCP servers that answered and could be described, from 0 to 1",
-                unit: "share"
+                unit: "share",
+                remedy: "lockstep discover --hosts CIDR"
             )
         }
     }

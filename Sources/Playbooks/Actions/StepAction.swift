@@ -165,12 +165,21 @@ package struct MetricSchema: Sendable {
     package var summary: String
     package var unit: String
     package var parameters: [ActionSchema.Parameter]
+    /// The command with which a person changes what is measured; nothing where only time or other people do.
+    package var remedy: String?
 
-    package init(name: String, summary: String, unit: String, parameters: [ActionSchema.Parameter] = []) {
+    package init(
+        name: String,
+        summary: String,
+        unit: String,
+        parameters: [ActionSchema.Parameter] = [],
+        remedy: String? = nil
+    ) {
         self.name = name
         self.summary = summary
         self.unit = unit
         self.parameters = parameters
+        self.remedy = remedy
     }
 }
 
