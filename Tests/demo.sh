@@ -50,14 +50,13 @@ export LOCKSTEP_WORKSPACE="$home" LOCKSTEP_USER=ana HOME="$home"
 "$lockstep" doctor
 
 say "3. The roadmap: four phases, of which this version holds the first"
-"$lockstep" playbook show roadmap.yaml | sed "s|playbook: phase-1-discovery.yaml|playbook: builtin:phase-1-discovery.yaml\\
-    with: {networks: [\"127.0.0.1\"], ports: [$ports], min_coverage: 0.5}|" >"$home/roadmap.yaml"
-"$lockstep" lint "$home/roadmap.yaml"
-"$lockstep" plan "$home/roadmap.yaml" | head -n 30
+inputs=(--input networks=127.0.0.1 --input "ports=$ports" --input min_coverage=0.5)
+"$lockstep" lint builtin:roadmap.yaml
+"$lockstep" plan builtin:roadmap.yaml "${inputs[@]}" | head -n 30
 
 say "4. Ana starts it; it finds the servers and waits for somebody else"
 set +e
-"$lockstep" run "$home/roadmap.yaml"
+"$lockstep" run builtin:roadmap.yaml "${inputs[@]}"
 code=$?
 set -e
 [[ $code -eq 4 ]] || { say "the run ended with exit code $code instead of waiting"; exit 1; }

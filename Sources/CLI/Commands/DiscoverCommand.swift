@@ -9,7 +9,8 @@ import Workspace
 struct DiscoverCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "discover",
-        abstract: "Find MCP servers. Bare: this machine, read-only, without touching the network."
+        abstract: "Find MCP servers; bare, on this machine only.",
+        discussion: "Without options it looks at this machine only, read-only and without touching the network."
     )
 
     @Option(help: "A home folder to look at instead of yours; may be given again.")

@@ -9,7 +9,7 @@ import Workspace
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
-        abstract: "Check that this workspace is whole and safe to rely on."
+        abstract: "Check that this workspace is whole and safe."
     )
 
     @OptionGroup var output: OutputOptions

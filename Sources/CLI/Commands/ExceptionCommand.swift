@@ -6,7 +6,7 @@ import Workspace
 struct ExceptionCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "exception",
-        abstract: "Waivers with an owner, a reason and an end.",
+        abstract: "Accept something for a time: owner, reason, end.",
         subcommands: [Add.self, List.self, Extend.self, Close.self]
     )
 

@@ -9,7 +9,7 @@ import Workspace
 struct InventoryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inventory",
-        abstract: "What was found: list, show, compare, assign, export.",
+        abstract: "List, compare, assign and export what was found.",
         subcommands: [List.self, Show.self, Diff.self, Assign.self, Export.self, Findings.self]
     )
 
@@ -140,6 +140,7 @@ struct InventoryCommand: AsyncParsableCommand {
         @Option(help: "The file; standard output unless given.") var out: String?
 
         func run() async throws {
+            let place = try out.map { try Destination.checked(absolute($0)) }
             let session = try Session.open(.reading)
             let export = InventoryExport(servers: try session.ledger.servers(), taken: session.clock.now())
             let bytes: [UInt8]
@@ -153,9 +154,9 @@ struct InventoryCommand: AsyncParsableCommand {
                     status: ExitStatus.invalidInput
                 )
             }
-            if let out {
-                try DurableFile.write(bytes, to: absolute(out), mode: 0o644)
-                Output.talk("inventory written to \(out)")
+            if let place {
+                try DurableFile.write(bytes, to: place, mode: 0o644)
+                Output.talk("inventory written to \(place)")
             } else {
                 Output.answer(String(decoding: bytes, as: UTF8.self))
             }

@@ -6,7 +6,7 @@ import Playbooks
 struct LintCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lint",
-        abstract: "Check playbooks and roadmaps without running anything."
+        abstract: "Check playbooks and roadmaps; run nothing."
     )
 
     @Argument(help: "Files, or builtin:NAME for a playbook that comes with this program.")

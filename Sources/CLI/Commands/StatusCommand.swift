@@ -1,3 +1,4 @@
+import Actions
 import ArgumentParser
 import Core
 import Ledger
@@ -6,7 +7,7 @@ import Workspace
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "Show how far the runs are, and what they wait for."
+        abstract: "Show how far runs are and what unblocks them."
     )
 
     @Argument(help: "Id of a run, the beginning of it, or latest; all runs unless given.")
@@ -60,6 +61,8 @@ struct StatusCommand: AsyncParsableCommand {
                 "run \(run.id) of \(run.name) is \(run.state.rawValue)\(run.reason.map { ": " + Output.printable($0) } ?? "")"
             )
             Output.answer(Output.table(["step", "kind", "state", "result", "waits for", "what"], rows))
+            let ways = try unblocking(run, root: run, path: "", session)
+            if !ways.isEmpty { Output.answer("\nwhat unblocks it\n" + ways.joined(separator: "\n")) }
         case .json:
             let header = ["step", "kind", "state", "result", "waits_for", "summary"]
             Output.answer([
@@ -69,6 +72,32 @@ struct StatusCommand: AsyncParsableCommand {
                 "steps": .array(rows.map { row in .object(JSON.Object(zip(header, row).map { ($0, .string($1)) })) }),
             ])
         }
+    }
+
+    /// The commands that a person may type now, under the step that each is for.
+    private func unblocking(_ run: RunRecord, root: RunRecord, path: String, _ session: Session) throws -> [String] {
+        var lines: [String] = []
+        let remedy = Remedy(estate: session.estate)
+        for step in try session.ledger.steps(of: run.id, in: [.waiting, .needsAttention]) {
+            let name = path + step.instance.description
+            var commands: [String] = []
+            if step.state == .needsAttention {
+                commands = ["lockstep retry \(root.id) \(name)", "lockstep skip \(root.id) \(name) --reason \"…\""]
+            } else if step.waitsFor?.hasPrefix("approval") ?? false {
+                commands = ["lockstep approve \(root.id) \(name) --reason \"…\""]
+            } else if step.kind == "gate" {
+                commands = try remedy.commands(forGate: step.instance, of: run.id, root: root.id)
+            }
+            guard !commands.isEmpty else { continue }
+            lines.append("  \(name)")
+            lines += commands.map { "    \($0)" }
+        }
+        for child in try session.ledger.children(of: run.id) where !child.state.isTerminal {
+            guard let parent = child.parent else { continue }
+            lines += try unblocking(child, root: root, path: "\(path)\(parent.instance)/", session)
+        }
+        if run.state == .paused { lines += ["  run \(run.id)", "    lockstep resume \(run.id)"] }
+        return lines
     }
 
     private func rows(_ run: RunRecord, prefix: String, _ session: Session) throws -> [[String]] {

@@ -92,13 +92,23 @@ extension Session {
             ? runs.filter { $0.parent == nil }.suffix(1) : runs.filter { $0.id.text.hasPrefix(name) }[...]
         if found.count == 1, let run = found.first { return run }
         if let exact = runs.first(where: { $0.id.text == name }) { return exact }
+        // A beginning is compared with beginnings, so that it need not be typed to its end.
+        let length = name.unicodeScalars.count
+        let near =
+            found.isEmpty
+            ? nearest(
+                to: name,
+                in: ["latest"] + runs.map { length < 6 ? $0.id.text : String($0.id.text.prefix(length)) }
+            )
+            : nil
         throw CommandFailure(
             "run.unknown",
             found.isEmpty
                 ? "there is no run `\(Output.printable(name))`"
                 : "`\(Output.printable(name))` is the beginning of \(found.count) runs",
             help: runs.isEmpty
-                ? "start one with `lockstep run FILE`" : "see `lockstep status`; the newest one is called `latest`",
+                ? "start one with `lockstep run FILE`"
+                : near.map { "did you mean `\($0)`?" } ?? "see `lockstep status`; the newest one is called `latest`",
             status: ExitStatus.invalidInput
         )
     }
@@ -106,7 +116,7 @@ extension Session {
 
 /// What `run`, `tick` and `serve` print when they come back.
 enum RunSummaryText {
-    static func text(_ summary: RunSummary) -> String {
+    static func text(_ summary: RunSummary, _ remedy: Remedy) -> String {
         var lines = ["run \(summary.run) is \(summary.state.rawValue)"]
         if let reason = summary.reason { lines[0] += ": \(Output.printable(reason))" }
         for waiting in summary.waiting {
@@ -115,6 +125,9 @@ enum RunSummaryText {
             lines.append(line)
             if waiting.waitsFor == "approval" {
                 lines.append("    lockstep approve \(summary.run) \(waiting.path) --reason \"…\"")
+            }
+            for command in (try? remedy.commands(for: waiting, of: summary.run)) ?? [] {
+                lines.append("    \(command)")
             }
             if waiting.waitsFor == "question" {
                 lines.append("    lockstep retry \(waiting.run) \(waiting.path)   or   lockstep skip …")
@@ -137,5 +150,13 @@ enum RunSummaryText {
                 }
             ),
         ]
+    }
+}
+
+extension Remedy {
+    /// The commands for something that a run waits for; none where nothing but time or another command helps.
+    func commands(for waiting: RunSummary.Waiting, of root: RunID) throws -> [String] {
+        guard waiting.waitsFor.hasPrefix("gate"), let name = waiting.path.split(separator: "/").last else { return [] }
+        return try commands(forGate: StepInstance(parsing: String(name)), of: waiting.run, root: root)
     }
 }

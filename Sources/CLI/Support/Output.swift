@@ -48,7 +48,12 @@ enum Output {
     /// Everything that is printed passes here: a name in a playbook or an answer of a server must not steer a terminal.
     private static func cleaned(_ text: String) -> String {
         text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-            .map { printable(String(Substring($0))) }.joined(separator: "\n")
+            .map { line in
+                // RFC 4180 ends the lines of a table in CR LF.
+                let hasReturn = line.last == UInt8(ascii: "\r")
+                return printable(String(Substring(hasReturn ? line.dropLast() : line))) + (hasReturn ? "\r" : "")
+            }
+            .joined(separator: "\n")
     }
 
     /// Text of a stranger as a terminal may show it: no control characters, no direction overrides.
