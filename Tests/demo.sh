@@ -74,7 +74,7 @@ sleep 1.5
 kill -9 "$serve" 2>/dev/null || true
 wait "$serve" 2>/dev/null || true
 say "   (killed with -9 in the middle; the next one goes on where it was)"
-"$lockstep" serve --for 5s
+"$lockstep" tick latest --now
 "$lockstep" status latest
 
 say "7. Open findings are accepted for a limited time, by name"
@@ -90,6 +90,7 @@ for f in json.load(sys.stdin):
 ' | while IFS= read -r scope; do
     "$lockstep" exception add "$scope" --owner user:ana --reason "part of the demonstration estate" --for 30d
 done
+"$lockstep" tick latest --now
 for _ in $(seq 60); do
     "$lockstep" serve --for 2s >/dev/null
     state=$("$lockstep" status --format json | python3 -c 'import json,sys; print(json.load(sys.stdin)[-1]["state"])')
