@@ -4,6 +4,7 @@ import Glibc
 import Identity
 import Ledger
 import Playbooks
+import Synchronization
 import Workspace
 
 /// The command line: parses, calls, renders; each command is one file in `Commands`.
@@ -46,6 +47,7 @@ struct Lockstep: AsyncParsableCommand {
     static func main() async {
         // A reader that goes away, of our output or of a pipe to a hook, is an error to handle and no reason to die.
         signal(SIGPIPE, SIG_IGN)
+        Output.fillClosedStreams()
         do {
             try Suggestions.refuseUnknownCommand(Array(CommandLine.arguments.dropFirst()), below: Lockstep.self)
             var command = try parseAsRoot()
@@ -54,15 +56,28 @@ struct Lockstep: AsyncParsableCommand {
             } else {
                 try command.run()
             }
+            try Self.refuseLostAnswer()
         } catch {
             end(with: error)
         }
+    }
+
+    private static func refuseLostAnswer() throws {
+        guard Output.lost.load(ordering: .relaxed) else { return }
+        throw CommandFailure(
+            "output.lost",
+            "the answer could not be written",
+            help: "look at the disk that it goes to; what the command changed is kept"
+        )
     }
 
     /// Prints what went wrong and leaves with the exit code that belongs to it.
     private static func end(with error: any Error) -> Never {
         switch error {
         case let code as ExitCode:
+            if Output.lost.load(ordering: .relaxed) {
+                Output.talk("error: the answer could not be written [output.lost]")
+            }
             Glibc.exit(code.rawValue)
         case let failure as CommandFailure:
             report(failure.code, failure.message, failure.help)
@@ -90,7 +105,7 @@ struct Lockstep: AsyncParsableCommand {
             // Help and version are answers; a wrong flag is invalid input.
             if status == .success {
                 if !text.isEmpty { Output.answer(text) }
-                Glibc.exit(0)
+                Glibc.exit(Output.lost.load(ordering: .relaxed) ? ExitStatus.failed.rawValue : 0)
             }
             Output.talk(text)
             Glibc.exit(status == .validationFailure ? ExitStatus.invalidInput.rawValue : ExitStatus.failed.rawValue)

@@ -274,6 +274,33 @@ def test_a_closed_stdout_is_no_crash(workspace: Shell, command):
     assert "Fatal" not in done.stderr
 
 
+@pytest.mark.parametrize("command", [["status"], ["inventory", "export"], ["playbook", "schema"], ["--help"]], ids=" ".join)
+def test_an_answer_that_is_lost_is_a_failure(workspace: Shell, command):
+    from conftest import environment
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([str(workspace.programs.lockstep), *command], cwd=workspace.folder, stdout=full,
+                              env=environment(workspace.home), stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 1, done.stderr
+
+
+def as_nobody() -> None:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs two users: only root can become another")
+def test_the_workspace_of_somebody_else_is_said_so(workspace: Shell):
+    from conftest import environment
+    for folder in [workspace.folder, *workspace.folder.parents]:
+        if folder.stat().st_mode & 0o005 != 0o005:
+            pytest.skip("another user cannot reach the folder of this test")
+    done = subprocess.run([str(workspace.programs.lockstep), "status"], cwd=workspace.folder, preexec_fn=as_nobody,
+                          env=environment(workspace.home), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "may not be read" in done.stderr, done.stderr
+    assert "lockstep init" not in done.stderr
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="the root user may write everywhere")
 @pytest.mark.parametrize("command", [["init"], ["backup", "x.bak"], ["report", "progress", "--out", "x.md"]], ids=" ".join)
 def test_a_read_only_folder_is_said_so(workspace: Shell, tmp_path: Path, command):

@@ -2,6 +2,7 @@ import ArgumentParser
 import Core
 import FoundationEssentials
 import Glibc
+import Synchronization
 
 /// In which form a command answers.
 enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
@@ -16,6 +17,18 @@ struct OutputOptions: ParsableArguments {
 
 /// stdout is the answer, stderr is the talk.
 enum Output {
+    /// Whether a part of the answer could not be written; then the command has not done what it was asked for.
+    static let lost = Atomic(false)
+
+    /// Gives every closed standard stream a place that takes everything.
+    ///
+    /// The next file that is opened would get its number otherwise, and the answer would be written into that file.
+    static func fillClosedStreams() {
+        for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
+            _ = unsafe open("/dev/null", O_RDWR)
+        }
+    }
+
     static func answer(_ text: String) {
         let clean = cleaned(text)
         write(clean.hasSuffix("\n") ? clean : clean + "\n", to: STDOUT_FILENO)
@@ -79,8 +92,11 @@ enum Output {
         while !rest.isEmpty {
             let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count < 0 && errno == EINTR { continue }
-            // A reader that has gone away (`lockstep ... | head`) is no failure of ours.
-            guard count > 0 else { return }
+            // A reader that has gone away (`lockstep ... | head`) is no failure of ours; a full disk is.
+            guard count > 0 else {
+                if descriptor == STDOUT_FILENO, errno != EPIPE { lost.store(true, ordering: .relaxed) }
+                return
+            }
             rest = rest.dropFirst(count)
         }
     }

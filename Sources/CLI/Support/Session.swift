@@ -24,6 +24,14 @@ struct Session: Sendable {
         let environment = ProcessInfo.processInfo.environment
         let start = environment["LOCKSTEP_WORKSPACE"].map(absolute) ?? FileManager.default.currentDirectoryPath
         guard let folder = WorkspaceFolder.nearest(to: start) else {
+            let state = WorkspaceFolder(root: start).state
+            if unsafe Glibc.access(state, F_OK) == 0, unsafe Glibc.access(state, X_OK) != 0 {
+                throw WorkspaceError(
+                    .unreadable,
+                    "the workspace in `\(start)` may not be read",
+                    help: "it belongs to another user: see `ls -ld \(state)`"
+                )
+            }
             throw WorkspaceError(
                 .missing,
                 "there is no workspace in `\(start)` or above it",
