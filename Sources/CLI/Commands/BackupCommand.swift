@@ -37,11 +37,10 @@ struct RestoreCommand: AsyncParsableCommand {
         let source = absolute(file)
         guard FileManager.default.isReadableFile(atPath: source) else {
             let isThere = FileManager.default.fileExists(atPath: source)
-            throw CommandFailure(
-                "restore.unreadable",
+            throw WorkspaceError(
+                .unreadable,
                 isThere ? "the backup `\(source)` may not be read" : "there is no backup `\(source)`",
-                help: "give the file that `lockstep backup` wrote",
-                status: ExitStatus.invalidInput
+                help: "give the file that `lockstep backup` wrote"
             )
         }
         try Self.refuseOtherFiles(source)
@@ -76,11 +75,10 @@ struct RestoreCommand: AsyncParsableCommand {
             }
         }
         guard isFolder || head != magic else { return }
-        throw CommandFailure(
-            "restore.not-a-backup",
+        throw WorkspaceError(
+            .archive,
             "`\(path)` is \(isFolder ? "a folder, not" : "not") a backup of a workspace",
-            help: "give the file that `lockstep backup` wrote",
-            status: ExitStatus.invalidInput
+            help: "give the file that `lockstep backup` wrote"
         )
     }
 
