@@ -14,9 +14,21 @@ package struct ReportProgress: StepAction {
             name: "report.progress",
             summary: "write a progress report",
             effect: .change,
+            isAdditive: true,
             parameters: [
-                .init("formats", .list, summary: "which of md, json and html; html unless given"),
-                .init("directory", .string, summary: "folder inside the workspace; `reports` unless given"),
+                .init(
+                    "formats",
+                    .list,
+                    items: .string,
+                    allowed: ["md", "json", "html"],
+                    summary: "which of md, json and html; html unless given"
+                ),
+                .init(
+                    "directory",
+                    .string,
+                    rule: .workspacePath,
+                    summary: "folder inside the workspace; `reports` unless given"
+                ),
             ],
             outputs: [("report", .artifact), ("files", .list)]
         )
@@ -105,10 +117,8 @@ package struct PlaybookReading: Sendable {
 extension Estate {
     /// A path inside the workspace; one that would leave it is refused.
     package func place(_ path: String) throws(StepError) -> String {
-        let parts = path.split(separator: "/", omittingEmptySubsequences: true).filter { $0 != "." }
-        let reserved = [".lockstep", "lockstep.yaml", ".git"]
-        var isInside = !path.hasPrefix("/") && !parts.isEmpty && !parts.contains("..")
-        isInside = isInside && !reserved.contains { parts.first.map(String.init)?.lowercased() == $0 }
+        let parts = WorkspacePath.parts(of: path) ?? []
+        var isInside = !parts.isEmpty
         // A link on the way could lead anywhere, the state folder included.
         var current = folder.root
         for part in parts where isInside {

@@ -15,7 +15,7 @@ struct PlanCommand: AsyncParsableCommand {
 
     func run() async throws {
         let catalogue = try Session.catalogue()
-        let checked = try PlaybookFiles(catalogue).document(file)
+        let checked = try PlaybookFiles.here(catalogue).document(file)
         switch checked.document {
         case .playbook(let plan):
             let given = try InputArguments.values(inputs, for: plan)

@@ -10,6 +10,7 @@ extension DocumentCheck {
         var required: [String]
         var secrets: Set<String> = []
         var names: [String: String] = [:]
+        var references: [String: ActionSchema.Reference] = [:]
 
         init(name: String, parameters: [ActionSchema.Parameter]) {
             self.name = name
@@ -20,6 +21,7 @@ extension DocumentCheck {
                 parameters.filter(\.isName).map { ($0.name, $0.summary) },
                 uniquingKeysWith: { first, _ in first }
             )
+            for parameter in parameters { references[parameter.name] = parameter.refersTo }
         }
 
         init(_ plan: Plan) {
@@ -83,6 +85,7 @@ extension DocumentCheck {
             var inner = scope
             inner.maySeeSecrets = callee.secrets.contains(rule.name)
             let value = argument(entry.value, rule, isName: callee.names[rule.name], in: inner)
+            if let reference = callee.references[rule.name] { check(entry.value, refersTo: reference) }
             given.append((rule.name, value))
         }
         let present = Set(given.map(\.name))
@@ -116,12 +119,20 @@ extension DocumentCheck {
                 )
             }
         case .expression:
-            guard diagnostics.count == before, !rule.type.accepts(type) else { break }
-            report(
-                Code.type,
-                "\(quoted(rule.name)) is \(rule.type.called), but this is \(type.description)",
-                at: valueStart(node)
-            )
+            guard diagnostics.count == before else { break }
+            if !rule.type.accepts(type) {
+                report(
+                    Code.type,
+                    "\(quoted(rule.name)) is \(rule.type.called), but this is \(type.description)",
+                    at: valueStart(node)
+                )
+            } else if let items = rule.items, case .list(let element) = type, !items.accepts(element) {
+                report(
+                    Code.type,
+                    "\(quoted(rule.name)) is a list of \(items.rawValue) values, but this is \(type.description)",
+                    at: valueStart(node)
+                )
+            }
         case .text:
             guard !rule.type.acceptsText else { break }
             mixed = []
@@ -146,6 +157,7 @@ extension ValueFault {
         case .type: Code.wrongType
         case .value: Code.invalidValue
         case .duration: Code.invalidDuration
+        case .forbidden: Code.outOfBounds
         }
     }
 }
