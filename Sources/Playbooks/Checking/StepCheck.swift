@@ -157,7 +157,7 @@ extension DocumentCheck {
                 help: "write `simulate` or `skip`, or leave it out"
             )
         }
-        for name in ["rollback", "retry", "on-cancel", "outputs", "idempotency-key"] where kind != "uses" {
+        for name in PlaybookGrammar.keysOfActions where kind != "uses" {
             guard let entry = key(name) else { continue }
             report(
                 Code.invalidValue,

@@ -85,6 +85,15 @@ package struct EditorSchema {
             for (key, needed) in record.companions where key != "min-samples" { dependent[key] = [.string(needed)] }
             result["dependentRequired"] = .object(dependent)
         }
+        if record.name == "step" {
+            var dependent: JSON.Object = ["after-each-wave": ["for-each"]]
+            for key in PlaybookGrammar.keysOfActions + ["timeout"] { dependent[key] = ["uses"] }
+            result["dependentRequired"] = .object(dependent)
+        }
+        if record.name == "approval" {
+            result["if"] = ["properties": ["on-expiry": ["const": "escalate"]], "required": ["on-expiry"]]
+            result["then"] = ["required": ["escalate-to"]]
+        }
         let callers: [(String, [String])] = [
             ("uses", catalogue.actions.keys.map(\.text).sorted()), ("source", catalogue.metrics.keys.sorted()),
         ]
