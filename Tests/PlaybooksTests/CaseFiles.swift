@@ -73,7 +73,7 @@ struct CaseFile: Sendable, CustomTestStringConvertible {
 
     static let checker = checker(in: nil)
 
-    private static func checker(in surroundings: Surroundings?) -> Checker {
+    static func checker(in surroundings: Surroundings?) -> Checker {
         Checker(catalogue: .example, surroundings: surroundings) { file in
             Array(try Data(contentsOf: folder.appendingPathComponent(file)))
         }

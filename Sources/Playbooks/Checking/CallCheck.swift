@@ -118,8 +118,9 @@ extension DocumentCheck {
                     help: "\(quoted(rule.name)): \(isName)"
                 )
             }
-        case .expression:
+        case .expression(let expression):
             guard diagnostics.count == before else { break }
+            checkDefault(of: expression, rule)
             if !rule.type.accepts(type) {
                 report(
                     Code.type,
@@ -148,6 +149,19 @@ extension DocumentCheck {
             }
         }
         return template
+    }
+}
+
+extension DocumentCheck {
+    /// A default that reaches an action as it is must be something that the action takes.
+    private mutating func checkDefault(of expression: Expression, _ rule: ValueRule) {
+        guard rule.literal != nil, let reference = expression.references.first, reference.root == "inputs",
+            let name = reference.path.first?.name, expression.source == "inputs.\(name)",
+            let value = names.defaults[name], rule.type.accepts(names.inputs[name] ?? .dyn)
+        else { return }
+        for fault in rule.faults(in: value) where !diagnostics.contains(where: { $0.place == fault.place }) {
+            report(fault.code, fault.message, at: fault.place, help: fault.help)
+        }
     }
 }
 

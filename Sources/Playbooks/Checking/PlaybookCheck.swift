@@ -186,6 +186,7 @@ extension DocumentCheck {
             let type = given["type"]?.string.flatMap { ValueType(rawValue: $0) }
             let items = given["items"]?.string.flatMap { ValueType(rawValue: $0) }
             names.inputs[entry.name] = type?.celType(items: items) ?? .dyn
+            names.defaults[entry.name] = given["default"]
             guard let type else { continue }
             var input = InputDeclaration(
                 name: entry.name,
