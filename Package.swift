@@ -129,6 +129,7 @@ let package = Package(
         tests("LedgerTests", ["Core", "Ledger", grdb]),
         tests("CoreTests", ["Core"]),
         tests("WireTests", ["Wire", "Core"]),
+        tests("ActionsTests", ["Actions", "Core", "Ledger", "Playbooks", "Survey", "Workspace"], data: ["Cases"]),
         tests("LabTests", ["Lab", "Wire", "Core"] + nio),
         tests("InspectionTests", ["Core", "Inspection"]),
         tests("SurveyTests", ["Core", "Inspection", "Survey", "Wire", nioTLS] + nio, data: ["Cases"]),

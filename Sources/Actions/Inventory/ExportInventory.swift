@@ -13,6 +13,7 @@ package struct ExportInventory: StepAction {
             name: "inventory.export",
             summary: "write the inventory as a file",
             effect: .change,
+            isAdditive: true,
             parameters: [
                 .init(
                     "format",
@@ -21,7 +22,13 @@ package struct ExportInventory: StepAction {
                     allowed: ["json", "csv", "cyclonedx"],
                     summary: "the format"
                 ),
-                .init("path", .string, isRequired: true, summary: "the file, inside the workspace"),
+                .init(
+                    "path",
+                    .string,
+                    isRequired: true,
+                    rule: .workspacePath,
+                    summary: "the file, inside the workspace"
+                ),
             ],
             outputs: [("file", .string), ("digest", .string)]
         )

@@ -13,9 +13,21 @@ package struct ReportProgress: StepAction {
             name: "report.progress",
             summary: "write a progress report",
             effect: .change,
+            isAdditive: true,
             parameters: [
-                .init("formats", .list, summary: "which of md, csv, json and html; html unless given"),
-                .init("directory", .string, summary: "folder inside the workspace; `reports` unless given"),
+                .init(
+                    "formats",
+                    .list,
+                    items: .string,
+                    allowed: ["md", "csv", "json", "html"],
+                    summary: "which of md, csv, json and html; html unless given"
+                ),
+                .init(
+                    "directory",
+                    .string,
+                    rule: .workspacePath,
+                    summary: "folder inside the workspace; `reports` unless given"
+                ),
             ],
             outputs: [("report", .artifact), ("files", .list)]
         )

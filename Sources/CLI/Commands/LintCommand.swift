@@ -15,7 +15,7 @@ struct LintCommand: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-        let playbooks = PlaybookFiles(try Session.catalogue())
+        let playbooks = try PlaybookFiles.here(try Session.catalogue())
         var all: [Diagnostic] = []
         for file in files {
             let checked = try playbooks.check(file)

@@ -15,7 +15,7 @@ struct PlanCommand: AsyncParsableCommand {
 
     func run() async throws {
         let catalogue = try Session.catalogue()
-        let checked = try PlaybookFiles(catalogue).document(file)
+        let checked = try PlaybookFiles.here(catalogue).document(file)
         guard let plan = checked.plan else { throw ExitStatus.invalidInput }
         let given = try InputArguments.values(inputs, for: plan)
         // What is given must fit; what is required may still be missing in a plan.

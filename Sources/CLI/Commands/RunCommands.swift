@@ -23,7 +23,7 @@ struct StartCommand: AsyncParsableCommand {
 
     func run() async throws {
         let session = try Session.open()
-        let checked = try PlaybookFiles(session.estate.catalogue).document(file)
+        let checked = try PlaybookFiles(session.estate.catalogue, Surroundings(session.configuration)).document(file)
         guard let plan = checked.plan else { throw ExitStatus.invalidInput }
         try Self.refuseUnknownStarter(of: plan, session)
         let engine = session.engine()

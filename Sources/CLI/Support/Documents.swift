@@ -9,10 +9,19 @@ struct PlaybookFiles: Sendable {
     let checker: Checker
 
     /// With a workspace its catalogue is used; without one, lint and plan know the same actions.
-    init(_ catalogue: Catalogue) {
-        checker = Checker(catalogue: catalogue) { file in
+    init(_ catalogue: Catalogue, _ surroundings: Surroundings? = nil) {
+        checker = Checker(catalogue: catalogue, surroundings: surroundings) { file in
             try DurableFile.read(absolute(file), limit: 16 << 20)
         }
+    }
+
+    /// For commands that also work outside of a workspace, which they say once.
+    static func here(_ catalogue: Catalogue) throws -> PlaybookFiles {
+        let surroundings = try Session.surroundings()
+        if surroundings == nil {
+            Output.talk("note: there is no workspace here, so people, groups, votes and hooks were not checked")
+        }
+        return PlaybookFiles(catalogue, surroundings)
     }
 
     /// The bytes of a file or of `builtin:NAME`; a path to a shipped playbook that is not on disk means the shipped one.

@@ -56,12 +56,6 @@ extension Session {
     /// Fetches a secret when an action needs it; its value goes to that action and nowhere else.
     private static func secret(_ declaration: SecretDeclaration) throws -> Redacted<String> {
         switch declaration.origin {
-        case .vault:
-            throw StepError(
-                .permanent,
-                "the secret `\(declaration.name)` lies in a vault, which this version cannot open",
-                help: "let your vault's agent write it to a file or the environment, and use `file:` or `env:`"
-            )
         case .environment(let name):
             guard let value = ProcessInfo.processInfo.environment[name], !value.isEmpty else {
                 throw StepError(

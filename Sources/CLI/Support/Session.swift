@@ -90,6 +90,16 @@ struct Session: Sendable {
         return try Estate.detached(host: hostName(), homes: homes()).catalogue
     }
 
+    /// What the workspace declares and playbooks only name; nothing outside of a workspace.
+    ///
+    /// A `lockstep.yaml` that cannot be read ends the command: checked without it, a playbook would seem better than it is.
+    static func surroundings() throws -> Surroundings? {
+        let environment = ProcessInfo.processInfo.environment
+        let start = environment["LOCKSTEP_WORKSPACE"].map(absolute) ?? FileManager.default.currentDirectoryPath
+        guard let folder = WorkspaceFolder.nearest(to: start) else { return nil }
+        return Surroundings(try readConfiguration(folder))
+    }
+
     /// The name of this machine as the kernel knows it.
     static func hostName() -> String {
         var buffer = [CChar](repeating: 0, count: 256)
@@ -120,5 +130,15 @@ struct Session: Sendable {
     static func systemUser() -> String {
         guard let entry = unsafe getpwuid(getuid()) else { return String(getuid()) }
         return unsafe String(cString: entry.pointee.pw_name)
+    }
+}
+
+extension Surroundings {
+    init(_ configuration: Workspace.Configuration) {
+        self.init(
+            people: configuration.people.map(\.id.text),
+            groups: configuration.groups.map { ($0.name, $0.members.map(\.text)) },
+            hooks: configuration.hooks.map(\.name)
+        )
     }
 }

@@ -179,6 +179,12 @@ extension Session {
                 )
             }
         }
+        var result = result
+        for index in result.evidence.indices {
+            // What the playbook says that a step speaks for goes with what the step has left behind.
+            let known = result.evidence[index].controls
+            result.evidence[index].controls += step.evidence.controls.filter { !known.contains($0) }
+        }
         try stage(.succeeded(name, result))
     }
 

@@ -6,6 +6,7 @@ extension DocumentCheck {
     /// The roadmap of a document whose form was looked at already.
     mutating func roadmap(_ root: Node, digest: Digest, bytes: [UInt8]) -> Roadmap? {
         let inputs = self.inputs(root["inputs"])
+        if let owner = root["owner"] { checkPrincipal(owner, as: .warning) }
         var phases: [Roadmap.Phase] = []
         var ids: Set<String> = []
         for node in root["phases"]?.sequence ?? [] {

@@ -1,0 +1,32 @@
+/// Paths that playbooks name inside a workspace.
+package enum WorkspacePath {
+    /// What belongs to the workspace itself: playbooks neither read nor write it.
+    private static let reserved: Set<String> = [".lockstep", "lockstep.yaml", ".git"]
+
+    /// The parts of a path that stays inside the workspace and outside of what belongs to the workspace itself.
+    ///
+    /// Looks at the text alone: a link on the way is for whoever opens the file to find.
+    package static func parts(of path: String) -> [String]? {
+        let parts = path.split(separator: "/", omittingEmptySubsequences: true).filter { $0 != "." }.map(String.init)
+        guard !path.hasPrefix("/"), !path.utf8.contains(0), let first = parts.first, !parts.contains(".."),
+            !reserved.contains(first.lowercased())
+        else { return nil }
+        return parts
+    }
+
+    /// Whether a path leads through the state folder of a workspace, where its keys lie.
+    package static func touchesState(_ path: String) -> Bool {
+        path.split(separator: "/").contains { $0.lowercased() == ".lockstep" }
+    }
+}
+
+extension LiteralRule {
+    /// A file or folder inside the workspace that a playbook may write.
+    package static let workspacePath = LiteralRule(pattern: "^[^/]") { path in
+        WorkspacePath.parts(of: path) == nil
+            ? .forbidden(
+                "does not lie inside the workspace, or is a part of it that playbooks may not write",
+                help: "write a path relative to the workspace, such as `reports`"
+            ) : .fine
+    }
+}
