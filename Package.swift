@@ -17,6 +17,7 @@ let house: [SwiftSetting] = [
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let sqlite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
 let mustache: Target.Dependency = .product(name: "Mustache", package: "swift-mustache")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -50,7 +51,7 @@ let measures: [Target] =
         .executableTarget(
             name: "Benchmarks",
             dependencies: [
-                "Core", "Playbooks", "Ledger", "Engine", .product(name: "GRDBSQLite", package: "GRDB.swift"),
+                "Core", "Playbooks", "Ledger", "Engine", sqlite,
             ],
             path: "Benchmarks/Sources",
             swiftSettings: house
@@ -125,7 +126,7 @@ let package = Package(
         ),
         tests("ArchitectureTests", []),
         tests("WorkspaceTests", ["Workspace", "Core", "Identity", "Ledger"]),
-        tests("EngineTests", ["Core", "Playbooks", "Ledger", "Expressions", "Engine"]),
+        tests("EngineTests", ["Core", "Playbooks", "Ledger", "Expressions", "Engine", sqlite]),
         tests("LedgerTests", ["Core", "Ledger", grdb]),
         tests("CoreTests", ["Core"]),
         tests("WireTests", ["Wire", "Core"]),

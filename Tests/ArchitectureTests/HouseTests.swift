@@ -5,7 +5,7 @@ import Testing
 ///
 /// An import that is not here is a decision: change the table and say why in the commit.
 private let house: [String: (own: Set<String>, outside: Set<String>)] = [
-    "Core": ([], ["Crypto"]),
+    "Core": ([], ["Crypto", "Glibc"]),
     "Documents": (["Core"], ["CYAML"]),
     "Expressions": (["Core"], []),
     "Wire": (["Core"], []),

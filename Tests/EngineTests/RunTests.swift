@@ -149,6 +149,22 @@ struct RunTests {
         #expect(try world.check(summary.run) == [])
     }
 
+    @Test func whatFinallyDidIsNotTakenBack() async throws {
+        let world = try World()
+        let undo = ActionCall(action: "test.undo", version: 1)
+        let plan = try EngineTests.plan(
+            "p",
+            [
+                step("a", uses("test.change")) { $0.rollback = undo },
+                step("check", .gate(Gate(pass: cel("1 == 2"), onFail: .rollback))),
+            ]
+        ) { $0.finally = [step("report", uses("test.change")) { $0.rollback = undo }] }
+        let summary = try await world.run(plan)
+        #expect(summary.state == .rolledBack)
+        #expect(world.outside.done == ["a", "rollback:a", "report"])
+        #expect(try world.states(summary.run)["rollback:report"] == nil)
+    }
+
     @Test func rollsBackNewestFirst() async throws {
         let world = try World()
         let undo = ActionCall(action: "test.undo", version: 1)

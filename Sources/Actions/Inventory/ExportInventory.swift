@@ -45,14 +45,8 @@ package struct ExportInventory: StepAction {
                 outputs: ["file": .string(path), "digest": .string(digest.description)],
                 summary: "inventory written to \(path)"
             )
-        } catch let error as StepError {
-            throw error
-        } catch let error as LedgerError {
-            throw StepError(error)
-        } catch let error as WorkspaceError {
-            throw StepError(.permanent, error.message, help: error.help)
         } catch {
-            throw StepError(.permanent, "the inventory could not be written")
+            throw StepError(error, otherwise: "the inventory could not be written")
         }
     }
 }

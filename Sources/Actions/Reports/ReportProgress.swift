@@ -50,14 +50,8 @@ package struct ReportProgress: StepAction {
                 files.append(.string(path))
                 evidence.append(try estate.keep(bytes, name: path, mediaType: type, at: request.now))
             }
-        } catch let error as StepError {
-            throw error
-        } catch let error as LedgerError {
-            throw StepError(error)
-        } catch let error as WorkspaceError {
-            throw StepError(.permanent, error.message, help: error.help)
         } catch {
-            throw StepError(.permanent, "the report could not be rendered")
+            throw StepError(error, otherwise: "the report could not be rendered")
         }
         return ActionResult(
             outputs: ["report": .string(evidence.first?.digest.description ?? ""), "files": .array(files)],
