@@ -124,9 +124,9 @@ let package = Package(
             swiftSettings: house
         ),
         tests("ArchitectureTests", []),
-        tests("WorkspaceTests", ["Workspace", "Core", "Identity", "Ledger"]),
-        tests("EngineTests", ["Core", "Playbooks", "Ledger", "Expressions", "Engine"]),
-        tests("LedgerTests", ["Core", "Ledger", grdb]),
+        tests("WorkspaceTests", ["Workspace", "Core", "Identity", "Ledger", grdb]),
+        tests("EngineTests", ["Core", "Playbooks", "Ledger", "Expressions", "Engine", grdb]),
+        tests("LedgerTests", ["Core", "Ledger", grdb], data: ["Cases"]),
         tests("CoreTests", ["Core"]),
         tests("WireTests", ["Wire", "Core"]),
         tests("LabTests", ["Lab", "Wire", "Core"] + nio),

@@ -47,6 +47,7 @@ package struct WorkspaceError: Error, Hashable {
         case unwritable = "workspace.unwritable"
         case unreadable = "workspace.unreadable"
         case archive = "workspace.archive"
+        case archiveKeys = "workspace.archive-keys"
     }
 
     package var code: Code
