@@ -134,6 +134,9 @@ extension DocumentCheck {
         if let waves = key("after-each-wave"), key("for-each") == nil {
             report(Code.invalidValue, "`after-each-wave` needs `for-each`", at: waves.keyPlace)
         }
+        if let timeout = key("timeout"), let help = Self.timeLimits[kind] {
+            report(Code.invalidValue, "\(quoted(kind)) takes no `timeout`", at: timeout.keyPlace, help: help)
+        }
         for name in ["rollback", "retry", "on-cancel", "outputs", "idempotency-key"] where kind != "uses" {
             guard let entry = key(name) else { continue }
             report(
@@ -143,6 +146,13 @@ extension DocumentCheck {
             )
         }
     }
+
+    /// What limits the time of a step that is no attempt at something; nothing for a kind that has a `timeout`.
+    private static let timeLimits = [
+        "approval": "say in `expires` how long people have, and in `on-expiry` what happens then",
+        "wait": "give `for`, `until` or `window` as it should be",
+        "playbook": "give the steps of that playbook a `timeout` each",
+    ]
 
     private mutating func forEach(_ node: Node, in scope: Scope) -> (loop: ForEach, type: CELType)? {
         guard node.mapping != nil else { return nil }
