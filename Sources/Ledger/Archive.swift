@@ -35,7 +35,7 @@ package enum Archive {
     /// Copies the ledger while it is in use, then the files.
     ///
     /// Since a file is always written before the row that names it, every file that the copy names is there by then.
-    /// `path` must not exist; `files` gives the other files, one at a time.
+    /// `path` must be an empty file or none; `files` gives the other files, one at a time.
     package static func write(
         _ ledger: Ledger,
         to path: String,

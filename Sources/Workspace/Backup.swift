@@ -20,6 +20,10 @@ package enum Backup {
         // The archive holds keys: nobody else may read it, from the first byte on.
         let previous = umask(0o077)
         defer { umask(previous) }
+        // The mask belongs to the whole process, so another thread may lift it: the file is made with its own rights.
+        let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw WorkspaceError(.unwritable, "could not create `\(path)`") }
+        close(descriptor)
         try Archive.write(ledger, to: temporary) { add in
             for name in ["lockstep.yaml", ".lockstep/workspace.json"] {
                 try add(ArchivedFile(path: name, mode: 0o600, bytes: try DurableFile.read("\(folder.root)/\(name)")))
