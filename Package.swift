@@ -125,9 +125,9 @@ let package = Package(
             swiftSettings: house
         ),
         tests("ArchitectureTests", []),
-        tests("WorkspaceTests", ["Workspace", "Core", "Identity", "Ledger"]),
-        tests("EngineTests", ["Core", "Playbooks", "Ledger", "Expressions", "Engine", sqlite]),
-        tests("LedgerTests", ["Core", "Ledger", grdb]),
+        tests("WorkspaceTests", ["Workspace", "Core", "Identity", "Ledger", grdb]),
+        tests("EngineTests", ["Core", "Playbooks", "Ledger", "Expressions", "Engine", grdb, sqlite]),
+        tests("LedgerTests", ["Core", "Ledger", grdb], data: ["Cases"]),
         tests("CoreTests", ["Core"]),
         tests("WireTests", ["Wire", "Core"]),
         tests("ActionsTests", ["Actions", "Core", "Ledger", "Playbooks", "Survey", "Workspace"], data: ["Cases"]),

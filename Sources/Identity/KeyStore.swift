@@ -53,11 +53,15 @@ package struct KeyStore: Sendable {
     }
 
     /// Makes the first key of a purpose; an existing one is never replaced.
+    ///
+    /// `prepare` is given the key before it is written, while no other process can make one: what must hold as soon as
+    /// there is a key is done there.
     package func create(
         _ purpose: KeyPurpose,
         now: Timestamp,
         lifetime: Duration? = nil,
-        using random: inout some RandomNumberGenerator
+        using random: inout some RandomNumberGenerator,
+        preparing prepare: (KeyRing) throws(KeyStoreError) -> Void = { _ in }
     ) throws(KeyStoreError) -> KeyRing {
         let folder = try lockedFolder()
         guard !folder.contains(Self.name(of: purpose)) else {
@@ -69,6 +73,7 @@ package struct KeyStore: Sendable {
         }
         let key = try Self.makeKey(purpose, now: now, lifetime: lifetime, avoiding: [], using: &random)
         let ring = KeyRing(purpose: purpose, current: key, retired: [])
+        try prepare(ring)
         try write(ring, to: folder)
         return ring
     }

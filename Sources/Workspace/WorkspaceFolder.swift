@@ -47,6 +47,7 @@ package struct WorkspaceError: Error, Hashable {
         case unreadable = "workspace.unreadable"
         case archive = "workspace.archive"
         case reserved = "workspace.reserved"
+        case archiveKeys = "workspace.archive-keys"
     }
 
     package var code: Code

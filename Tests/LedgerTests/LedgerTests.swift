@@ -213,4 +213,85 @@ import Testing
         #expect(try Ledger(readOnly: copy).runs().map(\.id) == ["r1"])
         #expect(code { try ledger.backup(to: copy) } == .duplicate)
     }
+
+    // MARK: - Versions
+
+    /// The dump of a ledger as a version of the schema wrote it.
+    private func dump(_ version: Int) throws -> String {
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        return try String(contentsOf: folder.appending(path: "Cases/schema-\(version).sql"), encoding: .utf8)
+    }
+
+    @Test(arguments: [1])
+    func aLedgerOfAnEarlierVersionIsBroughtUpToDateAndKeepsEverything(_ version: Int) throws {
+        let text = try dump(version)
+        let queue = try DatabaseQueue(path: path)
+        try queue.writeWithoutTransaction { try $0.execute(sql: text) }
+        try queue.close()
+        try Ledger.inspect(path)
+        #expect(code { try Ledger(readOnly: path) } == .olderSchema)
+        let ledger = try Ledger(path: path, sealer: sealer())
+        #expect(try ledger.schemaDifferences() == [])
+        #expect(try ledger.integrityCheck() == [])
+        #expect(try ledger.events(of: "r1").map(\.kind) == ["run.created", "run.attention"])
+        #expect(try ledger.votes(of: "r1").map(\.person) == ["ben"])
+        #expect(try ledger.exceptions().map(\.isAuthenticated) == [false])
+        #expect(try ledger.seals().map(\.seal) == [nil])
+        try ledger.commit([RunCommit(run: "r1", sequence: 2, token: nil, state: .paused)])
+        #expect(try ledger.seals().allSatisfy { $0.isMade(by: sealer()) })
+    }
+
+    // MARK: - Seals
+
+    private func sealer(_ key: UInt8 = 1) -> Sealer {
+        Sealer(keyID: "0000000\(key)") { Digest.sha256([key] + $0).bytes }
+    }
+
+    @Test func aChainThatIsComputedAnewWithoutTheKeyBreaksItsSeal() throws {
+        let ledger = try Ledger(path: path, sealer: sealer())
+        try ledger.commit([creation("r1"), creation("r2")])
+        #expect(try ledger.seals().allSatisfy { $0.isMade(by: sealer()) })
+        #expect(try !ledger.seals().contains { $0.isMade(by: sealer(2)) })
+        let forged = EventRecord(
+            sequence: 1,
+            time: now,
+            kind: "run.created",
+            instance: "",
+            payload: #"{"by":"mallory"}"#
+        )
+        let head = Data(forged.hash(after: [], run: "r1"))
+        try DatabaseQueue(path: path).write { db in
+            try db.execute(sql: "DROP TRIGGER event_stays")
+            try db.execute(
+                sql: "UPDATE event SET payload = ?, hash = ? WHERE run = 'r1'",
+                arguments: [forged.payload, head]
+            )
+            try db.execute(sql: "UPDATE run SET head = ? WHERE id = 'r1'", arguments: [head])
+        }
+        #expect(code { try ledger.events(of: "r1") } == nil, "without a key the chain looks whole")
+        #expect(try ledger.seals().filter { !$0.isMade(by: sealer()) }.map(\.run) == ["r1"])
+        #expect(try ledger.schemaDifferences() == ["the trigger `event_stays` is missing"])
+    }
+
+    @Test func whoeverWritesWithoutTheKeyLeavesNoSeal() throws {
+        try Ledger(path: path, sealer: sealer()).commit([creation("r1")])
+        let ledger = try Ledger(path: path)
+        try ledger.commit([RunCommit(run: "r1", sequence: 1, token: nil, state: .paused)])
+        #expect(try ledger.seals().map(\.seal) == [nil])
+        try ledger.sealAll(with: sealer())
+        #expect(try ledger.seals().allSatisfy { $0.isMade(by: sealer()) })
+    }
+
+    @Test(arguments: [
+        "CREATE TRIGGER t AFTER INSERT ON vote BEGIN SELECT 1; END", "CREATE VIEW v AS SELECT 1",
+        "CREATE TABLE extra (x)", "DROP TRIGGER vote_kept", "CREATE INDEX i ON run (name)",
+        "DROP TABLE outbox", "ALTER TABLE run ADD COLUMN extra TEXT",
+    ])
+    func aSchemaThatIsNotOursIsFoundBeforeItActs(_ sql: String) throws {
+        try Ledger(path: path).close()
+        try Ledger.inspect(path)
+        try DatabaseQueue(path: path).inDatabase { try $0.execute(sql: sql) }
+        #expect(code { try Ledger.inspect(path) } == .foreignSchema)
+        #expect(try Ledger(readOnly: path).schemaDifferences().count == 1)
+    }
 }

@@ -31,7 +31,9 @@ struct StatusCommand: AsyncParsableCommand {
             let done = counts.filter { $0.key.isTerminal }.values.reduce(0, +)
             rows.append([
                 run.id.text, run.name, run.state.rawValue, "\(done)/\(counts.values.reduce(0, +))", run.startedBy,
-                run.created.description, run.reason ?? "",
+                run.created.description,
+                try run.reason
+                    ?? (run.state.isTerminal ? [] : below(run.id, "", session)).joined(separator: "; "),
             ])
         }
         switch output.format {
@@ -55,6 +57,7 @@ struct StatusCommand: AsyncParsableCommand {
 
     private func one(_ run: RunRecord, _ session: Session) throws {
         let rows = try rows(run, prefix: "", session)
+        let jumps = try session.ledger.clockJumps(of: run.id)
         switch output.format {
         case .table:
             Output.answer(
@@ -63,12 +66,16 @@ struct StatusCommand: AsyncParsableCommand {
             Output.answer(Output.table(["step", "kind", "state", "result", "waits for", "what"], rows))
             let ways = try unblocking(run, root: run, path: "", session)
             if !ways.isEmpty { Output.answer("\nwhat unblocks it\n" + ways.joined(separator: "\n")) }
+            for jump in jumps { Output.talk("the clock was set: it showed \(jump.to) where \(jump.from) was expected") }
         case .json:
             let header = ["step", "kind", "state", "result", "waits_for", "summary"]
             Output.answer([
                 "run": .string(run.id.text), "state": .string(run.state.rawValue),
                 "reason": run.reason.map { .string($0) } ?? .null,
                 "outputs": run.outputs.map { .object($0) } ?? .null,
+                "clock_jumps": .array(
+                    jumps.map { ["from": .string($0.from.description), "to": .string($0.to.description)] }
+                ),
                 "steps": .array(rows.map { row in .object(JSON.Object(zip(header, row).map { ($0, .string($1)) })) }),
             ])
         }
@@ -100,6 +107,20 @@ struct StatusCommand: AsyncParsableCommand {
         return lines
     }
 
+    /// What the runs below a run wait for, in words with the path to it.
+    private func below(_ run: RunID, _ prefix: String, _ session: Session) throws -> [String] {
+        var words: [String] = []
+        for child in try session.ledger.children(of: run) where !child.state.isTerminal {
+            let path = prefix + (child.parent?.instance.description ?? "") + "/"
+            for step in try session.ledger.steps(of: child.id, in: [.waiting, .needsAttention]) {
+                let command = step.waitsFor == "resume" ? ": lockstep resume \(child.id)" : ""
+                words.append("\(path)\(step.instance) waits for \(step.waitsFor ?? "an answer")\(command)")
+            }
+            words += try below(child.id, path, session)
+        }
+        return words
+    }
+
     private func rows(_ run: RunRecord, prefix: String, _ session: Session) throws -> [[String]] {
         var rows: [[String]] = []
         let children = try session.ledger.children(of: run.id)
@@ -110,6 +131,10 @@ struct StatusCommand: AsyncParsableCommand {
                 step.waitsFor.map { $0 + due } ?? "", step.error ?? step.summary ?? "",
             ])
             guard let child = children.last(where: { $0.parent?.instance == step.instance }) else { continue }
+            if !child.state.isTerminal, !step.state.isTerminal {
+                rows[rows.count - 1][4] =
+                    child.state == .paused ? "run \(child.id), which is paused" : "run \(child.id)"
+            }
             rows += try self.rows(child, prefix: prefix + step.instance.description + "/", session)
         }
         return rows

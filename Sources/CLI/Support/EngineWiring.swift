@@ -12,6 +12,9 @@ extension Session {
         let estate = estate
         let ledger = ledger
         let checker = PlaybookReading(estate: estate).checker
+        var host = Host.current()
+        // The clock of a rehearsal runs faster than the machine's, so the two say nothing about one another.
+        if marker.isRehearsal { host.uptime = { nil } }
         return Engine(
             ledger: ledger,
             catalogue: estate.catalogue,
@@ -24,7 +27,8 @@ extension Session {
                 guard let plan = checked.plan else { throw InvalidInput(checked.diagnostics) }
                 return plan
             },
-            crash: .environment()
+            crash: .environment(),
+            host: host
         )
     }
 
@@ -39,6 +43,7 @@ extension Session {
 
     private var facts: Facts {
         let ledger = ledger
+        let waivers = Waivers(configuration: configuration)
         return Facts(
             phase: { number in
                 guard let runs = try? ledger.runs(), let run = runs.last(where: { $0.phase == number }) else {
@@ -49,7 +54,8 @@ extension Session {
                     "outputs": .object(run.outputs ?? [:]), "run": .string(run.id.text),
                 ]
             },
-            exceptions: { ((try? ledger.exceptions()) ?? []).filter { $0.closed == nil } }
+            exceptions: { ((try? ledger.exceptions()) ?? []).filter { $0.closed == nil } },
+            waivers: { ((try? ledger.exceptions()) ?? []).filter(waivers.mayPassGate) }
         )
     }
 
@@ -122,6 +128,9 @@ enum RunSummaryText {
             }
             for command in (try? remedy.commands(for: waiting, of: summary.run)) ?? [] {
                 lines.append("    \(command)")
+            }
+            if waiting.waitsFor == "resume", waiting.run != summary.run {
+                lines.append("    lockstep resume \(waiting.run)")
             }
             if waiting.waitsFor == "question" {
                 lines.append("    lockstep retry \(waiting.run) \(waiting.path)   or   lockstep skip …")

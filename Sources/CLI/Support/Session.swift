@@ -38,14 +38,13 @@ struct Session: Sendable {
                 help: "make one with `lockstep init`"
             )
         }
+        try Backup.finishRestore(in: folder)
         let marker = try readMarker(folder)
         let configuration = try readConfiguration(folder)
-        let ledger =
-            try access == .writing
-            ? Ledger(path: folder.database, mayCreate: false) : Ledger(readOnly: folder.database)
         let keys = KeyStore(directory: folder.keys)
         let ring = try keys.load(.redact)
         let clock = marker.clock()
+        let ledger = try access == .writing ? writable(folder, keys, clock) : readable(folder, keys, clock)
         let estate = Estate(
             ledger: ledger,
             folder: folder,
@@ -65,6 +64,30 @@ struct Session: Sendable {
             keys: keys,
             estate: estate
         )
+    }
+
+    private static func writable(
+        _ folder: WorkspaceFolder,
+        _ keys: KeyStore,
+        _ clock: any WallClock
+    ) throws -> Ledger {
+        let sealer = try Sealing(keys: keys, folder: folder).sealer(now: clock.now())
+        return try Ledger(path: folder.database, mayCreate: false, sealer: sealer)
+    }
+
+    /// A ledger of an earlier version is brought up to date first, since looking at it needs its new columns.
+    private static func readable(
+        _ folder: WorkspaceFolder,
+        _ keys: KeyStore,
+        _ clock: any WallClock
+    ) throws -> Ledger {
+        do throws(LedgerError) {
+            return try Ledger(readOnly: folder.database)
+        } catch {
+            guard error.code == .olderSchema else { throw error }
+        }
+        try writable(folder, keys, clock).close()
+        return try Ledger(readOnly: folder.database)
     }
 
     static func readMarker(_ folder: WorkspaceFolder) throws -> WorkspaceMarker {

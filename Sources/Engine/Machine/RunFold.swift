@@ -31,7 +31,7 @@ extension RunMachine {
             liftHolds()
         case .retried(let step, _): try retry(from: step)
         case .attention(let reason): attention = reason
-        case .clockJumped: break
+        case .clockJumped: clockJump = lastEvent
         case .ended(let state, let reason, let outputs): end = (state, reason, outputs)
         default:
             guard let name = event.instance, let position = graph.positions[name.base] else {
@@ -300,6 +300,11 @@ extension RunMachine {
         let keepsItems = instances[StepInstance(step)]?.state != .succeeded
         for position in again {
             reset(position, keepsItems: keepsItems && position == start)
+            // Only a run below that was retried itself is taken up again; after other work its votes are void.
+            guard position != start else { continue }
+            for name in instances.keys where name.base == graph.steps[position].id {
+                instances[name]?.formerChild = nil
+            }
         }
         for final in graph.steps[graph.finalStart...] { forget(StepInstance(final.id)) }
         // Steps that never began because the run had failed are pending already; those that were cut off begin again.

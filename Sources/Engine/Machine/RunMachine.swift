@@ -65,6 +65,8 @@ package struct RunMachine: Sendable {
     package internal(set) var startedBy = ""
     package internal(set) var created = Timestamp(microseconds: 0)
     package internal(set) var lastEvent = Timestamp(microseconds: 0)
+    /// The time that was recorded when the clock last jumped.
+    package internal(set) var clockJump: Timestamp?
     package internal(set) var mode: Mode = .normal
     package internal(set) var pause: (by: String, reason: String)?
     package internal(set) var attention: String?

@@ -54,11 +54,11 @@ extension Ledger {
     package func commit(_ commits: [RunCommit]) throws(LedgerError) {
         let durability = commits.map(\.durability).max() ?? .progress
         try write(durability) { db in
-            for commit in commits { try Self.apply(commit, db) }
+            for commit in commits { try Self.apply(commit, db, sealer) }
         }
     }
 
-    private static func apply(_ commit: RunCommit, _ db: Database) throws {
+    private static func apply(_ commit: RunCommit, _ db: Database, _ sealer: Sealer?) throws {
         for artifact in commit.artifacts { try insert(artifact, db) }
         if let record = commit.creation { try insert(record, db) }
         let run = commit.run.text
@@ -80,14 +80,16 @@ extension Ledger {
                 run, event.sequence, event.time.microseconds, event.kind, event.instance, event.payload, Data(hash),
             ])
         }
+        let sequence = commit.events.last?.sequence ?? commit.sequence
         try db.cachedStatement(
             sql: """
                 UPDATE run SET sequence = ?, head = ?, state = ?, reason = ?, outputs = coalesce(?, outputs),
-                updated = max(updated, ?), ended = ? WHERE id = ?
+                updated = max(updated, ?), ended = ?, seal = ?, seal_key = ? WHERE id = ?
                 """
         ).execute(arguments: [
-            commit.events.last?.sequence ?? commit.sequence, Data(hash), commit.state.rawValue, commit.reason,
-            commit.outputs.map(text), commit.events.last?.time.microseconds ?? 0, commit.ended?.microseconds, run,
+            sequence, Data(hash), commit.state.rawValue, commit.reason,
+            commit.outputs.map(text), commit.events.last?.time.microseconds ?? 0, commit.ended?.microseconds,
+            sealer.map { Data($0.seal(commit.run, sequence: sequence, head: hash)) }, sealer?.keyID, run,
         ])
         for step in commit.steps { try put(step, run: run, db) }
         for key in commit.stoppedTimers {

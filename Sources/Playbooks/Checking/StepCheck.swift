@@ -136,18 +136,8 @@ extension DocumentCheck {
         if let waves = key("after-each-wave"), key("for-each") == nil {
             report(Code.invalidValue, "`after-each-wave` needs `for-each`", at: waves.keyPlace)
         }
-        // A gate that would time out before it can pass was reported as such.
-        if let timeout = key("timeout"), kind != "uses", diagnostics.last?.place != timeout.value.place {
-            let helps = [
-                "gate": "a gate ends by `within`", "approval": "an approval ends by `expires`",
-                "playbook": "give the steps of that playbook a `timeout`",
-            ]
-            report(
-                Code.invalidValue,
-                "`timeout` belongs to a step that `uses` an action",
-                at: timeout.keyPlace,
-                help: helps[kind] ?? "a wait ends by itself"
-            )
+        if let timeout = key("timeout"), let help = Self.timeLimits[kind] {
+            report(Code.invalidValue, "\(quoted(kind)) takes no `timeout`", at: timeout.keyPlace, help: help)
         }
         if let plan = key("plan"), let schema, schema.effect == .change, plan.value.string == "read" {
             report(
@@ -166,6 +156,13 @@ extension DocumentCheck {
             )
         }
     }
+
+    /// What limits the time of a step that is no attempt at something; nothing for a kind that has a `timeout`.
+    private static let timeLimits = [
+        "approval": "say in `expires` how long people have, and in `on-expiry` what happens then",
+        "wait": "give `for`, `until` or `window` as it should be",
+        "playbook": "give the steps of that playbook a `timeout` each",
+    ]
 
     private mutating func forEach(_ node: Node, in scope: Scope) -> (loop: ForEach, type: CELType)? {
         guard node.mapping != nil else { return nil }
