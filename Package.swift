@@ -17,6 +17,7 @@ let house: [SwiftSetting] = [
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let sqlite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
 let mustache: Target.Dependency = .product(name: "Mustache", package: "swift-mustache")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -50,7 +51,7 @@ let measures: [Target] =
         .executableTarget(
             name: "Benchmarks",
             dependencies: [
-                "Core", "Playbooks", "Ledger", "Engine", .product(name: "GRDBSQLite", package: "GRDB.swift"),
+                "Core", "Playbooks", "Ledger", "Engine", sqlite,
             ],
             path: "Benchmarks/Sources",
             swiftSettings: house
@@ -96,7 +97,7 @@ let package = Package(
             ["Core", "Documents", "Expressions"],
             resources: [.embedInCode("Shipped")]
         ),
-        library("Ledger", ["Core", grdb]),
+        library("Ledger", ["Core", grdb, sqlite]),
         library("Workspace", ["Core", "Documents", "Identity", "Ledger", "CLinux"]),
         library("Survey", ["Core", "Documents", "Wire", "Inspection", subprocess, nioTLS] + nio),
         library("Engine", ["Core", "Playbooks", "Ledger", "Expressions", "Identity"]),
