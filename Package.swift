@@ -97,7 +97,7 @@ let package = Package(
             ["Core", "Documents", "Expressions"],
             resources: [.embedInCode("Shipped")]
         ),
-        library("Ledger", ["Core", grdb]),
+        library("Ledger", ["Core", grdb, sqlite]),
         library("Workspace", ["Core", "Documents", "Identity", "Ledger", "CLinux"]),
         library("Survey", ["Core", "Documents", "Wire", "Inspection", subprocess, nioTLS] + nio),
         library("Engine", ["Core", "Playbooks", "Ledger", "Expressions", "Identity"]),

@@ -153,16 +153,25 @@ package final class Ledger: Sendable {
                     current = wanted
                 }
                 counter.isSynced.withLock { $0 = wanted == .decision }
-                var result: Result?
-                try db.inTransaction(.immediate) {
-                    result = try body(db)
-                    return .commit
-                }
-                guard let result else { throw LedgerError(.io, "the ledger's transaction gave no result") }
-                return result
+                return try Self.transact(db, body)
             }
         } catch {
             throw LedgerError(error)
+        }
+    }
+
+    /// As `Database.inTransaction`, with a beginning and an end that are not compiled anew each time.
+    private static func transact<Result>(_ db: Database, _ body: (Database) throws -> Result) throws -> Result {
+        try db.cachedStatement(sql: "BEGIN IMMEDIATE").execute()
+        do {
+            let result = try body(db)
+            // SQLite ends a transaction by itself when the disk is full.
+            guard db.isInsideTransaction else { throw LedgerError(.io, "the ledger's transaction was broken off") }
+            try db.cachedStatement(sql: "COMMIT").execute()
+            return result
+        } catch {
+            if db.isInsideTransaction { try? db.rollback() }
+            throw error
         }
     }
 

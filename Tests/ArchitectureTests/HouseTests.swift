@@ -12,7 +12,7 @@ private let house: [String: (own: Set<String>, outside: Set<String>)] = [
     "Inspection": (["Core"], []),
     "Identity": (["Core"], ["Crypto", "CryptoExtras", "Glibc"]),
     "Playbooks": (["Core", "Documents", "Expressions"], []),
-    "Ledger": (["Core"], ["GRDB", "Glibc"]),
+    "Ledger": (["Core"], ["GRDB", "GRDBSQLite", "Glibc"]),
     "Workspace": (["Core", "Documents", "Identity", "Ledger"], ["CLinux", "Glibc"]),
     "Survey": (
         ["Core", "Documents", "Wire", "Inspection"],

@@ -77,6 +77,46 @@ import Testing
         #expect(code { try ledger.commit([RunCommit(run: "r1", sequence: 1, token: nil, state: .paused)]) } == nil)
     }
 
+    @Test func aWriterWhoKnowsTheHeadIsHeldToTheSamePicture() throws {
+        let ledger = try Ledger.inMemory()
+        var head = try #require(try ledger.commit([creation("r1")]).last)
+        func next(_ sequence: Int, token: String? = nil, _ state: RunState = .running) -> RunCommit {
+            var commit = RunCommit(run: "r1", sequence: sequence, token: token, state: state)
+            commit.known = (head, .running)
+            commit.events = [
+                EventRecord(sequence: sequence + 1, time: now, kind: "k", instance: "a", payload: "{}")
+            ]
+            return commit
+        }
+        head = try #require(try ledger.commit([next(1)]).last)
+        #expect(try ledger.run("r1")?.head == head)
+        #expect(code { try ledger.commit([next(1)]) } == .conflict)
+        #expect(code { try ledger.commit([next(2, token: "t")]) } == .conflict)
+        // Set aside by somebody meanwhile: what the holder knows of the row is old, its next state is written.
+        try ledger.setAside("r1", reason: "strange", at: now)
+        head = try #require(try ledger.commit([next(2)]).last)
+        #expect(try ledger.run("r1")?.state == .running)
+        head = try #require(try ledger.commit([next(3, .waiting)]).last)
+        #expect(try ledger.run("r1")?.state == .waiting)
+        // Reading verifies the chain of all of them.
+        #expect(try ledger.events(of: "r1").map(\.sequence) == [1, 2, 3, 4])
+    }
+
+    @Test(arguments: ["", "é e\u{301} \u{1F512}", String(repeating: "x", count: 100_000)])
+    func keepsEveryText(_ text: String) throws {
+        let ledger = try Ledger.inMemory()
+        var commit = creation("r1")
+        commit.events.append(EventRecord(sequence: 2, time: now, kind: "k", instance: text, payload: text))
+        var step = StepRecord(instance: StepInstance("a", item: text), position: 0, kind: "action", name: text)
+        step.error = text
+        commit.steps = [step]
+        try ledger.commit([commit])
+        let event = try #require(try ledger.events(of: "r1").last)
+        #expect(Array(event.payload.utf8) == Array(text.utf8) && Array(event.instance.utf8) == Array(text.utf8))
+        let row = try #require(try ledger.steps(of: "r1").first)
+        #expect(row.name == text && row.error == text && row.summary == nil && row.instance.item == text)
+    }
+
     @Test func nothingRemainsOfACommitThatFails() throws {
         let ledger = try Ledger.inMemory()
         var second = creation("r2")

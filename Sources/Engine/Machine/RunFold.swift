@@ -172,11 +172,7 @@ extension RunMachine {
 
     private mutating func finish(_ name: StepInstance, _ position: Int, _ state: StepState, _ event: RunEvent) {
         open[name] = nil
-        instances[name]?.state = state
-        instances[name]?.ended = event.time
-        instances[name]?.pending = nil
-        instances[name]?.attempt = nil
-        instances[name]?.question = nil
+        instances[name]?.close(state, at: event.time)
         let step = graph.steps[position]
         switch name.role {
         case .rollback, .cancel:

@@ -81,13 +81,20 @@ package struct CrashPoints: Sendable {
         package init(point: String) { self.point = point }
     }
 
-    package var hit: @Sendable (String) throws -> Void
+    private let reached: (@Sendable (String) throws -> Void)?
 
     package init(hit: @escaping @Sendable (String) throws -> Void) {
-        self.hit = hit
+        reached = hit
     }
 
-    package static let none = CrashPoints { _ in }
+    private init() {
+        reached = nil
+    }
+
+    package static let none = CrashPoints()
+
+    /// Says that a point was reached; its name is made for a test only.
+    package func hit(_ point: @autoclosure () -> String) throws { try reached?(point()) }
 
     /// Ends the process the hard way at the n-th point, as `LOCKSTEP_CRASH_AT` says; for tests of whole processes.
     package static func environment() -> CrashPoints {

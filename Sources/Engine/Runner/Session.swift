@@ -9,6 +9,8 @@ import Playbooks
 struct Session {
     let engine: Engine
     let token: String
+    /// As text, for the key of every attempt.
+    let planDigest: String
     private(set) var machine: RunMachine
     private var events: [RunEvent] = []
     private var touched: Set<StepInstance> = []
@@ -25,6 +27,8 @@ struct Session {
     private var isBusyInLedger = false
     /// What the time should have been when the run was taken, where the clock was set since it was last taken.
     var expectedTime: Timestamp?
+    /// The run's row as the last commit left it.
+    private var row: (head: [UInt8], state: RunState)?
     /// Runs below this one that begin with the next commit.
     private var children: [RunCommit] = []
     private var doneRequests: [Int64] = []
@@ -36,6 +40,7 @@ struct Session {
         self.engine = engine
         self.token = token
         self.machine = machine
+        planDigest = machine.plan.digest.description
         committed = machine.sequence
         timed = Set(machine.open.keys.filter { machine.instances[$0]?.pending != nil })
         random = SeededRandom(seed: engine.seed())
@@ -58,7 +63,8 @@ struct Session {
         touched.formUnion(concerned)
         guard let name = event.instance else { return }
         touched.insert(name)
-        let instance = machine.instances[name]
+        // Looked up for the few that need it.
+        var instance: RunMachine.Instance? { machine.instances[name] }
         switch body {
         case .sampled(_, let sample, let note, _):
             samples.append(
@@ -101,6 +107,7 @@ struct Session {
             token: token,
             state: machine.state(isBusy: isBusy)
         )
+        commit.known = row
         commit.reason = machine.reason
         commit.durability = events.contains(where: \.isDecision) ? .decision : .progress
         commit.doneRequests = doneRequests
@@ -118,11 +125,11 @@ struct Session {
         commit.approvals = approvals
         commit.votes = votes
         for name in touched { project(name, into: &commit) }
-        try engine.ledger.commit(children + [commit])
+        row = try engine.ledger.commit(children + [commit]).last.map { ($0, commit.state) }
         isBusyInLedger = isBusy
         committed += events.count
-        events = []
-        touched = []
+        events.removeAll(keepingCapacity: true)
+        touched.removeAll(keepingCapacity: true)
         samples = []
         verdicts = []
         approvals = []
