@@ -41,7 +41,7 @@ package struct InventoryMetric: MetricSource {
         case .coverage:
             return MetricSchema(
                 name: name,
-                summary: "share of the MCP servers that answered and could be described, from 0 to 1",
+                summary: "share of the MCP servers that answered and whose tools could be read, from 0 to 1",
                 unit: "share"
             )
         }
@@ -62,7 +62,7 @@ package struct InventoryMetric: MetricSource {
                 guard !servers.isEmpty else {
                     throw LedgerError(.missing, "there is no server in the inventory to measure the coverage of")
                 }
-                return Double(servers.count { $0.description != nil }) / Double(servers.count)
+                return Double(servers.count { $0.description?.areToolsKnown == true }) / Double(servers.count)
             }
         } catch {
             throw StepError(error)

@@ -268,7 +268,7 @@ package struct ProgressQuery: Sendable {
                 authentication: server.description?.authentication.word ?? "unknown",
                 owner: server.owner,
                 criticality: server.criticality?.rawValue,
-                tools: server.description?.definitions.count { $0.kind == .tool } ?? 0,
+                tools: server.description?.toolCount,
                 revisions: server.description?.revisions ?? []
             )
         }
@@ -290,7 +290,7 @@ package struct ProgressQuery: Sendable {
         snapshot.coverage = [
             ProgressSnapshot.Coverage(
                 name: "servers described",
-                numerator: mcp.count { $0.description != nil },
+                numerator: mcp.count { $0.description?.areToolsKnown == true },
                 denominator: mcp.count,
                 previousDenominator: before
             ),
