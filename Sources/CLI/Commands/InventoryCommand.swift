@@ -9,8 +9,10 @@ import Workspace
 struct InventoryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inventory",
-        abstract: "What was found: list, show, compare, assign, export.",
-        subcommands: [List.self, Show.self, Diff.self, Assign.self, Export.self, Findings.self]
+        abstract: "What was found: list, show, compare, assign, import, export.",
+        subcommands: [
+            List.self, Show.self, Diff.self, Assign.self, InventoryImportCommand.self, Export.self, Findings.self,
+        ]
     )
 
     struct List: AsyncParsableCommand {
