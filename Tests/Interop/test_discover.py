@@ -59,3 +59,49 @@ def test_no_secret_of_a_command_line_is_printed_stored_or_exported(shell: Shell)
     for secret in secrets:
         assert all(secret not in each.out + each.err for each in said)
         assert secret.encode() not in stored
+
+
+def test_an_exported_inventory_is_imported_elsewhere(shell: Shell, tmp_path):
+    declare(
+        shell,
+        hr={"url": "https://hr.example/mcp"},
+        git={"command": "uvx", "args": ["mcp-server-git==1.0"]},
+    )
+    shell("init").expect(0)
+    shell("discover", "--config-home", str(shell.home)).expect(0)
+    for form in ("json", "cyclonedx"):
+        shell("inventory", "export", "--as", form, "--out", str(tmp_path / form)).expect(0)
+        elsewhere = tmp_path / f"elsewhere-{form}"
+        elsewhere.mkdir()
+        other = Shell(shell.programs, elsewhere, shell.home)
+        other("init").expect(0)
+        result = other("inventory", "import", str(tmp_path / form), "--format", "json").expect(0).json
+        assert result[0]["added"] and not result[0]["unmapped"]
+        before = {s["canonical_key"] for s in shell("inventory", "list", "--format", "json").expect(0).json}
+        after = {s["canonical_key"] for s in other("inventory", "list", "--format", "json").expect(0).json}
+        assert before == after
+    unknown = tmp_path / "unknown.json"
+    unknown.write_text(json.dumps({"bomFormat": "CycloneDX", "services": [{"name": "hr"}, {"name": "who"}]}))
+    result = shell("inventory", "import", str(unknown), "--format", "json").expect(0)
+    assert result.json[0]["servers"] == ["hr", "unmapped-who"] and result.json[0]["unmapped"] == ["who"]
+    assert "unmapped:who" in result.err
+
+
+@pytest.mark.parametrize("text", [None, "", "{}", '{"bomFormat": "CycloneDX", "services": 7}'])
+def test_what_is_no_inventory_is_invalid_input(shell: Shell, tmp_path, text: str | None):
+    file = tmp_path / "file.json"
+    if text is not None:
+        file.write_text(text)
+    shell("init").expect(0)
+    shell("inventory", "import", str(file)).expect(3)
+
+
+def test_logs_name_servers_that_nothing_else_shows(shell: Shell, tmp_path):
+    log = tmp_path / "mcp.log"
+    log.write_text("2026-07-20T14:09:08.507Z [info] [weather] Initializing server...\n"
+                   "http.host=mcp.example http.path=/mcp mcp-method=tools/list\n")
+    shell("init").expect(0)
+    found = shell("discover", "--config-home", str(shell.home), "--logs", str(log), "--format", "json").expect(0).json
+    assert {each["canonical_key"] for each in found["servers"]} == {"unmapped:weather", "http://mcp.example/mcp"}
+    assert found["examined"]["log lines"] == 2
+    shell("discover", "--logs", "/nope/mcp.log").expect(3)

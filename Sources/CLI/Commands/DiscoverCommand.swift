@@ -18,6 +18,12 @@ struct DiscoverCommand: AsyncParsableCommand {
     @Option(help: "A project folder to look at besides; may be given again.")
     var project: [String] = []
 
+    @Option(
+        parsing: .upToNextOption,
+        help: "Log files of clients or HTTP servers, which may name servers that nothing else shows."
+    )
+    var logs: [String] = []
+
     @Option(help: "Addresses and CIDR ranges to sweep, with commas.")
     var hosts: String?
 
@@ -70,6 +76,7 @@ struct DiscoverCommand: AsyncParsableCommand {
             let processes = ProcessSurvey(host: estate.host, digest: estate.secretDigest).run()
             looks.append(("discovery.processes", processes.survey))
         }
+        if !logs.isEmpty { looks.append(("discovery.logs", try read(logs, estate))) }
         if let targets {
             let named =
                 try looks.flatMap(\.result.sightings).compactMap(\.url) + estate.ledger.servers().compactMap(\.url)
@@ -77,6 +84,20 @@ struct DiscoverCommand: AsyncParsableCommand {
         }
         if launch { looks.append(("discovery.launch", await start(looks, limit))) }
         try answer(looks, estate, isKept: session != nil)
+    }
+
+    private func read(_ logs: [String], _ estate: Estate) throws -> SurveyResult {
+        let files = logs.map(absolute)
+        for file in files where !FileManager.default.fileExists(atPath: file) {
+            throw CommandFailure(
+                "discover.logs",
+                "the log `\(Output.printable(file))` does not exist",
+                help: "give a file that is there",
+                status: ExitStatus.invalidInput
+            )
+        }
+        let names = try estate.serverNames()
+        return LogSurvey(files: files, digest: estate.secretDigest) { names[$0] }.run()
     }
 
     private func timeLimit() throws -> Duration? {
