@@ -49,7 +49,13 @@ package struct DiscoverNetwork: StepAction {
         if let timeout = request.parameters["timeout"]?.string.flatMap(Duration.init(playbook:)) {
             limits.probe.endpoint = timeout
         }
-        let result = await NetworkSurvey(limits: limits).run(targets)
+        let urls: [String]
+        do throws(LedgerError) {
+            urls = try estate.ledger.servers().filter { $0.kind == .mcp }.compactMap(\.url)
+        } catch {
+            throw StepError(error)
+        }
+        let result = await NetworkSurvey(limits: limits).run(targets, paths: NetworkSurvey.paths(of: urls))
         return try estate.finish(result, request, schema.name)
     }
 

@@ -56,7 +56,7 @@ package struct InventoryMetric: MetricSource {
         case .coverage:
             return MetricSchema(
                 name: name,
-                summary: "share of the MCP servers that answered and could be described, from 0 to 1",
+                summary: "share of the MCP servers that answered and whose tools could be read, from 0 to 1",
                 unit: "share",
                 remedy: "lockstep discover --hosts CIDR"
             )
@@ -78,7 +78,7 @@ package struct InventoryMetric: MetricSource {
                 guard !servers.isEmpty else {
                     throw LedgerError(.missing, "there is no server in the inventory to measure the coverage of")
                 }
-                return Double(servers.count { $0.description != nil }) / Double(servers.count)
+                return Double(servers.count { $0.description?.areToolsKnown == true }) / Double(servers.count)
             }
         } catch {
             throw StepError(error)

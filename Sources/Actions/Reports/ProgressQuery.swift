@@ -294,7 +294,7 @@ package struct ProgressQuery: Sendable {
                 authentication: server.description?.authentication.word ?? "unknown",
                 owner: server.owner,
                 criticality: server.criticality?.rawValue,
-                tools: server.description?.definitions.count { $0.kind == .tool } ?? 0,
+                tools: server.description?.toolCount,
                 revisions: server.description?.revisions ?? [],
                 kind: server.kind.rawValue
             )
@@ -320,7 +320,7 @@ package struct ProgressQuery: Sendable {
         snapshot.coverage = [
             ProgressSnapshot.Coverage(
                 name: "MCP servers described",
-                numerator: mcp.count { $0.description != nil },
+                numerator: mcp.count { $0.description?.areToolsKnown == true },
                 denominator: mcp.count,
                 previousDenominator: before
             ),

@@ -42,9 +42,22 @@ enum Output {
         write(cleaned(text) + "\n", to: STDERR_FILENO)
     }
 
+    /// How much of one cell a table shows: the name of a tool may be as long as its server likes.
+    static let cellLimit = 400
+
+    /// A text that is cut where it is longer than a cell, with a mark and its whole length.
+    static func cell(_ text: String, limit: Int = cellLimit) -> String {
+        // The scalars of a long text are not counted before it is known to be one.
+        guard text.utf8.count > limit, text.unicodeScalars.count > limit else { return printable(text) }
+        let head = String(String.UnicodeScalarView(text.unicodeScalars.prefix(limit)))
+        return "\(printable(head))… (\(text.unicodeScalars.count) characters)"
+    }
+
     /// A table with left-aligned columns; an empty one prints its header, so that scripts see the same shape.
+    ///
+    /// Long cells are cut; `--format json` has them whole.
     static func table(_ header: [String], _ rows: [[String]]) -> String {
-        let all = [header] + rows.map { $0.map(printable) }
+        let all = [header] + rows.map { $0.map { cell($0) } }
         let widths = header.indices.map { column in all.map { $0[column].unicodeScalars.count }.max() ?? 0 }
         let lines = all.map { row in
             let cells = row.indices.map { column in

@@ -191,7 +191,8 @@ package struct ProgressSnapshot: Sendable, Hashable {
         package var authentication: String
         package var owner: String?
         package var criticality: String?
-        package var tools: Int
+        /// Nil where they could not be read.
+        package var tools: Int?
         package var revisions: [String]
         /// `mcp`, or what else it is; shares count MCP servers only, as gates do.
         package var kind: String
@@ -203,7 +204,7 @@ package struct ProgressSnapshot: Sendable, Hashable {
             authentication: String,
             owner: String? = nil,
             criticality: String? = nil,
-            tools: Int = 0,
+            tools: Int? = nil,
             revisions: [String] = [],
             kind: String = "mcp"
         ) {

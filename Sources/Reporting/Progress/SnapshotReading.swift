@@ -243,7 +243,7 @@ extension ProgressSnapshot.Server {
             authentication: reader.string("authentication"),
             owner: reader.optionalString("owner"),
             criticality: reader.optionalString("criticality"),
-            tools: reader.count("tools"),
+            tools: reader.optionalCount("tools"),
             revisions: reader.strings("revisions"),
             // Reports from before it was written held MCP servers in the main.
             kind: reader.optionalString("kind") ?? "mcp"

@@ -119,7 +119,7 @@ extension ProgressSnapshot.Server {
         [
             "id": .string(id), "transport": .string(transport), "security": .string(security),
             "authentication": .string(authentication), "owner": .optional(owner),
-            "criticality": .optional(criticality), "tools": .count(tools),
+            "criticality": .optional(criticality), "tools": tools.map { .count($0) } ?? .null,
             "revisions": .array(revisions.map { .string($0) }), "kind": .string(kind),
         ]
     }
