@@ -14,7 +14,7 @@ package enum Destination {
     /// - Throws: `workspace.reserved` with the reason, `workspace.missing` when its folder is not there.
     package static func checked(_ path: String) throws(WorkspaceError) -> String {
         let parts = path.split(separator: "/", omittingEmptySubsequences: true)
-        guard path.hasPrefix("/"), let name = parts.last, name != ".", name != ".." else {
+        guard path.hasPrefix("/"), !path.utf8.contains(0), let name = parts.last, name != ".", name != ".." else {
             throw refusal(path, "it names no file")
         }
         let parent = "/" + parts.dropLast().joined(separator: "/")
@@ -45,7 +45,9 @@ package enum Destination {
     /// A path that may be written, for a step of a playbook: relative to the workspace, inside it, and through no link.
     package static func checked(_ path: String, inside folder: WorkspaceFolder) throws(WorkspaceError) -> String {
         let parts = path.split(separator: "/", omittingEmptySubsequences: true).filter { $0 != "." }
-        guard !path.hasPrefix("/"), !parts.isEmpty, !parts.contains("..") else { throw outside(path) }
+        guard !path.hasPrefix("/"), !path.utf8.contains(0), !parts.isEmpty, !parts.contains("..") else {
+            throw outside(path)
+        }
         for part in parts {
             let word = part.lowercased()
             if reserved.contains(word) || word.hasPrefix(".lockstep.") { throw outside(path) }

@@ -34,7 +34,8 @@ import Testing
     @Test(arguments: [
         ("reports", true), ("reports/a.csv", true), ("./reports", true), ("a//b", true), ("", false), (".", false),
         ("/", false), ("/etc", false), ("..", false), ("a/../b", false), (".lockstep", false), (".Lockstep/x", false),
-        ("./.lockstep/keys", false), ("lockstep.yaml", false), (".git/config", false), ("sub/.git", true),
+        ("./.lockstep/keys", false), ("lockstep.yaml", false), (".git/config", false), ("sub/.git", false),
+        (".lockstep.before-restore-1/x", false), ("sub/lockstep.yaml", false),
         ("a\u{0}b", false), ("...", true),
     ])
     func aPathIsAcceptedWhereTheWorkspaceTakesIt(_ path: String, _ isInside: Bool) throws {

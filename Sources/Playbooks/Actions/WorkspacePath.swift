@@ -1,16 +1,21 @@
 /// Paths that playbooks name inside a workspace.
 package enum WorkspacePath {
     /// What belongs to the workspace itself: playbooks neither read nor write it.
-    private static let reserved: Set<String> = [".lockstep", "lockstep.yaml", ".git"]
+    ///
+    /// The same list as that of whoever opens the file, so that `lint` and a run agree.
+    private static let reserved: Set<String> = [".lockstep", ".git", ".ssh", ".gnupg"]
 
     /// The parts of a path that stays inside the workspace and outside of what belongs to the workspace itself.
     ///
     /// Looks at the text alone: a link on the way is for whoever opens the file to find.
     package static func parts(of path: String) -> [String]? {
         let parts = path.split(separator: "/", omittingEmptySubsequences: true).filter { $0 != "." }.map(String.init)
-        guard !path.hasPrefix("/"), !path.utf8.contains(0), let first = parts.first, !parts.contains(".."),
-            !reserved.contains(first.lowercased())
+        guard !path.hasPrefix("/"), !path.utf8.contains(0), let last = parts.last, !parts.contains(".."),
+            last.lowercased() != "lockstep.yaml"
         else { return nil }
+        for part in parts.map({ $0.lowercased() }) where reserved.contains(part) || part.hasPrefix(".lockstep.") {
+            return nil
+        }
         return parts
     }
 
