@@ -9,7 +9,7 @@ import Workspace
 struct InventoryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inventory",
-        abstract: "List, compare, assign, import and export what was found.",
+        abstract: "List, compare, assign, import and export servers.",
         subcommands: [
             List.self, Show.self, Diff.self, Assign.self, InventoryImportCommand.self, Export.self, Findings.self,
         ]
