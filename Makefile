@@ -41,10 +41,22 @@ interop: setup $(VENV)/ready $(VENV)-legacy/ready
 	$(SWIFT) build --product lockstep-lab
 	LOCKSTEP_BIN="$$($(SWIFT) build --show-bin-path)" $(VENV)/bin/python -m pytest -q -p no:cacheprovider Tests/Interop
 
+# A folder that holds nothing but the archives: the linker looks there first, so that SQLite and libyaml go into the
+# program and the machine it is copied to needs neither. What stays outside is the C and C++ run-time of the system.
+ARCHIVES := .build/archives
+RELEASE = $(SWIFT) build -c release --static-swift-stdlib -Xswiftc -L$(CURDIR)/$(ARCHIVES)
+
 release: setup
-	$(SWIFT) build -c release --static-swift-stdlib --product lockstep
-	$(SWIFT) build -c release --static-swift-stdlib --product lockstep-lab
-	@mkdir -p dist && cp "$$($(SWIFT) build -c release --static-swift-stdlib --show-bin-path)"/{lockstep,lockstep-lab} dist/ && strip dist/lockstep dist/lockstep-lab && ls -l dist
+	@mkdir -p $(ARCHIVES) dist
+	@for name in libsqlite3.a libyaml.a; do \
+		file="$$(clang -print-file-name=$$name)"; \
+		[ "$$file" != "$$name" ] || { echo "there is no $$name: install libsqlite3-dev and libyaml-dev" >&2; exit 1; }; \
+		ln -sf "$$file" $(ARCHIVES)/; \
+	done
+	$(RELEASE) --product lockstep
+	$(RELEASE) --product lockstep-lab
+	cp "$$($(RELEASE) --show-bin-path)"/{lockstep,lockstep-lab} dist/ && strip dist/lockstep dist/lockstep-lab
+	@ls -l dist && ldd dist/lockstep
 
 bench: setup
 	@bash Benchmarks/run.sh

@@ -17,6 +17,7 @@ let house: [SwiftSetting] = [
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let sqlite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
 let mustache: Target.Dependency = .product(name: "Mustache", package: "swift-mustache")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -50,7 +51,7 @@ let measures: [Target] =
         .executableTarget(
             name: "Benchmarks",
             dependencies: [
-                "Core", "Playbooks", "Ledger", "Engine", .product(name: "GRDBSQLite", package: "GRDB.swift"),
+                "Core", "Playbooks", "Ledger", "Engine", sqlite,
             ],
             path: "Benchmarks/Sources",
             swiftSettings: house
@@ -98,7 +99,7 @@ let package = Package(
             ["Core", "Documents", "Expressions"],
             resources: [.embedInCode("Shipped")]
         ),
-        library("Ledger", ["Core", grdb]),
+        library("Ledger", ["Core", grdb, sqlite]),
         library("Workspace", ["Core", "Documents", "Identity", "Ledger", "CLinux"]),
         library("Survey", ["Core", "Documents", "Wire", "Inspection", subprocess, nioTLS] + nio),
         library("Engine", ["Core", "Playbooks", "Ledger", "Expressions", "Identity"]),
@@ -126,11 +127,12 @@ let package = Package(
             swiftSettings: house
         ),
         tests("ArchitectureTests", []),
-        tests("WorkspaceTests", ["Workspace", "Core", "Identity", "Ledger"]),
-        tests("EngineTests", ["Core", "Playbooks", "Ledger", "Expressions", "Engine"]),
-        tests("LedgerTests", ["Core", "Ledger", grdb]),
+        tests("WorkspaceTests", ["Workspace", "Core", "Identity", "Ledger", grdb]),
+        tests("EngineTests", ["Core", "Playbooks", "Ledger", "Expressions", "Engine", grdb, sqlite]),
+        tests("LedgerTests", ["Core", "Ledger", grdb], data: ["Cases"]),
         tests("CoreTests", ["Core"]),
         tests("WireTests", ["Wire", "Core"]),
+        tests("ActionsTests", ["Actions", "Core", "Ledger", "Playbooks", "Survey", "Workspace"], data: ["Cases"]),
         tests("LabTests", ["Lab", "Wire", "Core"] + nio),
         tests("InspectionTests", ["Core", "Inspection"]),
         tests("SurveyTests", ["Core", "Inspection", "Survey", "Wire", nioTLS] + nio, data: ["Cases"]),

@@ -50,14 +50,13 @@ export LOCKSTEP_WORKSPACE="$home" LOCKSTEP_USER=ana HOME="$home"
 "$lockstep" doctor
 
 say "3. The roadmap: four phases, of which this version holds the first"
-"$lockstep" playbook show roadmap.yaml | sed "s|playbook: phase-1-discovery.yaml|playbook: builtin:phase-1-discovery.yaml\\
-    with: {networks: [\"127.0.0.1\"], ports: [$ports], min_coverage: 0.5}|" >"$home/roadmap.yaml"
-"$lockstep" lint "$home/roadmap.yaml"
-"$lockstep" plan "$home/roadmap.yaml" | head -n 30
+inputs=(--input networks=127.0.0.1 --input "ports=$ports" --input min_coverage=0.5)
+"$lockstep" lint builtin:roadmap.yaml
+"$lockstep" plan builtin:roadmap.yaml "${inputs[@]}" | head -n 30
 
 say "4. Ana starts it; it finds the servers and waits for somebody else"
 set +e
-"$lockstep" run "$home/roadmap.yaml"
+"$lockstep" run builtin:roadmap.yaml "${inputs[@]}"
 code=$?
 set -e
 [[ $code -eq 4 ]] || { say "the run ended with exit code $code instead of waiting"; exit 1; }
@@ -75,7 +74,7 @@ sleep 1.5
 kill -9 "$serve" 2>/dev/null || true
 wait "$serve" 2>/dev/null || true
 say "   (killed with -9 in the middle; the next one goes on where it was)"
-"$lockstep" serve --for 5s
+"$lockstep" tick latest --now
 "$lockstep" status latest
 
 say "7. Open findings are accepted for a limited time, by name"
@@ -91,6 +90,7 @@ for f in json.load(sys.stdin):
 ' | while IFS= read -r scope; do
     "$lockstep" exception add "$scope" --owner user:ana --reason "part of the demonstration estate" --for 30d
 done
+"$lockstep" tick latest --now
 for _ in $(seq 60); do
     "$lockstep" serve --for 2s >/dev/null
     state=$("$lockstep" status --format json | python3 -c 'import json,sys; print(json.load(sys.stdin)[-1]["state"])')

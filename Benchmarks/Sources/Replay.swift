@@ -7,7 +7,7 @@ import Ledger
 /// JSON or reading. What the engine takes longer than this is its own.
 struct Replay {
     private enum Statement: Int, CaseIterable {
-        case begin, commit, full, normal, artifact, run, event, head, step, outbox, lease
+        case begin, commit, full, normal, artifact, run, event, head, progress, step, outbox, lease
 
         var sql: String {
             switch self {
@@ -27,6 +27,8 @@ struct Replay {
                 INSERT INTO event (run, sequence, time, kind, instance, payload, hash) VALUES (?, ?, ?, ?, ?, ?, ?)
                 """
             case .head: "UPDATE run SET sequence = ?, head = ?, state = ?, updated = ?, ended = ? WHERE id = ?"
+            // As in the engine: a state that stays is not written, which spares the page of its index.
+            case .progress: "UPDATE run SET sequence = ?, head = ?, updated = ? WHERE id = ?"
             case .step:
                 """
                 INSERT INTO step (run, instance, position, step, kind, state, attempts, started, ended, result, summary)
@@ -91,6 +93,9 @@ struct Replay {
             let time = BareSQLite.Value.integer(event.time.microseconds)
             return (.head, [.integer(event.sequence), hash, .text(state.rawValue), time, .null, id])
         }
+        func progress(_ event: EventRecord) -> Write {
+            (.progress, [.integer(event.sequence), hash, .integer(event.time.microseconds), id])
+        }
         func row(_ event: EventRecord) -> Write {
             (
                 .event,
@@ -129,7 +134,7 @@ struct Replay {
                 writes.append(step(record, event.kind == "step.started" ? .running : record.state))
             }
             if event.kind == "step.started" {
-                transactions.append(Transaction(isSynced: syncsIntents, writes: writes + [head(event, .running)]))
+                transactions.append(Transaction(isSynced: syncsIntents, writes: writes + [progress(event)]))
                 writes = []
             }
         }

@@ -120,6 +120,16 @@ extension StepError {
     init(_ error: LedgerError) {
         self.init(error.code == .busy ? .transient : .permanent, error.message)
     }
+
+    /// Any failure below an action as its step sees it; what has no words for people gets `fallback`.
+    init(_ error: any Error, otherwise fallback: String) {
+        switch error {
+        case let error as StepError: self = error
+        case let error as LedgerError: self.init(error)
+        case let error as WorkspaceError: self.init(.permanent, error.message, help: error.help)
+        default: self.init(.permanent, fallback)
+        }
+    }
 }
 
 extension JSON.Object {

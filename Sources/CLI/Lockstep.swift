@@ -4,6 +4,7 @@ import Glibc
 import Identity
 import Ledger
 import Playbooks
+import Synchronization
 import Workspace
 
 /// The command line: parses, calls, renders; each command is one file in `Commands`.
@@ -13,61 +14,80 @@ struct Lockstep: AsyncParsableCommand {
         commandName: "lockstep",
         abstract: "Rolls out zero trust for AI agents and MCP traffic, phase by phase, and proves every step.",
         version: "0.1.0",
+        // In the order in which a rollout meets them.
         groupedSubcommands: [
             CommandGroup(
-                name: "Workspace",
+                name: "Set up",
                 subcommands: [
-                    InitCommand.self, DoctorCommand.self, BackupCommand.self, RestoreCommand.self, KeyCommand.self,
+                    InitCommand.self, DoctorCommand.self, KeyCommand.self, BackupCommand.self, RestoreCommand.self,
+                ]
+            ),
+            CommandGroup(name: "Find out", subcommands: [DiscoverCommand.self, InventoryCommand.self]),
+            CommandGroup(name: "Plan", subcommands: [LintCommand.self, PlanCommand.self, PlaybookCommand.self]),
+            CommandGroup(
+                name: "Roll out",
+                subcommands: [
+                    StartCommand.self, StatusCommand.self, ReportCommand.self, TickCommand.self, ServeCommand.self,
                 ]
             ),
             CommandGroup(
-                name: "Playbooks",
-                subcommands: [LintCommand.self, PlanCommand.self, PlaybookCommand.self, StartCommand.self]
+                name: "Decide",
+                subcommands: [ApproveCommand.self, RejectCommand.self, WithdrawCommand.self, ExceptionCommand.self]
             ),
             CommandGroup(
-                name: "Runs",
+                name: "Steer",
                 subcommands: [
-                    StatusCommand.self, ApproveCommand.self, RejectCommand.self, WithdrawCommand.self,
-                    PauseCommand.self, ResumeCommand.self, CancelCommand.self, SkipCommand.self, RollbackCommand.self,
-                    RetryCommand.self, TickCommand.self, ServeCommand.self, ExceptionCommand.self,
+                    PauseCommand.self, ResumeCommand.self, RetryCommand.self, SkipCommand.self, RollbackCommand.self,
+                    CancelCommand.self,
                 ]
             ),
-            CommandGroup(
-                name: "Discovery",
-                subcommands: [DiscoverCommand.self, InventoryCommand.self]
-            ),
-            CommandGroup(name: "Reports", subcommands: [ReportCommand.self]),
         ]
     )
 
     static func main() async {
         // A reader that goes away, of our output or of a pipe to a hook, is an error to handle and no reason to die.
         signal(SIGPIPE, SIG_IGN)
+        Output.fillClosedStreams()
         do {
+            try Suggestions.refuseUnknownCommand(Array(CommandLine.arguments.dropFirst()), below: Lockstep.self)
             var command = try parseAsRoot()
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
                 try command.run()
             }
+            try Self.refuseLostAnswer()
         } catch {
             end(with: error)
         }
+    }
+
+    private static func refuseLostAnswer() throws {
+        guard Output.lost.load(ordering: .relaxed) else { return }
+        throw CommandFailure(
+            "output.lost",
+            "the answer could not be written",
+            help: "look at the disk that it goes to; what the command changed is kept"
+        )
     }
 
     /// Prints what went wrong and leaves with the exit code that belongs to it.
     private static func end(with error: any Error) -> Never {
         switch error {
         case let code as ExitCode:
+            if Output.lost.load(ordering: .relaxed) {
+                Output.talk("error: the answer could not be written [output.lost]")
+            }
             Glibc.exit(code.rawValue)
         case let failure as CommandFailure:
             report(failure.code, failure.message, failure.help)
             Glibc.exit(failure.status.rawValue)
         case let input as InvalidInput:
             for diagnostic in input.diagnostics.sorted { Output.talk(diagnostic.rendered()) }
-            Glibc.exit(ExitStatus.invalidInput.rawValue)
+            Glibc.exit(ExitStatus.of(input).rawValue)
         case let failure as WorkspaceError:
             report(failure.code.rawValue, failure.message, failure.help)
+            if failure.code == .reserved { Glibc.exit(ExitStatus.invalidInput.rawValue) }
         case let failure as LedgerError:
             report("ledger.\(failure.code.rawValue)", failure.message, failure.suggestion)
         case let failure as KeyStoreError:
@@ -75,9 +95,8 @@ struct Lockstep: AsyncParsableCommand {
         case let failure as SSHError:
             report(failure.code.rawValue, failure.message, failure.help)
         case let failure as VoteError:
-            // A vote that does not count is an answer, not a breakdown.
             report(failure.code.rawValue, failure.message, failure.help)
-            Glibc.exit(ExitStatus.answerIsNo.rawValue)
+            Glibc.exit(ExitStatus.of(failure).rawValue)
         case let failure as StepError:
             report("step.\(failure.code.rawValue)", failure.message, failure.help)
         default:
@@ -86,7 +105,7 @@ struct Lockstep: AsyncParsableCommand {
             // Help and version are answers; a wrong flag is invalid input.
             if status == .success {
                 if !text.isEmpty { Output.answer(text) }
-                Glibc.exit(0)
+                Glibc.exit(Output.lost.load(ordering: .relaxed) ? ExitStatus.failed.rawValue : 0)
             }
             Output.talk(text)
             Glibc.exit(status == .validationFailure ? ExitStatus.invalidInput.rawValue : ExitStatus.failed.rawValue)

@@ -4,10 +4,11 @@ import Crypto
 package struct Digest: Sendable, Hashable, CustomStringConvertible {
     package let bytes: [UInt8]
 
-    package static func sha256(_ bytes: some Sequence<UInt8>) -> Digest {
-        var hash = SHA256()
-        hash.update(data: Array(bytes))
-        return Digest(bytes: Array(hash.finalize()))
+    package static func sha256(_ bytes: some Sequence<UInt8>) -> Digest { sha256(Array(bytes)) }
+
+    /// Bytes that lie in one piece already are not copied: every event of a run is hashed.
+    package static func sha256(_ bytes: [UInt8]) -> Digest {
+        Digest(bytes: Array(SHA256.hash(data: bytes)))
     }
 
     private init(bytes: [UInt8]) {
@@ -29,9 +30,11 @@ package struct Digest: Sendable, Hashable, CustomStringConvertible {
 
 /// Lower-case hexadecimal text.
 package enum Hexadecimal {
+    private static let digits = Array("0123456789abcdef".utf8)
+
     package static func encode(_ bytes: some Sequence<UInt8>) -> String {
-        let digits = Array("0123456789abcdef".utf8)
         var text: [UInt8] = []
+        text.reserveCapacity(bytes.underestimatedCount * 2)
         for byte in bytes {
             text.append(digits[Int(byte >> 4)])
             text.append(digits[Int(byte & 15)])

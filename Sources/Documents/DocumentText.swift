@@ -29,6 +29,7 @@ struct DocumentText {
         var line = 1
         var column = 1
         var at = 0
+        var hasLoneReturn = false
         while at < bytes.count, diagnostics.count < Self.mostReports {
             let byte = bytes[at]
             if 0x20..<0x7F ~= byte || byte == 0x09 {
@@ -46,7 +47,9 @@ struct DocumentText {
                 return
             }
             if scalar == "\r" {
-                if at + 1 == bytes.count || bytes[at + 1] != 0x0A {
+                // A file of another time has one at every line: that is one mistake.
+                if !hasLoneReturn, at + 1 == bytes.count || bytes[at + 1] != 0x0A {
+                    hasLoneReturn = true
                     report(code, "a carriage return stands alone", line, column, help: "end lines with a newline")
                 }
             } else if let name = Self.refusal(of: scalar) {
@@ -126,7 +129,7 @@ struct DocumentText {
         return nil
     }
 
-    /// The column of the first tab among the blanks that open a line; nil if there is none.
+    /// The column of the first tab among the blanks and dashes that open a line; nil if there is none.
     func tabInIndentation(ofLine line: Int) -> Int? {
         var current = 1
         var at = bytes.startIndex
@@ -138,7 +141,7 @@ struct DocumentText {
         var column = 1
         for byte in bytes[at...] {
             if byte == 0x09 { return column }
-            guard byte == 0x20 else { return nil }
+            guard byte == 0x20 || byte == UInt8(ascii: "-") else { return nil }
             column += 1
         }
         return nil

@@ -18,14 +18,14 @@ package struct KeyStore: Sendable {
     /// The keys of a purpose.
     package func load(_ purpose: KeyPurpose) throws(KeyStoreError) -> KeyRing {
         let path = path(of: purpose)
-        do throws(PrivateFile.Fault) {
-            _ = try PrivateFile.Folder(directory, mayCreate: false)
+        do throws(FileFault) {
+            _ = try HeldFolder(directory, isPrivate: true)
         } catch {
             throw error == .missing ? Self.missing(purpose) : Self.error(directory, error)
         }
         let bytes: [UInt8]
-        do throws(PrivateFile.Fault) {
-            bytes = try PrivateFile.read(path, limit: Self.limit, isSecret: true, mayFollowLink: false)
+        do throws(FileFault) {
+            bytes = try StoredFile.read(path, limit: Self.limit, kind: .secret, mayFollowLink: false)
         } catch {
             throw error == .missing ? Self.missing(purpose) : Self.error(path, error)
         }
@@ -53,11 +53,15 @@ package struct KeyStore: Sendable {
     }
 
     /// Makes the first key of a purpose; an existing one is never replaced.
+    ///
+    /// `prepare` is given the key before it is written, while no other process can make one: what must hold as soon as
+    /// there is a key is done there.
     package func create(
         _ purpose: KeyPurpose,
         now: Timestamp,
         lifetime: Duration? = nil,
-        using random: inout some RandomNumberGenerator
+        using random: inout some RandomNumberGenerator,
+        preparing prepare: (KeyRing) throws(KeyStoreError) -> Void = { _ in }
     ) throws(KeyStoreError) -> KeyRing {
         let folder = try lockedFolder()
         guard !folder.contains(Self.name(of: purpose)) else {
@@ -69,6 +73,7 @@ package struct KeyStore: Sendable {
         }
         let key = try Self.makeKey(purpose, now: now, lifetime: lifetime, avoiding: [], using: &random)
         let ring = KeyRing(purpose: purpose, current: key, retired: [])
+        try prepare(ring)
         try write(ring, to: folder)
         return ring
     }
@@ -130,18 +135,16 @@ package struct KeyStore: Sendable {
         return ring
     }
 
-    private func lockedFolder() throws(KeyStoreError) -> PrivateFile.Folder {
-        do throws(PrivateFile.Fault) {
-            let folder = try PrivateFile.Folder(directory, mayCreate: true)
-            try folder.lock()
-            return folder
+    private func lockedFolder() throws(KeyStoreError) -> HeldFolder {
+        do throws(FileFault) {
+            return try HeldFolder(directory, mayCreate: true, isPrivate: true, isLocked: true)
         } catch {
             throw Self.error(directory, error)
         }
     }
 
-    private func write(_ ring: KeyRing, to folder: borrowing PrivateFile.Folder) throws(KeyStoreError) {
-        do throws(PrivateFile.Fault) {
+    private func write(_ ring: KeyRing, to folder: borrowing HeldFolder) throws(KeyStoreError) {
+        do throws(FileFault) {
             try folder.write(JSON.canonical(ring.json), to: Self.name(of: ring.purpose))
         } catch {
             throw Self.error(path(of: ring.purpose), error)
@@ -185,7 +188,7 @@ package struct KeyStore: Sendable {
         KeyStoreError(.missing, "there is no `\(purpose.rawValue)` key")
     }
 
-    private static func error(_ path: String, _ fault: PrivateFile.Fault) -> KeyStoreError {
+    private static func error(_ path: String, _ fault: FileFault) -> KeyStoreError {
         let code: KeyStoreError.Code
         var help: String?
         switch fault {

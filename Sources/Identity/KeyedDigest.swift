@@ -43,3 +43,11 @@ package struct KeyedDigest: Hashable, Sendable, CustomStringConvertible {
         ring.key(id: keyID).map { KeyedDigest(of: secret, key: $0) == self } ?? false
     }
 }
+
+extension WorkspaceKey {
+    /// Message authentication codes under this key: HMAC-SHA-256 (RFC 2104), whole.
+    package var authenticationCode: @Sendable ([UInt8]) -> [UInt8] {
+        let key = SymmetricKey(data: secret.revealed)
+        return { message in Array(HMAC<SHA256>.authenticationCode(for: message, using: key)) }
+    }
+}

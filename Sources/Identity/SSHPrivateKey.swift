@@ -1,3 +1,4 @@
+import Core
 import Crypto
 import CryptoExtras
 import FoundationEssentials
@@ -209,11 +210,11 @@ enum SSHKeyFile {
 
     static func read(_ path: String, isSecret: Bool) throws(SSHError) -> [UInt8] {
         do {
-            return try PrivateFile.read(path, limit: limit, isSecret: isSecret, mayFollowLink: true)
+            return try StoredFile.read(path, limit: limit, kind: isSecret ? .secret : .plain)
         } catch .exposed(let mode) {
             throw SSHError(
                 .exposedKey,
-                "the key file `\(path)` \(PrivateFile.Fault.exposed(mode: mode).sentence)",
+                "the key file `\(path)` \(FileFault.exposed(mode: mode).sentence)",
                 help: "run `chmod 600 \(path)`; if others could read it, make a new key"
             )
         } catch {

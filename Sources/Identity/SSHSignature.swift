@@ -1,3 +1,4 @@
+import Core
 import Crypto
 
 /// A signature in OpenSSH's own format (SSHSIG), parsed but not yet believed.

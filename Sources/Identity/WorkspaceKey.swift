@@ -2,7 +2,7 @@ package import Core
 
 /// What a workspace key is for; a key never serves two purposes.
 package enum KeyPurpose: String, Sendable, CaseIterable {
-    /// Signs checkpoints of the audit log.
+    /// Seals the chains of events in the ledger.
     case audit
     /// Digests secrets, so that equal ones can be told without being stored.
     case redact
@@ -16,8 +16,8 @@ package enum KeyPurpose: String, Sendable, CaseIterable {
     /// The algorithm of a new key, or nothing while no part of the program uses the purpose.
     package var algorithm: KeyAlgorithm? {
         switch self {
-        case .redact: .hmacSHA256
-        case .audit, .bundle, .recording, .issuer: nil
+        case .redact, .audit: .hmacSHA256
+        case .bundle, .recording, .issuer: nil
         }
     }
 }

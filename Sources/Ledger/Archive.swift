@@ -25,10 +25,17 @@ package enum Archive {
     /// `LSBK` as SQLite's application id, so that a backup is not taken for a ledger.
     private static let applicationID: Int32 = 0x4C53_424B
 
+    /// The text is that of every version so far: SQLite keeps it, and reading compares it.
+    private static let table = """
+        CREATE TABLE archived_file (
+            path TEXT PRIMARY KEY, mode INTEGER NOT NULL, digest TEXT NOT NULL, bytes BLOB NOT NULL
+        ) STRICT
+        """
+
     /// Copies the ledger while it is in use, then the files.
     ///
     /// Since a file is always written before the row that names it, every file that the copy names is there by then.
-    /// `path` must not exist; `files` gives the other files, one at a time.
+    /// `path` must be an empty file or none; `files` gives the other files, one at a time.
     package static func write(
         _ ledger: Ledger,
         to path: String,
@@ -42,13 +49,7 @@ package enum Archive {
             try queue.writeWithoutTransaction { db in
                 try db.execute(sql: "PRAGMA synchronous = FULL; PRAGMA application_id = \(applicationID)")
                 try db.inTransaction {
-                    try db.execute(
-                        sql: """
-                            CREATE TABLE archived_file (
-                                path TEXT PRIMARY KEY, mode INTEGER NOT NULL, digest TEXT NOT NULL, bytes BLOB NOT NULL
-                            ) STRICT
-                            """
-                    )
+                    try db.execute(sql: table)
                     func add(_ file: ArchivedFile) throws {
                         try db.execute(
                             sql: "INSERT INTO archived_file (path, mode, digest, bytes) VALUES (?, ?, ?, ?)",
@@ -86,6 +87,14 @@ package enum Archive {
                 guard try Int32.fetchOne(db, sql: "PRAGMA application_id") == applicationID,
                     try db.tableExists("archived_file")
                 else { throw LedgerError(.notALedger, "`\(path)` is not a backup of a workspace") }
+                try db.execute(sql: "PRAGMA trusted_schema = OFF")
+                let known = try DatabaseQueue().inDatabase { db in
+                    try db.execute(sql: table)
+                    return try Schema.objects(db)
+                }
+                guard try Schema.objects(db) == known else {
+                    throw LedgerError(.foreignSchema, "this program did not make this backup: it holds more than files")
+                }
                 guard try String.fetchAll(db, sql: "PRAGMA integrity_check") == ["ok"] else {
                     throw LedgerError(.corrupt, "the backup is damaged: SQLite's integrity check fails")
                 }

@@ -23,6 +23,8 @@ package final class Ledger: Sendable {
 
     let database: any DatabaseWriter
     private let counter: CommitCounter
+    /// Seals what is committed; without it a run that changes loses its seal.
+    let sealer: Sealer?
     /// Which durability the writing connection is set to; owned by whoever is inside `write`.
     private let durability: Mutex<Durability?> = Mutex(nil)
 
@@ -31,7 +33,13 @@ package final class Ledger: Sendable {
     /// Where there must be a ledger, `mayCreate` is false: a new empty one would hide that votes and runs are gone.
     ///
     /// - Throws: `missing`, `notALedger`, `newerSchema`, `corrupt`, `busy`, `readOnly`, `full` or `io`.
-    package init(path: String, busyTimeout: Duration = .seconds(5), mayCreate: Bool = true) throws(LedgerError) {
+    package init(
+        path: String,
+        busyTimeout: Duration = .seconds(5),
+        mayCreate: Bool = true,
+        sealer: Sealer? = nil
+    ) throws(LedgerError) {
+        self.sealer = sealer
         do {
             try Self.refuseForeign(path, mayCreate: mayCreate)
             let pool = try DatabasePool(path: path, configuration: Self.configuration(busyTimeout))
@@ -48,6 +56,7 @@ package final class Ledger: Sendable {
 
     /// Opens an existing file for looking only.
     package init(readOnly path: String, busyTimeout: Duration = .seconds(5)) throws(LedgerError) {
+        sealer = nil
         do {
             try Self.refuseForeign(path)
             guard FileManager.default.fileExists(atPath: path) else {
@@ -63,7 +72,7 @@ package final class Ledger: Sendable {
                 let version = try Int32.fetchOne(db, sql: "PRAGMA user_version") ?? 0
                 guard version == Schema.version else {
                     throw LedgerError(
-                        version > Schema.version ? .newerSchema : .readOnly,
+                        version > Schema.version ? .newerSchema : .olderSchema,
                         "the ledger has schema version \(version), this program writes \(Schema.version)"
                     )
                 }
@@ -75,18 +84,19 @@ package final class Ledger: Sendable {
         }
     }
 
-    private init(memory queue: DatabaseQueue) {
+    private init(memory queue: DatabaseQueue, _ sealer: Sealer?) {
+        self.sealer = sealer
         database = queue
         counter = CommitCounter()
         queue.add(transactionObserver: counter, extent: .observerLifetime)
     }
 
     /// A ledger without a file, for tests and rehearsals of a plan.
-    package static func inMemory() throws(LedgerError) -> Ledger {
+    package static func inMemory(sealer: Sealer? = nil) throws(LedgerError) -> Ledger {
         do {
             let queue = try DatabaseQueue(configuration: configuration(.zero))
             try queue.inDatabase { db in try Schema.migrate(db) }
-            return Ledger(memory: queue)
+            return Ledger(memory: queue, sealer)
         } catch {
             throw LedgerError(error)
         }
@@ -143,16 +153,25 @@ package final class Ledger: Sendable {
                     current = wanted
                 }
                 counter.isSynced.withLock { $0 = wanted == .decision }
-                var result: Result?
-                try db.inTransaction(.immediate) {
-                    result = try body(db)
-                    return .commit
-                }
-                guard let result else { throw LedgerError(.io, "the ledger's transaction gave no result") }
-                return result
+                return try Self.transact(db, body)
             }
         } catch {
             throw LedgerError(error)
+        }
+    }
+
+    /// As `Database.inTransaction`, with a beginning and an end that are not compiled anew each time.
+    private static func transact<Result>(_ db: Database, _ body: (Database) throws -> Result) throws -> Result {
+        try db.cachedStatement(sql: "BEGIN IMMEDIATE").execute()
+        do {
+            let result = try body(db)
+            // SQLite ends a transaction by itself when the disk is full.
+            guard db.isInsideTransaction else { throw LedgerError(.io, "the ledger's transaction was broken off") }
+            try db.cachedStatement(sql: "COMMIT").execute()
+            return result
+        } catch {
+            if db.isInsideTransaction { try? db.rollback() }
+            throw error
         }
     }
 
@@ -174,6 +193,39 @@ package final class Ledger: Sendable {
                 "a row of `\(row[0] as String? ?? "?")` refers to a missing row of `\(row[2] as String? ?? "?")`"
             }
             return (lines == ["ok"] ? [] : lines) + orphans
+        }
+    }
+
+    /// How the file's tables, indexes and triggers differ from what this program made; nothing when they do not.
+    package func schemaDifferences() throws(LedgerError) -> [String] {
+        try read { db in try Schema.differences(db) }
+    }
+
+    /// Looks at a file that came from elsewhere before anything of it can act: nothing is written, no trigger fires.
+    ///
+    /// - Throws: `notALedger`, `newerSchema`, `foreignSchema` with what is wrong, `corrupt`.
+    package static func inspect(_ path: String) throws(LedgerError) {
+        do {
+            try refuseForeign(path, mayCreate: false)
+            var configuration = configuration(.seconds(5))
+            configuration.readonly = true
+            let queue = try DatabaseQueue(path: path, configuration: configuration)
+            try queue.inDatabase { db in
+                try db.execute(sql: "PRAGMA trusted_schema = OFF")
+                let version = try Int32.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+                guard version <= Schema.version else {
+                    throw LedgerError(
+                        .newerSchema,
+                        "the ledger has schema version \(version), this program knows up to \(Schema.version)"
+                    )
+                }
+                if let difference = try Schema.differences(db).first {
+                    throw LedgerError(.foreignSchema, "this program did not make this ledger: \(difference)")
+                }
+            }
+            try queue.close()
+        } catch {
+            throw LedgerError(error)
         }
     }
 

@@ -13,6 +13,10 @@ package struct LedgerError: Error, Sendable, Hashable, CustomStringConvertible {
         case full
         /// A later version of Lockstep wrote it.
         case newerSchema = "newer-schema"
+        /// An earlier version wrote it, and it was opened for looking only.
+        case olderSchema = "older-schema"
+        /// Its tables, indexes or triggers are not those of its version.
+        case foreignSchema = "foreign-schema"
         /// A database, but not one of ours.
         case notALedger = "not-a-ledger"
         /// The file system failed.

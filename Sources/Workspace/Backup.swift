@@ -2,6 +2,7 @@ import CLinux
 import Core
 import FoundationEssentials
 import Glibc
+import Identity
 package import Ledger
 
 /// Saves and brings back a whole workspace: ledger, artifacts, keys, recordings, audit and `lockstep.yaml`.
@@ -19,6 +20,10 @@ package enum Backup {
         // The archive holds keys: nobody else may read it, from the first byte on.
         let previous = umask(0o077)
         defer { umask(previous) }
+        // The mask belongs to the whole process, so another thread may lift it: the file is made with its own rights.
+        let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw WorkspaceError(.unwritable, "could not create `\(path)`") }
+        close(descriptor)
         try Archive.write(ledger, to: temporary) { add in
             for name in ["lockstep.yaml", ".lockstep/workspace.json"] {
                 try add(ArchivedFile(path: name, mode: 0o600, bytes: try DurableFile.read("\(folder.root)/\(name)")))
@@ -39,57 +44,143 @@ package enum Backup {
 
     /// Replaces the state of a workspace by that of an archive; what was there is kept beside it.
     ///
-    /// The archive is checked and unpacked first; then one exchange of two names brings it in, so that a kill at any
-    /// instant leaves either the old state or the new one.
+    /// The archive is unpacked and checked first; then one exchange of two names brings it in, `lockstep.yaml` inside of
+    /// it: killed at any instant, a workspace is wholly the old one or wholly the new one, once `finishRestore` has run,
+    /// as it does whenever a workspace is opened.
     /// - Returns: Where the state from before lies now, if there was one.
+    /// - Throws: `LedgerError` and `WorkspaceError`, among them for a ledger that has other tables or triggers than this
+    ///   program makes, and for keys that are missing.
     package static func restore(_ archive: String, into folder: WorkspaceFolder) throws -> String? {
-        let staging = "\(folder.root)/.lockstep.restore-\(getpid())"
+        try finishRestore(in: folder)
+        let staging = "\(folder.root)/\(stagingPrefix)\(getpid())"
         let staged = WorkspaceFolder(root: staging)
         try? FileManager.default.removeItem(atPath: staging)
         try DurableFile.makeFolder(staging)
         defer { try? FileManager.default.removeItem(atPath: staging) }
         for path in staged.stateFolders { try DurableFile.makeFolder(path) }
-        try Archive.read(archive) { file in
-            let parts = file.path.split(separator: "/", omittingEmptySubsequences: false)
-            guard file.path == "lockstep.yaml" || parts.first == ".lockstep", !parts.contains(".."),
-                !parts.contains("")
-            else { throw WorkspaceError(.archive, "the backup names a file outside the workspace") }
-            var path = staging
-            for part in parts.dropLast() {
-                path += "/" + part
-                try DurableFile.makeFolder(path)
+        var cause: WorkspaceError?
+        do throws(LedgerError) {
+            try Archive.read(archive) { file in
+                do throws(WorkspaceError) { try unpack(file, into: staging) } catch {
+                    cause = error
+                    throw error
+                }
             }
-            try DurableFile.write(file.bytes, to: "\(staging)/\(file.path)", mode: file.mode & 0o700)
+        } catch {
+            // The ledger knows nothing of files: what went wrong with one of them is said in our own words.
+            if let cause { throw cause }
+            throw error
         }
-        // The copy must open as a ledger of this version, or of an earlier one, before anything is exchanged.
-        let ledger = try Ledger(path: staged.database, mayCreate: false)
-        try ledger.close()
-        guard staged.exists else { throw WorkspaceError(.archive, "the backup lacks the marker of a workspace") }
-        let before = try exchange(staged, folder)
-        // The people who may vote belong to the state that was brought back.
+        try check(staged)
+        // The people who may vote belong to the state that is brought back, so they come with it.
         let configuration = try DurableFile.read(staged.configuration)
-        if (try? DurableFile.read(folder.configuration)) != configuration {
-            if let old = try? DurableFile.read(folder.configuration) {
-                try DurableFile.write(old, to: folder.configuration + ".before-restore", mode: 0o644)
-            }
-            try DurableFile.write(configuration, to: folder.configuration, mode: 0o644)
-        }
-        return before
-    }
-
-    private static func exchange(_ staged: WorkspaceFolder, _ folder: WorkspaceFolder) throws -> String? {
-        guard try kind(of: folder.state) != nil else {
-            guard unsafe rename(staged.state, folder.state) == 0 else {
-                throw WorkspaceError(.unwritable, "could not bring the restored state in")
-            }
-            return nil
-        }
-        // Both names change hands in one step.
-        guard unsafe renameat2(AT_FDCWD, staged.state, AT_FDCWD, folder.state, LOCKSTEP_RENAME_EXCHANGE) == 0 else {
+        try DurableFile.write(configuration, to: "\(staged.state)/\(pendingName)")
+        let incoming = "\(folder.root)/\(incomingPrefix)\(getpid())"
+        guard unsafe rename(staged.state, incoming) == 0 else {
             throw WorkspaceError(.unwritable, "could not bring the restored state in")
         }
-        let kept = "\(folder.state).before-restore-\(getpid())"
-        guard unsafe rename(staged.state, kept) == 0 else { return nil }
+        guard try kind(of: folder.state) != nil else {
+            guard unsafe rename(incoming, folder.state) == 0 else {
+                throw WorkspaceError(.unwritable, "could not bring the restored state in")
+            }
+            return try finishRestore(in: folder)
+        }
+        // Both names change hands in one step.
+        guard unsafe renameat2(AT_FDCWD, incoming, AT_FDCWD, folder.state, LOCKSTEP_RENAME_EXCHANGE) == 0 else {
+            try? FileManager.default.removeItem(atPath: incoming)
+            throw WorkspaceError(.unwritable, "could not bring the restored state in")
+        }
+        return try finishRestore(in: folder)
+    }
+
+    private static func unpack(_ file: ArchivedFile, into staging: String) throws(WorkspaceError) {
+        let parts = file.path.split(separator: "/", omittingEmptySubsequences: false)
+        guard file.path == "lockstep.yaml" || parts.first == ".lockstep", !parts.contains(".."),
+            !parts.contains(""), file.path != ".lockstep/\(pendingName)"
+        else { throw WorkspaceError(.archive, "the backup names a file outside the workspace") }
+        var path = staging
+        for part in parts.dropLast() {
+            path += "/" + part
+            try DurableFile.makeFolder(path)
+        }
+        try DurableFile.write(file.bytes, to: "\(staging)/\(file.path)", mode: file.mode & 0o700)
+    }
+
+    private static let stagingPrefix = ".lockstep.restore-"
+    private static let incomingPrefix = ".lockstep.incoming-"
+    private static let pendingName = "restored-lockstep.yaml"
+
+    /// Refuses what this program did not make, before anything of it can act, and names the keys that are missing.
+    private static func check(_ staged: WorkspaceFolder) throws {
+        try Ledger.inspect(staged.database)
+        guard staged.exists else { throw WorkspaceError(.archive, "the backup lacks the marker of a workspace") }
+        // It must be readable by this version, or become so, before anything is exchanged.
+        let ledger = try Ledger(path: staged.database, mayCreate: false)
+        let seals = try ledger.seals()
+        try ledger.close()
+        let keys = KeyStore(directory: staged.keys)
+        var missing: [String] = []
+        func ring(_ purpose: KeyPurpose) throws -> KeyRing? {
+            do throws(KeyStoreError) {
+                return try keys.load(purpose)
+            } catch {
+                guard error.code == .missing else { throw error }
+                return nil
+            }
+        }
+        if try ring(.redact) == nil { missing.append("redact") }
+        let audit = try ring(.audit)
+        let sealing = Set(seals.compactMap(\.keyID)).sorted()
+        missing += sealing.filter { audit?.key(id: $0) == nil }.map { "audit (\($0))" }
+        guard missing.isEmpty else {
+            throw WorkspaceError(
+                .archiveKeys,
+                "the backup lacks the keys \(missing.map { "`\($0)`" }.joined(separator: ", "))",
+                help:
+                    "use a backup that `lockstep backup` wrote; without its keys a state cannot be checked or gone on with"
+            )
+        }
+    }
+
+    /// Ends a restore that was killed on its way, or that has just exchanged the states.
+    ///
+    /// A state that carries a `lockstep.yaml` to put in place has not given it yet; one beside the workspace that carries
+    /// none was exchanged for the one that is there.
+    /// - Returns: Where the state from before lies now, if there was one.
+    @discardableResult
+    package static func finishRestore(in folder: WorkspaceFolder) throws -> String? {
+        let pending = "\(folder.state)/\(pendingName)"
+        if FileManager.default.fileExists(atPath: pending) {
+            let configuration = try DurableFile.read(pending)
+            let current = try? DurableFile.read(folder.configuration)
+            if current != configuration {
+                if let current {
+                    try DurableFile.write(current, to: folder.configuration + ".before-restore", mode: 0o644)
+                }
+                try DurableFile.write(configuration, to: folder.configuration, mode: 0o644)
+            }
+            unsafe unlink(pending)
+        }
+        var kept: String?
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.root)) ?? [] {
+            for prefix in [stagingPrefix, incomingPrefix] {
+                guard let process = name.dropping(prefix: prefix).flatMap({ pid_t($0) }),
+                    process == getpid() || (kill(process, 0) != 0 && errno == ESRCH)
+                else { continue }
+                let path = "\(folder.root)/\(name)"
+                let isOld = prefix == incomingPrefix && (try? kind(of: "\(path)/\(pendingName)")) == .some(nil)
+                guard isOld else {
+                    // Its own staging folder goes when `restore` ends.
+                    if prefix == incomingPrefix || process != getpid() {
+                        try? FileManager.default.removeItem(atPath: path)
+                    }
+                    continue
+                }
+                let target = "\(folder.state).before-restore-\(process)"
+                try? FileManager.default.removeItem(atPath: target)
+                if unsafe rename(path, target) == 0 { kept = target }
+            }
+        }
         return kept
     }
 

@@ -150,6 +150,15 @@ extension Configuration {
 
     private mutating func readHooks(_ document: inout MappingReader, _ problems: DiagnosticCollector) {
         for member in document.members("hooks")?.value ?? [] {
+            // Playbooks name it, so it follows the rule of their names.
+            guard Self.isHookName(member.key.value) else {
+                problems.report(
+                    "invalid-value",
+                    "a hook's name must be a lower-case name such as `revoke_token`",
+                    at: member.key.place
+                )
+                continue
+            }
             guard var entry = MappingReader(member.value, problems, as: "a hook") else { continue }
             var hook = Hook(name: member.key.value, command: [])
             let command = entry.strings("command", isRequired: true)
@@ -173,6 +182,16 @@ extension Configuration {
             entry.finish()
             hooks.append(hook)
         }
+    }
+
+    /// Whether playbooks can name a hook so: a lower-case letter, then lower-case letters, digits and `_`.
+    private static func isHookName(_ text: String) -> Bool {
+        guard let first = text.utf8.first, (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(first) else { return false }
+        return text.utf8.count <= 63
+            && text.utf8.allSatisfy { byte in
+                (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+                    || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || byte == UInt8(ascii: "_")
+            }
     }
 
     /// Whether a text may name a person or a server: letters, digits, `.`, `_`, `-`, at most 63.

@@ -1,6 +1,5 @@
 package import Core
 import FoundationEssentials
-import Glibc
 
 /// Where a workspace keeps its things: `lockstep.yaml` beside the state folder `.lockstep/`.
 package struct WorkspaceFolder: Sendable, Hashable {
@@ -47,6 +46,8 @@ package struct WorkspaceError: Error, Hashable {
         case unwritable = "workspace.unwritable"
         case unreadable = "workspace.unreadable"
         case archive = "workspace.archive"
+        case reserved = "workspace.reserved"
+        case archiveKeys = "workspace.archive-keys"
     }
 
     package var code: Code
@@ -98,71 +99,39 @@ package struct WorkspaceMarker: Sendable, Hashable {
     }
 }
 
-/// Files as a workspace wants them: whole or not at all, and for the owner alone.
+/// The files of a workspace, whole or not at all, with the workspace's own errors.
 package enum DurableFile {
-    /// Writes beside the target, syncs, renames over it and syncs the folder: after a crash either the old or the new
-    /// file is there, whole.
+    /// Replaces a file whole, for the owner alone unless said otherwise: see `HeldFolder.write`.
     package static func write(_ bytes: [UInt8], to path: String, mode: UInt32 = 0o600) throws(WorkspaceError) {
-        let folder = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
-        let temporary = path + ".new-\(getpid())"
-        let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode)
-        guard descriptor >= 0 else { throw failure("could not create `\(path)`") }
-        var isWritten = false
-        defer { if !isWritten { unsafe unlink(temporary) } }
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else {
-                let error = failure("could not write `\(path)`")
-                close(descriptor)
-                throw error
-            }
-            rest = rest.dropFirst(count)
+        do throws(FileFault) {
+            try StoredFile.write(bytes, to: path, mode: mode)
+        } catch {
+            throw unwritable(error == .missing ? "its folder does not exist" : error.sentence, path, error)
         }
-        guard fchmod(descriptor, mode) == 0, fsync(descriptor) == 0 else {
-            let error = failure("could not save `\(path)`")
-            close(descriptor)
-            throw error
-        }
-        close(descriptor)
-        guard unsafe rename(temporary, path) == 0 else { throw failure("could not replace `\(path)`") }
-        isWritten = true
-        let parent = unsafe open(folder.isEmpty ? "/" : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard parent >= 0 else { return }
-        fsync(parent)
-        close(parent)
     }
 
     package static func read(_ path: String, limit: Int = 64 << 20) throws(WorkspaceError) -> [UInt8] {
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else {
-            if errno == ENOENT { throw WorkspaceError(.missing, "there is no file `\(path)`") }
-            throw failure("could not read `\(path)`", .unreadable)
-        }
-        defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 1 << 16)
-        while true {
-            let count = unsafe buffer.withUnsafeMutableBytes { unsafe Glibc.read(descriptor, $0.baseAddress, $0.count) }
-            if count < 0 && errno == EINTR { continue }
-            guard count >= 0 else { throw failure("could not read `\(path)`", .unreadable) }
-            if count == 0 { return bytes }
-            bytes += buffer.prefix(count)
-            guard bytes.count <= limit else {
-                throw WorkspaceError(.unreadable, "`\(path)` is larger than \(limit) bytes")
+        do throws(FileFault) {
+            return try StoredFile.read(path, limit: limit)
+        } catch {
+            switch error {
+            case .missing: throw WorkspaceError(.missing, "there is no file `\(path)`")
+            case .tooLarge: throw WorkspaceError(.unreadable, "`\(path)` is larger than \(limit) bytes")
+            default: throw WorkspaceError(.unreadable, "could not read `\(path)`: \(error.sentence)")
             }
         }
     }
 
     package static func makeFolder(_ path: String, mode: UInt32 = 0o700) throws(WorkspaceError) {
-        if unsafe mkdir(path, mode) != 0, errno != EEXIST { throw failure("could not create the folder `\(path)`") }
-        guard unsafe chmod(path, mode) == 0 else { throw failure("could not set the mode of `\(path)`") }
+        do throws(FileFault) {
+            try StoredFile.makeFolder(path, mode: mode)
+        } catch {
+            throw unwritable(error.sentence, path, error)
+        }
     }
 
-    private static func failure(_ message: String, _ code: WorkspaceError.Code = .unwritable) -> WorkspaceError {
-        let reason = unsafe String(cString: strerror(errno)).lowercased()
-        let help = errno == ENOSPC ? "free some space on that disk, then run the same command again" : nil
-        return WorkspaceError(code, "\(message): \(reason)", help: help)
+    private static func unwritable(_ reason: String, _ path: String, _ fault: FileFault) -> WorkspaceError {
+        let help = fault.isDiskFull ? "free some space on that disk, then run the same command again" : nil
+        return WorkspaceError(.unwritable, "could not write `\(path)`: \(reason)", help: help)
     }
 }

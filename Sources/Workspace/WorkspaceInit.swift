@@ -31,7 +31,9 @@ package struct WorkspaceInit: Sendable {
         }
         let ledger = try Ledger(path: folder.database)
         try ledger.close()
-        _ = try KeyStore(directory: folder.keys).loadOrCreate(.redact, now: now, using: &random)
+        for purpose in [KeyPurpose.redact, .audit] {
+            _ = try KeyStore(directory: folder.keys).loadOrCreate(purpose, now: now, using: &random)
+        }
         let marker = WorkspaceMarker(created: now, rehearsalFactor: rehearsalFactor)
         try DurableFile.write(JSON.canonical(marker.json), to: folder.marker)
     }

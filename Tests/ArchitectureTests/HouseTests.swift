@@ -5,7 +5,7 @@ import Testing
 ///
 /// An import that is not here is a decision: change the table and say why in the commit.
 private let house: [String: (own: Set<String>, outside: Set<String>)] = [
-    "Core": ([], ["Crypto"]),
+    "Core": ([], ["Crypto", "Glibc"]),
     "Documents": (["Core"], ["CYAML"]),
     "Expressions": (["Core"], []),
     "Wire": (["Core"], []),
@@ -15,7 +15,7 @@ private let house: [String: (own: Set<String>, outside: Set<String>)] = [
     "Behaviour": (["Core", "Documents", "Expressions", "Traffic", "Policies"], []),
     "Identity": (["Core"], ["Crypto", "CryptoExtras", "Glibc"]),
     "Playbooks": (["Core", "Documents", "Expressions"], []),
-    "Ledger": (["Core"], ["GRDB", "Glibc"]),
+    "Ledger": (["Core"], ["GRDB", "GRDBSQLite", "Glibc"]),
     "Workspace": (["Core", "Documents", "Identity", "Ledger"], ["CLinux", "Glibc"]),
     "Survey": (
         ["Core", "Documents", "Wire", "Inspection"],

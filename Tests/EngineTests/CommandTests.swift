@@ -208,6 +208,45 @@ struct CommandTests {
         #expect(new.generation > old.generation && new.due == old.due + .seconds(60))
     }
 
+    struct Jump: CustomTestStringConvertible, Sendable {
+        var testDescription: String
+        /// How far the clock moves, and how far the machine's uptime does.
+        var clock: Duration
+        var uptime: Duration
+        var isRecorded: Bool
+    }
+
+    @Test(arguments: [
+        Jump(
+            testDescription: "nobody looked for three days",
+            clock: .seconds(259_200),
+            uptime: .seconds(259_200),
+            isRecorded: false
+        ),
+        Jump(testDescription: "set forward", clock: .seconds(259_200), uptime: .seconds(5), isRecorded: true),
+        Jump(testDescription: "corrected", clock: .seconds(1800), uptime: .seconds(5), isRecorded: false),
+        Jump(testDescription: "set back a little", clock: .seconds(-600), uptime: .seconds(5), isRecorded: true),
+        Jump(testDescription: "set back", clock: .seconds(-7200), uptime: .seconds(5), isRecorded: true),
+    ])
+    func aClockThatWasSetIsRecordedWithBothTimes(_ jump: Jump) async throws {
+        let world = try World()
+        world.uptime.withLock { $0 = .seconds(1000) }
+        let plan = try EngineTests.plan(
+            "p",
+            [step("review", .approval(Approval(approvers: ["user:ben"], expires: .seconds(8_640_000))))]
+        )
+        let start = world.clock.now()
+        let run = try await world.run(plan).run
+        world.clock.advance(by: jump.clock)
+        world.uptime.withLock { $0 = .seconds(1000) + jump.uptime }
+        for _ in 0..<3 { #expect(try await world.advance(run).state == .waiting) }
+        let jumps = try world.ledger.clockJumps(of: run)
+        #expect(jumps.count == (jump.isRecorded ? 1 : 0))
+        guard let first = jumps.first else { return }
+        #expect(first.from == start + jump.uptime && first.to == start + jump.clock)
+        #expect(try world.check(run) == [])
+    }
+
     @Test(arguments: [Duration.seconds(-7200), .seconds(259_200)])
     func aClockThatJumpsNeitherHangsNorRepeats(_ jump: Duration) async throws {
         let world = try World()

@@ -234,4 +234,23 @@ import Testing
         #expect(run.state == .paused)
         #expect(try world.ledger.verdicts(of: run.run).map(\.result) == ["error"])
     }
+
+    @Test func aGateThatIsNotDecidedWithinItsTimeoutIsInconclusive() async throws {
+        let world = try World()
+        world.outside.state.withLock { $0.metrics["series"] = [1] }
+        let gate = Gate(
+            pass: try cel("metrics.series.last > 2.0"),
+            fail: try cel("metrics.series.last < 0.0"),
+            metrics: [.init(name: "series", source: "test.series")],
+            every: .seconds(60),
+            within: .seconds(86_400)
+        )
+        let run = try await world.run(plan("p", [step("check", .gate(gate)) { $0.timeout = .seconds(90) }])).run
+        world.clock.advance(by: .seconds(60))
+        #expect(try await world.advance(run).waiting.map(\.due) == [world.clock.now() + .seconds(30)])
+        world.clock.advance(by: .seconds(30))
+        #expect(try await world.advance(run).state == .paused)
+        #expect(try world.ledger.verdicts(of: run).map(\.result) == ["inconclusive"])
+        #expect(try world.check(run) == [])
+    }
 }

@@ -26,6 +26,38 @@ struct RunTests {
         #expect(try world.check(summary.run) == [])
     }
 
+    /// Leaves a piece of evidence behind that speaks for a control of its own.
+    private struct Witness: StepAction {
+        var schema: ActionSchema { ActionSchema(name: "test.witness", summary: "witnesses", effect: .read) }
+
+        func apply(_ request: ActionRequest) async throws(StepError) -> ActionResult {
+            let evidence = Evidence(
+                name: "note",
+                digest: .sha256([]),
+                mediaType: "text/plain",
+                byteCount: 0,
+                controls: ["own:1"]
+            )
+            return ActionResult(outputs: [:], evidence: [evidence])
+        }
+    }
+
+    @Test func whatAStepSpeaksForGoesWithItsEvidence() async throws {
+        let world = try World()
+        let plan = try EngineTests.plan(
+            "p",
+            [step("look", uses("test.witness")) { $0.evidence.controls = ["soc2:CC6.1", "own:1"] }]
+        )
+        world.plans.withLock { $0[plan.digest] = plan }
+        let engine = world.engine(actions: [Witness()])
+        let run = try engine.start(plan, inputs: [:], startedBy: "ana")
+        #expect(try await engine.advance(run, plan: plan).state == .succeeded)
+        let evidence = try world.ledger.events(of: run).compactMap { event -> [Evidence]? in
+            if case .succeeded(_, let result) = try RunEvent(event, run: run).body { result.evidence } else { nil }
+        }
+        #expect(evidence.flatMap { $0 }.map(\.controls) == [["own:1", "soc2:CC6.1"]])
+    }
+
     @Test func failsFastAndStillRunsFinally() async throws {
         let world = try World()
         world.outside.fail("second", times: 1, .permanent)
@@ -115,6 +147,22 @@ struct RunTests {
         let states = try world.states(summary.run)
         #expect(states["after:roll[1]"] == .succeeded && states["after:roll[3]"] == .succeeded)
         #expect(try world.check(summary.run) == [])
+    }
+
+    @Test func whatFinallyDidIsNotTakenBack() async throws {
+        let world = try World()
+        let undo = ActionCall(action: "test.undo", version: 1)
+        let plan = try EngineTests.plan(
+            "p",
+            [
+                step("a", uses("test.change")) { $0.rollback = undo },
+                step("check", .gate(Gate(pass: cel("1 == 2"), onFail: .rollback))),
+            ]
+        ) { $0.finally = [step("report", uses("test.change")) { $0.rollback = undo }] }
+        let summary = try await world.run(plan)
+        #expect(summary.state == .rolledBack)
+        #expect(world.outside.done == ["a", "rollback:a", "report"])
+        #expect(try world.states(summary.run)["rollback:report"] == nil)
     }
 
     @Test func rollsBackNewestFirst() async throws {

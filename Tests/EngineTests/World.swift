@@ -100,7 +100,7 @@ struct Series: MetricSource {
 /// An engine over a ledger in memory, an outside, and a clock that stands.
 final class World: Sendable {
     let ledger: Ledger
-    let outside = Outside()
+    let outside: Outside
     let clock = ManualClock(Timestamp(rfc3339: "2026-11-23T09:00:00Z") ?? Timestamp(seconds: 0))
     let plans: Mutex<[Digest: Plan]> = Mutex([:])
     let people = People([
@@ -109,8 +109,12 @@ final class World: Sendable {
     private let seeds = Mutex<UInt64>(1)
     let processes = Mutex(1)
 
-    init(seed: UInt64 = 1) throws {
-        ledger = try Ledger.inMemory()
+    /// How long the machine has been running; nothing as long as a test does not care.
+    let uptime: Mutex<Duration?> = Mutex(nil)
+
+    init(seed: UInt64 = 1, path: String? = nil, ledger: Ledger? = nil, outside: Outside = Outside()) throws {
+        self.ledger = try ledger ?? path.map { try Ledger(path: $0) } ?? Ledger.inMemory()
+        self.outside = outside
         seeds.withLock { $0 = seed }
     }
 
@@ -150,7 +154,15 @@ final class World: Sendable {
                 }
             },
             crash: crash,
-            host: Host(name: "test", boot: "b", process: process, isAlive: { $0 == process }),
+            host: Host(
+                name: "test",
+                boot: "b",
+                process: process,
+                isAlive: { $0 == process },
+                uptime: { [self] in
+                    uptime.withLock { $0 }
+                }
+            ),
             sleep: { try await Task.sleep(for: $0) }
         )
     }

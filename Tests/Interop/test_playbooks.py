@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import jsonschema
 import pytest
 import yaml
 
-from conftest import Shell
+from conftest import Shell, write_workspace
 
 
 class CoreLoader(yaml.SafeLoader):
@@ -121,3 +122,113 @@ def test_lint_says_the_same_as_json(shell: Shell):
 
 def test_lint_of_a_missing_file_is_invalid_input(shell: Shell):
     shell("lint", "nowhere.yaml").expect(3)
+
+
+# What the schema alone says of the broken cases: a case whose fault is one of form must not pass an editor unseen.
+CASES = Path(__file__).resolve().parent.parent / "PlaybooksTests" / "Cases"
+SHIPPED_CASES = CASES.parent.parent / "ActionsTests" / "Cases"
+# Codes that a schema can judge, where the value is written out; the others need names, graphs, types or the text itself.
+STRUCTURAL = {
+    "document.unknown-kind", "document.unknown-version", "playbook.unknown-key", "playbook.missing-key",
+    "playbook.wrong-type", "playbook.step-kind", "playbook.approval-no-expiry", "playbook.unknown-action",
+    "playbook.unknown-parameter", "playbook.missing-parameter", "playbook.unknown-metric-source",
+    "playbook.unknown-secret-source", "playbook.gate-needs-every", "playbook.invalid-duration",
+}
+
+
+# What another file wants cannot be in a schema.
+ANOTHER_FILE = {"roadmap-inputs", "subplaybook-inputs", "subplaybook-missing-input"}
+
+
+def cases(folder: Path):
+    return [pytest.param(path, id=path.stem) for path in sorted(folder.glob("*.yaml"))]
+
+
+def codes(path: Path) -> set[str]:
+    found = re.findall(r"^# expect: (\S+) @", path.read_text("utf-8-sig", errors="replace"), re.M)
+    return set(found)
+
+
+@pytest.mark.parametrize("path", cases(SHIPPED_CASES / "good") + cases(CASES / "good"))
+def test_the_schema_accepts_what_is_right(validator, path: Path):
+    assert [error.message for error in validator.iter_errors(load(path.read_text("utf-8-sig")))] == []
+
+
+def test_the_schema_catches_broken_form(validator):
+    """Counts what the schema alone catches, by code (`pytest -s` prints it); what a schema can judge it must catch."""
+    table: dict[str, list[int]] = {}
+    missed: list[str] = []
+    for path in sorted(CASES.glob("broken/*.yaml")) + sorted(SHIPPED_CASES.glob("broken/*.yaml")):
+        wanted = codes(path)
+        try:
+            document = load(path.read_text("utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError, ValueError):
+            continue
+        caught = any(True for _ in validator.iter_errors(document))
+        for code in wanted:
+            row = table.setdefault(code, [0, 0])
+            row[0] += 1
+            row[1] += caught
+        if not caught and wanted & STRUCTURAL:
+            missed.append(path.stem)
+    for code, (count, caught) in sorted(table.items()):
+        print(f"{code:36} {caught:3} of {count:3}")
+    assert set(missed) <= ANOTHER_FILE, missed
+    assert sum(caught for _, caught in table.values()) >= 100
+
+
+# Lint that knows the workspace.
+NAMES = """\
+apiVersion: lockstep/v1
+kind: Playbook
+id: small
+name: Small
+version: 1.0.0
+steps:
+  - id: ask
+    approval: {approvers: [group:security-lead], min: 1, expires: 5d}
+  - id: revoke
+    uses: exec.run
+    with: {hook: revoke_tokn}
+    rollback: {uses: exec.run, with: {hook: revoke_token}}
+  - id: many
+    approval: {approvers: [group:security-leads], min: 3, expires: 5d}
+"""
+HOOK = "hooks:\n  revoke_token:\n    command: [/bin/true]"
+
+
+@pytest.mark.parametrize("command", ["lint", "plan", "run"])
+def test_inside_a_workspace_names_are_checked(workspace: Shell, people, command: str):
+    write_workspace(workspace, people, hooks=HOOK)
+    (workspace.folder / "names.yaml").write_text(NAMES)
+    result = workspace(command, "names.yaml").expect(3)
+    for place, code, word in [
+        ("8:28", "playbook.unknown-group", "group:security-leads"),
+        ("11:18", "playbook.unknown-hook", "revoke_token"),
+        ("14:56", "playbook.quorum-impossible", "2 people"),
+    ]:
+        assert re.search(rf"names\.yaml:{place}: error: .*\[{re.escape(code)}\]", result.err), result.err
+        assert word in result.err
+    assert workspace.query("SELECT COUNT(*) FROM run") == [(0,)]
+    assert "no workspace here" not in result.err
+
+
+def test_outside_of_a_workspace_lint_says_once_what_it_did_not_check(shell: Shell):
+    for name in ("one.yaml", "two.yaml"):
+        (shell.folder / name).write_text(NAMES)
+    result = shell("lint", "one.yaml", "two.yaml").expect(0)
+    assert result.err.count("people, groups, votes and hooks were not checked") == 1, result.err
+    (shell.folder / "good.yaml").write_text(GOOD)
+    assert shell("plan", "good.yaml").expect(0).err.count("were not checked") == 1
+
+
+def test_lint_does_not_pass_over_a_broken_workspace(workspace: Shell):
+    (workspace.folder / "good.yaml").write_text(GOOD)
+    (workspace.folder / "lockstep.yaml").write_text("apiVersion: lockstep/v1\nkind: Workspace\npeopel: {}\n")
+    assert "workspace.unknown-key" in workspace("lint", "good.yaml").expect(3).err
+
+
+def test_whoever_is_alone_is_warned_before_the_run_waits(shell: Shell):
+    shell("init").expect(0)
+    result = shell("lint", "builtin:phase-1-discovery.yaml").expect(0)
+    assert "[playbook.no-other-voter]" in result.err, result.err

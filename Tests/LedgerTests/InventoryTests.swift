@@ -33,6 +33,23 @@ private func sighting(_ name: String, key: String, _ tools: [Definition]? = nil)
         try ledger.record(SurveyResult(sightings: sightings), key: key, label: label, at: time)
     }
 
+    @Test(arguments: [
+        (["python3", "/srv/s.py", "--db", "sales"], ["s"]), (["python3", "/srv/s.py"], ["s", "s-2"]),
+        (["python3", "/srv/s.py", "--db", "people"], ["s", "s-2"]),
+    ])
+    func aRowFollowsItsScriptToTheKeyWithArguments(_ stored: [String], _ ids: [String]) throws {
+        var old = sighting("s", key: "stdio:h/script:/srv/s.py")
+        old.command = stored
+        _ = try record([old], key: "1")
+        var new = sighting("s", key: "stdio:h/script:/srv/s.py#0123")
+        new.command = ["python3", "/srv/s.py", "--db", "sales"]
+        new.former = Sighting.FormerKey(key: old.canonicalKey, arguments: ["--db", "sales"])
+        _ = try record([new], key: "2")
+        let servers = try ledger.servers()
+        #expect(servers.map(\.id.text).sorted() == ids)
+        #expect(servers.contains { $0.canonicalKey == new.canonicalKey })
+    }
+
     @Test func joinsSightingsOfOneServerByItsCanonicalKey() throws {
         try record([sighting("hr", key: "http://a/mcp"), sighting("people", key: "http://a/mcp")], key: "1")
         let servers = try ledger.servers()

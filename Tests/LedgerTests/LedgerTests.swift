@@ -77,6 +77,46 @@ import Testing
         #expect(code { try ledger.commit([RunCommit(run: "r1", sequence: 1, token: nil, state: .paused)]) } == nil)
     }
 
+    @Test func aWriterWhoKnowsTheHeadIsHeldToTheSamePicture() throws {
+        let ledger = try Ledger.inMemory()
+        var head = try #require(try ledger.commit([creation("r1")]).last)
+        func next(_ sequence: Int, token: String? = nil, _ state: RunState = .running) -> RunCommit {
+            var commit = RunCommit(run: "r1", sequence: sequence, token: token, state: state)
+            commit.known = (head, .running)
+            commit.events = [
+                EventRecord(sequence: sequence + 1, time: now, kind: "k", instance: "a", payload: "{}")
+            ]
+            return commit
+        }
+        head = try #require(try ledger.commit([next(1)]).last)
+        #expect(try ledger.run("r1")?.head == head)
+        #expect(code { try ledger.commit([next(1)]) } == .conflict)
+        #expect(code { try ledger.commit([next(2, token: "t")]) } == .conflict)
+        // Set aside by somebody meanwhile: what the holder knows of the row is old, its next state is written.
+        try ledger.setAside("r1", reason: "strange", at: now)
+        head = try #require(try ledger.commit([next(2)]).last)
+        #expect(try ledger.run("r1")?.state == .running)
+        head = try #require(try ledger.commit([next(3, .waiting)]).last)
+        #expect(try ledger.run("r1")?.state == .waiting)
+        // Reading verifies the chain of all of them.
+        #expect(try ledger.events(of: "r1").map(\.sequence) == [1, 2, 3, 4])
+    }
+
+    @Test(arguments: ["", "é e\u{301} \u{1F512}", String(repeating: "x", count: 100_000)])
+    func keepsEveryText(_ text: String) throws {
+        let ledger = try Ledger.inMemory()
+        var commit = creation("r1")
+        commit.events.append(EventRecord(sequence: 2, time: now, kind: "k", instance: text, payload: text))
+        var step = StepRecord(instance: StepInstance("a", item: text), position: 0, kind: "action", name: text)
+        step.error = text
+        commit.steps = [step]
+        try ledger.commit([commit])
+        let event = try #require(try ledger.events(of: "r1").last)
+        #expect(Array(event.payload.utf8) == Array(text.utf8) && Array(event.instance.utf8) == Array(text.utf8))
+        let row = try #require(try ledger.steps(of: "r1").first)
+        #expect(row.name == text && row.error == text && row.summary == nil && row.instance.item == text)
+    }
+
     @Test func nothingRemainsOfACommitThatFails() throws {
         let ledger = try Ledger.inMemory()
         var second = creation("r2")
@@ -212,5 +252,86 @@ import Testing
         try ledger.commit([creation("r2")])
         #expect(try Ledger(readOnly: copy).runs().map(\.id) == ["r1"])
         #expect(code { try ledger.backup(to: copy) } == .duplicate)
+    }
+
+    // MARK: - Versions
+
+    /// The dump of a ledger as a version of the schema wrote it.
+    private func dump(_ version: Int) throws -> String {
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        return try String(contentsOf: folder.appending(path: "Cases/schema-\(version).sql"), encoding: .utf8)
+    }
+
+    @Test(arguments: [1])
+    func aLedgerOfAnEarlierVersionIsBroughtUpToDateAndKeepsEverything(_ version: Int) throws {
+        let text = try dump(version)
+        let queue = try DatabaseQueue(path: path)
+        try queue.writeWithoutTransaction { try $0.execute(sql: text) }
+        try queue.close()
+        try Ledger.inspect(path)
+        #expect(code { try Ledger(readOnly: path) } == .olderSchema)
+        let ledger = try Ledger(path: path, sealer: sealer())
+        #expect(try ledger.schemaDifferences() == [])
+        #expect(try ledger.integrityCheck() == [])
+        #expect(try ledger.events(of: "r1").map(\.kind) == ["run.created", "run.attention"])
+        #expect(try ledger.votes(of: "r1").map(\.person) == ["ben"])
+        #expect(try ledger.exceptions().map(\.isAuthenticated) == [false])
+        #expect(try ledger.seals().map(\.seal) == [nil])
+        try ledger.commit([RunCommit(run: "r1", sequence: 2, token: nil, state: .paused)])
+        #expect(try ledger.seals().allSatisfy { $0.isMade(by: sealer()) })
+    }
+
+    // MARK: - Seals
+
+    private func sealer(_ key: UInt8 = 1) -> Sealer {
+        Sealer(keyID: "0000000\(key)") { Digest.sha256([key] + $0).bytes }
+    }
+
+    @Test func aChainThatIsComputedAnewWithoutTheKeyBreaksItsSeal() throws {
+        let ledger = try Ledger(path: path, sealer: sealer())
+        try ledger.commit([creation("r1"), creation("r2")])
+        #expect(try ledger.seals().allSatisfy { $0.isMade(by: sealer()) })
+        #expect(try !ledger.seals().contains { $0.isMade(by: sealer(2)) })
+        let forged = EventRecord(
+            sequence: 1,
+            time: now,
+            kind: "run.created",
+            instance: "",
+            payload: #"{"by":"mallory"}"#
+        )
+        let head = Data(forged.hash(after: [], run: "r1"))
+        try DatabaseQueue(path: path).write { db in
+            try db.execute(sql: "DROP TRIGGER event_stays")
+            try db.execute(
+                sql: "UPDATE event SET payload = ?, hash = ? WHERE run = 'r1'",
+                arguments: [forged.payload, head]
+            )
+            try db.execute(sql: "UPDATE run SET head = ? WHERE id = 'r1'", arguments: [head])
+        }
+        #expect(code { try ledger.events(of: "r1") } == nil, "without a key the chain looks whole")
+        #expect(try ledger.seals().filter { !$0.isMade(by: sealer()) }.map(\.run) == ["r1"])
+        #expect(try ledger.schemaDifferences() == ["the trigger `event_stays` is missing"])
+    }
+
+    @Test func whoeverWritesWithoutTheKeyLeavesNoSeal() throws {
+        try Ledger(path: path, sealer: sealer()).commit([creation("r1")])
+        let ledger = try Ledger(path: path)
+        try ledger.commit([RunCommit(run: "r1", sequence: 1, token: nil, state: .paused)])
+        #expect(try ledger.seals().map(\.seal) == [nil])
+        try ledger.sealAll(with: sealer())
+        #expect(try ledger.seals().allSatisfy { $0.isMade(by: sealer()) })
+    }
+
+    @Test(arguments: [
+        "CREATE TRIGGER t AFTER INSERT ON vote BEGIN SELECT 1; END", "CREATE VIEW v AS SELECT 1",
+        "CREATE TABLE extra (x)", "DROP TRIGGER vote_kept", "CREATE INDEX i ON run (name)",
+        "DROP TABLE outbox", "ALTER TABLE run ADD COLUMN extra TEXT",
+    ])
+    func aSchemaThatIsNotOursIsFoundBeforeItActs(_ sql: String) throws {
+        try Ledger(path: path).close()
+        try Ledger.inspect(path)
+        try DatabaseQueue(path: path).inDatabase { try $0.execute(sql: sql) }
+        #expect(code { try Ledger.inspect(path) } == .foreignSchema)
+        #expect(try Ledger(readOnly: path).schemaDifferences().count == 1)
     }
 }

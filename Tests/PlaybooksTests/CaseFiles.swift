@@ -24,6 +24,8 @@ struct CaseFile: Sendable, CustomTestStringConvertible {
     let bytes: [UInt8]
     let expected: [Expectation]
     let never: [String]
+    /// Whether the case is read within the example workspace.
+    let isInside: Bool
 
     var testDescription: String { name }
 
@@ -42,11 +44,13 @@ struct CaseFile: Sendable, CustomTestStringConvertible {
         self.bytes = bytes
         var expected: [Expectation] = []
         var never: [String] = []
+        var isInside = false
         let text = String(decoding: bytes, as: UTF8.self).replacingOccurrences(of: "\u{FEFF}", with: "")
         for line in text.split(whereSeparator: \.isNewline) {
             guard line.hasPrefix("# ") else { break }
             let words = line.dropFirst(2).split(separator: " ", maxSplits: 1).map(String.init)
             guard words.count == 2 else { break }
+            if words[0] == "workspace:" { isInside = true }
             if words[0] == "never:" { never.append(words[1]) }
             guard words[0] == "expect:" || words[0] == "warn:" else { continue }
             let halves = words[1].components(separatedBy: " ~ ")
@@ -64,11 +68,18 @@ struct CaseFile: Sendable, CustomTestStringConvertible {
         }
         self.expected = expected
         self.never = never
+        self.isInside = isInside
     }
 
-    static let checker = Checker(catalogue: .example) { file in
-        Array(try Data(contentsOf: folder.appendingPathComponent(file)))
+    static let checker = checker(in: nil)
+
+    static func checker(in surroundings: Surroundings?) -> Checker {
+        Checker(catalogue: .example, surroundings: surroundings) { file in
+            Array(try Data(contentsOf: folder.appendingPathComponent(file)))
+        }
     }
 
-    func check() -> Checked { Self.checker.check(file: name, bytes: bytes) }
+    func check() -> Checked {
+        (isInside ? Self.checker(in: .example) : Self.checker).check(file: name, bytes: bytes)
+    }
 }

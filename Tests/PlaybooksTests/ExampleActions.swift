@@ -85,7 +85,7 @@ extension Catalogue {
                 .change,
                 [
                     .init("server", .string, isRequired: true, summary: "The server."),
-                    .init("owner", .string, isRequired: true, summary: "Its owner."),
+                    .init("owner", .string, isRequired: true, refersTo: .principal, summary: "Its owner."),
                     .init(
                         "criticality",
                         .string,
@@ -133,6 +133,7 @@ extension Catalogue {
                         .string,
                         isRequired: true,
                         isName: true,
+                        refersTo: .hook,
                         summary: "the name of a hook in `lockstep.yaml`"
                     ),
                     .init("with", .map, summary: "What the hook is given."), token,
@@ -162,4 +163,16 @@ extension Catalogue {
             schema: MetricSchema(name: name, summary: "Counts \(name).", unit: "count", parameters: parameters)
         )
     }
+}
+
+extension Surroundings {
+    /// The workspace of the cases that begin with `# workspace: example`.
+    static let example = Surroundings(
+        people: ["ana", "ben", "cleo", "dora"],
+        groups: [
+            ("security-leads", ["ana", "ben"]), ("ciso", ["cleo"]), ("everybody", ["ana", "ben", "cleo", "dora"]),
+            ("nobody", []),
+        ],
+        hooks: ["revoke_token", "tell_team"]
+    )
 }

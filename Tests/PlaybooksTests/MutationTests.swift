@@ -48,6 +48,8 @@ struct MutationTests {
             var bytes = file.bytes
             for _ in 0..<Int.random(in: 1...4, using: &random) { damage(&bytes, using: &random) }
             check(bytes, file.name)
+            let inside = CaseFile.checker(in: .example).check(file: file.name, bytes: bytes)
+            #expect(inside.diagnostics.hasErrors == (inside.document == nil))
         }
     }
 

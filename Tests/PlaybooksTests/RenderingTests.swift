@@ -86,6 +86,20 @@ struct RenderingTests {
         )
     }
 
+    @Test func everyWordIsInTheTable() throws {
+        let file = CaseFile.folder.appendingPathComponent("words.md")
+        let rows = String(decoding: try Data(contentsOf: file), as: UTF8.self).split(separator: "\n")
+            .filter { $0.hasPrefix("| `") }.compactMap { $0.split(separator: "|").first }
+        let listed = rows.flatMap { row in
+            row.split(separator: ",").map { $0.trimmingCharacters(in: CharacterSet(charactersIn: " `")) }
+        }
+        var words: [String] = []
+        for (record, schema) in EditorSchema(.example).json["$defs"]?.object ?? [:] where !record.hasPrefix("with-") {
+            words += (schema["properties"]?.object ?? [:]).map { "\(record).\($0.key)" }
+        }
+        #expect(words.sorted() == listed.sorted())
+    }
+
     @Test func theSchemaIsTheSameAsBefore() throws {
         try Golden.expect(JSON.pretty(EditorSchema(.example).json) + "\n", is: "playbook.schema.json")
     }

@@ -70,7 +70,8 @@ import Testing
             #expect(outcome.findings.map(\.severity) == [.medium, .info])
             #expect(outcome.gaps.isEmpty)
             #expect(server.tally.requests.count { $0.hasPrefix("DELETE") } == 4)
-            #expect(server.tally.connections == 1)
+            // One for all questions, and one for the event stream that each of the other two usual paths might be.
+            #expect(server.tally.connections == 3)
         }
     }
 
@@ -96,7 +97,7 @@ import Testing
             default: return .status(404, body: Self.failure(id, -32601))
             }
         }) { server in
-            let outcome = await Self.patient.probe(server.endpoint, path: "/api/mcp")
+            let outcome = await Self.patient.probe(server.endpoint, paths: ["/api/mcp"])
             let sighting = try #require(outcome.sightings.first)
             #expect(sighting.url == "http://\(server.endpoint)/api/mcp")
             #expect(sighting.description?.revisions == ["2026-07-28"])
@@ -243,5 +244,117 @@ import Testing
             #expect(result.sightings.isEmpty)
             #expect(result.gaps.contains { $0.reason.contains("because the time was up") })
         }
+    }
+}
+
+/// What one port and one list may hide.
+@Suite struct NetworkPathTests {
+    /// A server of the legacy era without sessions, at the paths given, each with a tool of its own.
+    static func server(_ tools: [String: String], version: String = "1")
+        -> @Sendable (TestServer.Exchange) ->
+        TestServer.Reply
+    {
+        { exchange in
+            guard exchange.method == "POST", let tool = tools[exchange.path] else { return .status(404) }
+            let id = NetworkProbeTests.id(exchange.body)
+            switch NetworkProbeTests.method(exchange.body) {
+            case "initialize":
+                return .json(
+                    NetworkProbeTests.result(
+                        id,
+                        "{\"protocolVersion\":\"2025-11-25\",\"capabilities\":{\"tools\":{}},\"serverInfo\":{\"name\":\"same\",\"version\":\"\(version)\"}}"
+                    )
+                )
+            case "notifications/initialized": return .status(202)
+            case "tools/list":
+                let list = tool.hasPrefix("{") ? tool : "{\"tools\":[{\"name\":\"\(tool)\",\"inputSchema\":{}}]}"
+                return .json(NetworkProbeTests.result(id, list))
+            default: return .json(NetworkProbeTests.failure(id, -32601))
+            }
+        }
+    }
+
+    struct Port: Sendable, CustomTestStringConvertible {
+        var tools: [String: String]
+        var named: [String] = []
+        var found: [String]
+        var testDescription: String { "\(tools.keys.sorted()) \(named)" }
+    }
+
+    @Test(arguments: [
+        Port(tools: ["/mcp": "a", "/sse": "b", "/": "c"], found: ["/:c", "/mcp:a", "/sse:b"]),
+        Port(tools: ["/mcp": "a", "/": "a"], found: ["/mcp:a"]),
+        Port(tools: ["/mcp": "a", "/team/mcp": "b"], found: ["/mcp:a"]),
+        Port(tools: ["/mcp": "a", "/team/mcp": "b"], named: ["/team/mcp"], found: ["/mcp:a", "/team/mcp:b"]),
+        Port(
+            tools: ["/1": "a", "/2": "b", "/3": "c", "/4": "d", "/mcp": "e"],
+            named: ["/1", "/2", "/3", "/4", "/1"],
+            found: ["/1:a", "/2:b", "/3:c", "/mcp:e"]
+        ),
+    ])
+    func describesEachServerOfAPort(_ port: Port) async throws {
+        try await TestServer.http(Self.server(port.tools)) { server in
+            let outcome = await NetworkProbeTests.patient.probe(server.endpoint, paths: port.named)
+            let origin = "http://\(server.endpoint)"
+            let found = outcome.sightings.map { sighting in
+                "\(sighting.canonicalKey.dropFirst(origin.count)):\(sighting.description?.definitions.first?.name ?? "")"
+            }
+            #expect(found.sorted() == port.found)
+            #expect(server.tally.requests.count < 80)
+        }
+    }
+
+    @Test func takesPathsFromWhatClientsName() throws {
+        let paths = NetworkSurvey.paths(of: [
+            "http://localhost:8080/team/mcp", "https://127.0.0.1:8443/x", "http://h.example:8080/y",
+            "http://127.0.0.1:8080/redacted-0123/mcp", "nonsense",
+        ])
+        let loopback = try #require(Address("127.0.0.1"))
+        #expect(
+            paths == [
+                Endpoint(address: loopback, port: 8080): ["/team/mcp"], Endpoint(address: loopback, port: 8443): ["/x"],
+            ]
+        )
+    }
+
+    static let deep =
+        "{\"tools\":[{\"name\":\"a\",\"inputSchema\":" + String(repeating: "{\"x\":", count: 900) + "1"
+        + String(repeating: "}", count: 900) + "}]}"
+
+    @Test(arguments: [
+        ("deep", deep, Int?.none), ("no list", "{\"tools\":7}", nil), ("only refused", "{\"tools\":[7]}", nil),
+        ("empty", "{\"tools\":[]}", 0), ("one", "a", 1),
+    ])
+    func aListThatCannotBeReadIsNoEmptyList(_ name: String, _ list: String, _ count: Int?) async throws {
+        try await TestServer.http(Self.server(["/mcp": list])) { server in
+            let outcome = await NetworkProbeTests.patient.probe(server.endpoint)
+            let description = try #require(outcome.sightings.first?.description)
+            #expect(description.toolCount == count)
+            #expect(description.areToolsKnown == (count != nil))
+            let finding = outcome.findings.first { $0.code == "server.tools-unreadable" }
+            #expect((finding == nil) == (count != nil))
+            #expect(finding.map { $0.severity == .high && !$0.evidence.isEmpty } ?? true)
+            #expect(description.json["tool_count"]?.int == count.map { Int64($0) })
+            #expect(ServerDescription(json: description.json)?.areToolsKnown == description.areToolsKnown)
+        }
+    }
+
+    @Test func toolsThatCannotBeReadHaveNotGoneAway() {
+        let now = Timestamp(microseconds: 0)
+        let tool = Definition(kind: .tool, name: "a", body: [:], digest: .sha256([]))
+        func server(_ description: ServerDescription) -> InventoryServer {
+            InventoryServer(
+                id: ServerID("x"),
+                canonicalKey: "x",
+                transport: .streamableHTTP,
+                description: description,
+                firstSeen: now,
+                lastSeen: now
+            )
+        }
+        let before = server(ServerDescription(name: "x", definitions: [tool]))
+        let after = server(ServerDescription(name: "x", areToolsKnown: false))
+        let difference = InventoryDifference(from: [before], to: [after])
+        #expect(difference.changed.map(\.aspect) == ["tools"])
     }
 }

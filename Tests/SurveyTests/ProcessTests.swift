@@ -74,7 +74,7 @@ struct FakeProc {
         Row(command: "uvx mcp-server-time", key: "pypi:mcp-server-time"),
         Row(command: "python3 -m mcp_server_fetch", key: "pypi:mcp-server-fetch"),
         Row(command: "fastmcp run server.py", key: "script:server.py"),
-        Row(command: "python3 /usr/bin/mcp run /srv/server.py", key: "script:/usr/bin/mcp"),
+        Row(command: "python3 /usr/bin/mcp run /srv/server.py", key: "script:/usr/bin/mcp#2128c67e09d3"),
         Row(command: "docker run -i --rm mcp/time", key: "oci:mcp/time"),
         Row(command: "node /srv/mcp-server/dist/index.js", key: "script:/srv/mcp-server/dist/index.js"),
         Row(command: "npx mcp-remote https://r.example/mcp", key: nil),
@@ -175,5 +175,63 @@ struct FakeProc {
     @Test func thisMachineCanBeRead() {
         let result = ProcessSurvey(host: "h", digest: Samples.digest).run()
         #expect((result.survey.examined["processes"] ?? 0) > 0)
+    }
+}
+
+/// Scripts, which are whatever their arguments make of them.
+@Suite struct ScriptArgumentTests {
+    private func sightings(_ commands: [[String]], parents: [Int: Int] = [:]) throws -> [Sighting] {
+        try Samples.withFolder { folder in
+            let proc = FakeProc(root: folder)
+            try proc.tables(v4: [])
+            for (index, words) in commands.enumerated() {
+                try proc.process(40 + index, words, parent: parents[40 + index] ?? 1)
+            }
+            return ProcessSurvey(
+                procRoot: folder.path,
+                passwdFile: folder.path + "/passwd",
+                host: "test-host",
+                digest: Samples.digest
+            ).run().survey.sightings
+        }
+    }
+
+    @Test func twoProcessesOfOneScriptWithOtherArgumentsAreTwoServers() throws {
+        let script = "/srv/mcp-server/main.py"
+        let found = try sightings([
+            ["python3", script, "--db", "sales"], ["python3", script, "--db", "people"], ["python3", "-u", script],
+            ["uv", "run", script, "--db", "sales"],
+        ])
+        let keys = found.map(\.canonicalKey)
+        #expect(Set(keys).count == 3)
+        #expect(keys[0] == keys[3])
+        #expect(keys[2] == "stdio:test-host/script:\(script)")
+        #expect(found.map { $0.former?.key } == [keys[2], keys[2], nil, keys[2]])
+    }
+
+    @Test func aSecretArgumentIsNoPartOfTheKey() throws {
+        let script = "/srv/mcp-server/main.py"
+        let found = try sightings([
+            ["python3", script, "--token", "hunter2"], ["python3", script, "--token", "hunter3"],
+        ])
+        #expect(Set(found.map(\.canonicalKey)).count == 1)
+    }
+
+    @Test func aLauncherAndItsScriptStayOneServer() throws {
+        let script = "/srv/mcp-server/main.py"
+        let found = try sightings(
+            [["uv", "run", script, "--db", "sales"], ["python3", script, "--db", "sales"]],
+            parents: [41: 40]
+        )
+        #expect(found.count == 1)
+    }
+
+    @Test func twoSecretAddressesBehindABridgeStayTwo() throws {
+        let found = try sightings([
+            ["npx", "mcp-remote", "https://h.example/mcp/a1b2c3d4e5f6a7b8/sse"],
+            ["npx", "mcp-remote", "https://h.example/mcp/b1b2c3d4e5f6a7b9/sse"],
+        ])
+        #expect(Set(found.map(\.canonicalKey)).count == 2)
+        #expect(!"\(found)".contains("a1b2c3d4e5f6a7b8"))
     }
 }

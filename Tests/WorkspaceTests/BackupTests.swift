@@ -1,5 +1,6 @@
 import Core
 import Foundation
+import GRDB
 import Identity
 import Ledger
 import Testing
@@ -127,6 +128,99 @@ private final class Place {
         try DurableFile.write(bytes, to: archive)
         #expect(throws: LedgerError.self) { try Backup.restore(archive, into: place.folder) }
         #expect(try ledger.integrityCheck().isEmpty)
+    }
+
+    /// Changes the ledger, or the list of files, inside of an archive, with digests that fit.
+    private func tamper(_ archive: String, with sql: String, isInLedger: Bool) throws {
+        let queue = try DatabaseQueue(path: archive)
+        guard isInLedger else { return try queue.write { try $0.execute(sql: sql) } }
+        let path = ".lockstep/lockstep.db"
+        let bytes = try queue.read {
+            try Data.fetchOne($0, sql: "SELECT bytes FROM archived_file WHERE path = ?", arguments: [path])
+        }
+        let copy = archive + ".ledger"
+        try #require(bytes).write(to: URL(filePath: copy))
+        let ledger = try DatabaseQueue(path: copy)
+        try ledger.writeWithoutTransaction { try $0.execute(sql: sql + "; PRAGMA journal_mode = DELETE") }
+        try ledger.close()
+        let changed = try Data(contentsOf: URL(filePath: copy))
+        try queue.write {
+            try $0.execute(
+                sql: "UPDATE archived_file SET bytes = ?, digest = ? WHERE path = ?",
+                arguments: [changed, Digest.sha256(Array(changed)).description, path]
+            )
+        }
+        try FileManager.default.removeItem(atPath: copy)
+    }
+
+    @Test(arguments: [
+        ("CREATE TRIGGER t AFTER INSERT ON vote BEGIN DELETE FROM finding; END", true, "the trigger `t` is not ours"),
+        ("DROP TRIGGER vote_kept", true, "the trigger `vote_kept` is missing"),
+        ("CREATE VIEW v AS SELECT 1", true, "the view `v` is not ours"),
+        ("CREATE TRIGGER t AFTER INSERT ON archived_file BEGIN SELECT 1; END", false, "more than files"),
+        ("DELETE FROM archived_file WHERE path LIKE '%/keys/redact.json'", false, "lacks the keys `redact`"),
+        ("DELETE FROM archived_file WHERE path LIKE '%/keys/%'", false, "`redact`, `audit ("),
+    ])
+    func refusesABackupThatThisProgramDidNotMake(_ sql: String, _ isInLedger: Bool, _ words: String) throws {
+        let place = try Place()
+        let archive = place.folder.root + "/saved"
+        let sealer = try Sealing(keys: KeyStore(directory: place.folder.keys), folder: place.folder)
+            .sealer(now: place.now)
+        let ledger = try Ledger(path: place.folder.database, sealer: sealer)
+        try ledger.commit([Self.creation])
+        try Backup.write(place.folder, ledger, to: archive)
+        try tamper(archive, with: sql, isInLedger: isInLedger)
+        let before = try place.entries()
+        #expect { try Backup.restore(archive, into: place.folder) } throws: { error in
+            let message = (error as? LedgerError)?.message ?? (error as? WorkspaceError)?.message ?? ""
+            return message.contains(words)
+        }
+        #expect(try place.entries() == before)
+        #expect(try ledger.integrityCheck().isEmpty)
+    }
+
+    private static var creation: RunCommit {
+        var commit = RunCommit(run: "r1", sequence: 0, token: nil, state: .running)
+        let source = Array("playbook".utf8)
+        let time = Timestamp(seconds: 1_700_000_000)
+        commit.creation = RunRecord(
+            id: "r1",
+            playbook: "p",
+            name: "P",
+            version: "1.0.0",
+            digest: Digest.sha256(source),
+            file: "p.yaml",
+            inputs: [:],
+            startedBy: "user:ana",
+            state: .running,
+            created: time
+        )
+        commit.artifacts = [
+            ArtifactRecord(
+                digest: Digest.sha256(source),
+                mediaType: "application/yaml",
+                byteCount: source.count,
+                bytes: source,
+                created: time
+            )
+        ]
+        commit.events = [EventRecord(sequence: 1, time: time, kind: "run.created", instance: "", payload: "{}")]
+        return commit
+    }
+
+    @Test func aWorkspaceFromBeforeSealsGetsItsKeyAndAllItsSealsAtOnce() throws {
+        let place = try Place()
+        try FileManager.default.removeItem(atPath: place.folder.keys + "/audit.json")
+        let ledger = try Ledger(path: place.folder.database)
+        try ledger.commit([Self.creation])
+        let sealing = Sealing(keys: KeyStore(directory: place.folder.keys), folder: place.folder)
+        #expect(throws: KeyStoreError.self) { try sealing.faults(in: ledger) }
+        let sealer = try sealing.sealer(now: place.now)
+        #expect(try sealing.faults(in: ledger).isEmpty)
+        #expect(try sealing.sealer(now: place.now).keyID == sealer.keyID)
+        // From now on a run without a seal is a finding.
+        try ledger.commit([RunCommit(run: "r1", sequence: 1, token: nil, state: .paused)])
+        #expect(try sealing.faults(in: ledger).map(\.code) == ["seal.missing"])
     }
 
     @Test func findsTheNearestWorkspaceAbove() throws {

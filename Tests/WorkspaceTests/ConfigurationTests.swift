@@ -49,6 +49,7 @@ private func read(_ text: String) throws(InvalidInput) -> Configuration {
         Mistake(text: "groups: {leads: [nobody]}", code: "workspace.unknown-person", line: 3),
         Mistake(text: "people: {ana: {keys: [rubbish]}}", code: "workspace.invalid-key", line: 3),
         Mistake(text: "hooks: {x: {command: [true-ish]}}", code: "workspace.invalid-value", line: 3),
+        Mistake(text: "hooks: {revoke-token: {command: [/bin/true]}}", code: "workspace.invalid-value", line: 3),
         Mistake(text: "hooks: {x: {timeout: 5s}}", code: "workspace.missing-key", line: 3),
         Mistake(text: "people: {\"a b\": {}}", code: "workspace.invalid-value", line: 3),
         Mistake(text: "people: {ana: {}}\ngroups: {g: [ana, ana]}", code: "workspace.duplicate-member", line: 4),

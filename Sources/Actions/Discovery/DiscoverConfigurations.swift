@@ -13,8 +13,14 @@ package struct DiscoverConfigurations: StepAction {
             summary: "read the configuration files of AI clients",
             effect: .read,
             parameters: [
-                .init("homes", .list, summary: "home folders to look at; those of this machine unless given"),
-                .init("project", .list, summary: "project folders to look at besides"),
+                .init(
+                    "homes",
+                    .list,
+                    items: .string,
+                    rule: .folder,
+                    summary: "home folders to look at; those of this machine unless given"
+                ),
+                .init("project", .list, items: .string, rule: .folder, summary: "project folders to look at besides"),
             ],
             outputs: discoveryOutputs
         )

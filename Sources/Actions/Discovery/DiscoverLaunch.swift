@@ -16,7 +16,12 @@ package struct DiscoverLaunch: StepAction {
             summary: "start stdio servers for a moment and ask what they offer",
             effect: .read,
             parameters: [
-                .init("servers", .list, summary: "ids or aliases; every stdio server of the inventory unless given"),
+                .init(
+                    "servers",
+                    .list,
+                    items: .string,
+                    summary: "ids or aliases; every stdio server of the inventory unless given"
+                ),
                 .init("timeout", .duration, summary: "how long one server may run; 20s unless given"),
                 .init("token", .string, isSecret: true, summary: "given to each server as LOCKSTEP_TOKEN"),
             ],

@@ -13,10 +13,22 @@ package struct DiscoverNetwork: StepAction {
             summary: "sweep hosts and ports, and probe what answers",
             effect: .read,
             parameters: [
-                .init("hosts", .list, isRequired: true, summary: "addresses and CIDR ranges of private networks"),
-                .init("ports", .list, isRequired: true, summary: "ports and ranges of ports"),
+                .init(
+                    "hosts",
+                    .list,
+                    items: .string,
+                    isRequired: true,
+                    rule: .hosts,
+                    summary: "addresses and CIDR ranges of private networks"
+                ),
+                .init("ports", .list, isRequired: true, rule: .ports, summary: "ports and ranges of ports"),
                 .init("timeout", .duration, summary: "how long one endpoint may take; 5s unless given"),
-                .init("rate", .integer, summary: "new connections a second beyond this machine; 1000 unless given"),
+                .init(
+                    "rate",
+                    .integer,
+                    range: 1...100_000,
+                    summary: "new connections a second beyond this machine; 1000 unless given"
+                ),
             ],
             outputs: discoveryOutputs
         )
@@ -37,7 +49,13 @@ package struct DiscoverNetwork: StepAction {
         if let timeout = request.parameters["timeout"]?.string.flatMap(Duration.init(playbook:)) {
             limits.probe.endpoint = timeout
         }
-        let result = await NetworkSurvey(limits: limits).run(targets)
+        let urls: [String]
+        do throws(LedgerError) {
+            urls = try estate.ledger.servers().filter { $0.kind == .mcp }.compactMap(\.url)
+        } catch {
+            throw StepError(error)
+        }
+        let result = await NetworkSurvey(limits: limits).run(targets, paths: NetworkSurvey.paths(of: urls))
         return try estate.finish(result, request, schema.name)
     }
 
@@ -68,8 +86,19 @@ package struct DiscoverModels: StepAction {
             summary: "look for model servers",
             effect: .read,
             parameters: [
-                .init("hosts", .list, summary: "addresses of private networks; this machine unless given"),
-                .init("ports", .list, summary: "ports; those of Ollama, LM Studio, vLLM and llama.cpp unless given"),
+                .init(
+                    "hosts",
+                    .list,
+                    items: .string,
+                    rule: .hosts,
+                    summary: "addresses of private networks; this machine unless given"
+                ),
+                .init(
+                    "ports",
+                    .list,
+                    rule: .ports,
+                    summary: "ports; those of Ollama, LM Studio, vLLM and llama.cpp unless given"
+                ),
             ],
             outputs: discoveryOutputs
         )
@@ -95,7 +124,7 @@ package struct DiscoverProbe: StepAction {
             summary: "ask known servers for their definitions",
             effect: .read,
             parameters: [
-                .init("servers", .list, isRequired: true, summary: "ids or aliases of the inventory"),
+                .init("servers", .list, items: .string, isRequired: true, summary: "ids or aliases of the inventory"),
                 .init("token", .string, isSecret: true, summary: "bearer token for the servers that ask for one"),
             ],
             outputs: discoveryOutputs

@@ -21,7 +21,14 @@ package struct RunHook: StepAction {
             summary: "run a hook of lockstep.yaml",
             effect: .change,
             parameters: [
-                .init("hook", .string, isRequired: true, summary: "the name of the hook in lockstep.yaml"),
+                .init(
+                    "hook",
+                    .string,
+                    isRequired: true,
+                    isName: true,
+                    refersTo: .hook,
+                    summary: "the name of a hook in lockstep.yaml"
+                ),
                 .init("with", .map, summary: "what the hook reads as JSON on standard input"),
                 .init("token", .string, isSecret: true, summary: "given to the hook as LOCKSTEP_TOKEN"),
             ],

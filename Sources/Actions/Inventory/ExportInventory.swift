@@ -13,6 +13,7 @@ package struct ExportInventory: StepAction {
             name: "inventory.export",
             summary: "write the inventory as a file",
             effect: .change,
+            isAdditive: true,
             parameters: [
                 .init(
                     "format",
@@ -21,7 +22,13 @@ package struct ExportInventory: StepAction {
                     allowed: ["json", "csv", "cyclonedx"],
                     summary: "the format"
                 ),
-                .init("path", .string, isRequired: true, summary: "the file, inside the workspace"),
+                .init(
+                    "path",
+                    .string,
+                    isRequired: true,
+                    rule: .workspacePath,
+                    summary: "the file, inside the workspace"
+                ),
             ],
             outputs: [("file", .string), ("digest", .string)]
         )
@@ -38,14 +45,8 @@ package struct ExportInventory: StepAction {
                 outputs: ["file": .string(path), "digest": .string(digest.description)],
                 summary: "inventory written to \(path)"
             )
-        } catch let error as StepError {
-            throw error
-        } catch let error as LedgerError {
-            throw StepError(error)
-        } catch let error as WorkspaceError {
-            throw StepError(.permanent, error.message, help: error.help)
         } catch {
-            throw StepError(.permanent, "the inventory could not be written")
+            throw StepError(error, otherwise: "the inventory could not be written")
         }
     }
 }

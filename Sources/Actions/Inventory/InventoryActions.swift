@@ -105,7 +105,13 @@ package struct AssignServer: StepAction {
             effect: .change,
             parameters: [
                 .init("server", .string, isRequired: true, summary: "id or alias of the server"),
-                .init("owner", .string, isRequired: true, summary: "`user:` or `group:` of lockstep.yaml"),
+                .init(
+                    "owner",
+                    .string,
+                    isRequired: true,
+                    refersTo: .principal,
+                    summary: "`user:` or `group:` of lockstep.yaml"
+                ),
                 .init(
                     "criticality",
                     .string,

@@ -11,18 +11,32 @@ package struct InventoryMetric: MetricSource {
     let quantity: Quantity
     let estate: Estate
 
+    private static let acceptance =
+        "lockstep exception add \"finding:CODE SUBJECT\" --owner user:NAME --reason \"…\" --for 30d"
+
     package var schema: MetricSchema {
         let name = "inventory.\(quantity.rawValue)"
         switch quantity {
         case .servers:
-            return MetricSchema(name: name, summary: "servers in the inventory", unit: "servers")
+            return MetricSchema(
+                name: name,
+                summary: "servers in the inventory",
+                unit: "servers",
+                remedy: "lockstep discover --hosts CIDR"
+            )
         case .unowned:
-            return MetricSchema(name: name, summary: "servers without an owner", unit: "servers")
+            return MetricSchema(
+                name: name,
+                summary: "servers without an owner",
+                unit: "servers",
+                remedy: "lockstep inventory assign SERVER --owner user:NAME"
+            )
         case .unreviewed:
             return MetricSchema(
                 name: name,
                 summary: "open findings of severity high or critical that no exception covers",
-                unit: "findings"
+                unit: "findings",
+                remedy: Self.acceptance
             )
         case .findings:
             return MetricSchema(
@@ -36,13 +50,15 @@ package struct InventoryMetric: MetricSource {
                         allowed: Finding.Severity.allCases.map(\.rawValue),
                         summary: "only this severity and those above it"
                     )
-                ]
+                ],
+                remedy: Self.acceptance
             )
         case .coverage:
             return MetricSchema(
                 name: name,
-                summary: "share of the MCP servers that answered and could be described, from 0 to 1",
-                unit: "share"
+                summary: "share of the MCP servers that answered and whose tools could be read, from 0 to 1",
+                unit: "share",
+                remedy: "lockstep discover --hosts CIDR"
             )
         }
     }
@@ -62,7 +78,7 @@ package struct InventoryMetric: MetricSource {
                 guard !servers.isEmpty else {
                     throw LedgerError(.missing, "there is no server in the inventory to measure the coverage of")
                 }
-                return Double(servers.count { $0.description != nil }) / Double(servers.count)
+                return Double(servers.count { $0.description?.areToolsKnown == true }) / Double(servers.count)
             }
         } catch {
             throw StepError(error)

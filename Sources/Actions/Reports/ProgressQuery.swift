@@ -96,7 +96,16 @@ package struct ProgressQuery: Sendable {
                     )
                 )
             }
-            if let blocker = blocker(for: step, name, of: run) { snapshot.blockers.append(blocker) }
+            let note = samples[step.instance]?.last.map { sample in
+                let values = sample.measurements.map {
+                    "\($0.key) is \($0.value.double.map { "\(JSON.Value.number($0))" } ?? "?")"
+                }
+                return (sample.note ?? "the gate does not pass yet")
+                    + (values.isEmpty ? "" : " (\(values.sorted().joined(separator: ", ")))")
+            }
+            if let blocker = try blocker(for: step, name, of: run, answers: plan?.owner, note) {
+                snapshot.blockers.append(blocker)
+            }
             let child = runs.last { $0.parent?.run == run.id && $0.parent?.instance == step.instance }
             if let child {
                 try add(child, prefix: name + "/", try self.document(of: child), among: runs, to: &snapshot)
@@ -143,7 +152,13 @@ package struct ProgressQuery: Sendable {
         )
     }
 
-    private func blocker(for step: StepRecord, _ name: String, of run: RunRecord) -> ProgressSnapshot.Blocker? {
+    private func blocker(
+        for step: StepRecord,
+        _ name: String,
+        of run: RunRecord,
+        answers owner: String?,
+        _ note: String?
+    ) throws(LedgerError) -> ProgressSnapshot.Blocker? {
         switch step.state {
         case .needsAttention:
             return ProgressSnapshot.Blocker(
@@ -172,6 +187,17 @@ package struct ProgressQuery: Sendable {
                     command: "lockstep approve \(run.id) \(step.instance) --reason \"…\""
                 )
             case "playbook", nil: return nil
+            case let reason? where step.kind == "gate":
+                let root = try root(of: run.id)
+                let commands = try Remedy(estate: estate).commands(forGate: step.instance, of: run.id, root: root)
+                let due = step.due.map { "lockstep tick   # due \($0)" } ?? "lockstep tick"
+                return ProgressSnapshot.Blocker(
+                    instance: name,
+                    reason: note ?? "waits for \(reason)",
+                    waitingOn: commands.isEmpty ? "time" : owner ?? run.startedBy,
+                    since: step.started,
+                    command: commands.isEmpty ? due : commands.joined(separator: " && ")
+                )
             case let reason?:
                 return ProgressSnapshot.Blocker(
                     instance: name,
@@ -268,8 +294,9 @@ package struct ProgressQuery: Sendable {
                 authentication: server.description?.authentication.word ?? "unknown",
                 owner: server.owner,
                 criticality: server.criticality?.rawValue,
-                tools: server.description?.definitions.count { $0.kind == .tool } ?? 0,
-                revisions: server.description?.revisions ?? []
+                tools: server.description?.toolCount,
+                revisions: server.description?.revisions ?? [],
+                kind: server.kind.rawValue
             )
         }
         let exceptions = try estate.ledger.exceptions()
@@ -284,32 +311,35 @@ package struct ProgressQuery: Sendable {
         let earlier = try estate.ledger.snapshots().last.flatMap { name throws(LedgerError) in
             try estate.ledger.snapshot(name.name)
         }
+        // One meaning of "server" for every share, figure and gate: an MCP server that was found.
+        let remote = mcp.filter { $0.transport != .stdio }
         let before = earlier?.count { $0.kind == .mcp }
+        let remoteBefore = earlier?.count { $0.kind == .mcp && $0.transport != .stdio }
         let waived = Set(exceptions.filter { $0.isActive(at: now) }.map(\.scope))
         let grave = snapshot.findings.filter { $0.severity >= .high }
         snapshot.coverage = [
             ProgressSnapshot.Coverage(
-                name: "servers described",
-                numerator: mcp.count { $0.description != nil },
+                name: "MCP servers described",
+                numerator: mcp.count { $0.description?.areToolsKnown == true },
                 denominator: mcp.count,
                 previousDenominator: before
             ),
             ProgressSnapshot.Coverage(
-                name: "servers with an owner",
+                name: "MCP servers with an owner",
                 numerator: mcp.count { $0.owner != nil },
                 denominator: mcp.count,
                 previousDenominator: before
             ),
             ProgressSnapshot.Coverage(
-                name: "servers that ask who calls",
-                numerator: mcp.count { server in
+                name: "MCP servers on the network that ask who calls",
+                numerator: remote.count { server in
                     switch server.description?.authentication {
                     case .bearer, .oauth: true
                     default: false
                     }
                 },
-                denominator: mcp.count,
-                previousDenominator: before
+                denominator: remote.count,
+                previousDenominator: remoteBefore
             ),
             ProgressSnapshot.Coverage(
                 name: "grave findings under an exception",

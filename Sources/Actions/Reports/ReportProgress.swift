@@ -1,5 +1,4 @@
 package import Core
-import Glibc
 package import Ledger
 package import Playbooks
 package import Reporting
@@ -14,9 +13,21 @@ package struct ReportProgress: StepAction {
             name: "report.progress",
             summary: "write a progress report",
             effect: .change,
+            isAdditive: true,
             parameters: [
-                .init("formats", .list, summary: "which of md, json and html; html unless given"),
-                .init("directory", .string, summary: "folder inside the workspace; `reports` unless given"),
+                .init(
+                    "formats",
+                    .list,
+                    items: .string,
+                    allowed: ["md", "csv", "json", "html"],
+                    summary: "which of md, csv, json and html; html unless given"
+                ),
+                .init(
+                    "directory",
+                    .string,
+                    rule: .workspacePath,
+                    summary: "folder inside the workspace; `reports` unless given"
+                ),
             ],
             outputs: [("report", .artifact), ("files", .list)]
         )
@@ -39,14 +50,8 @@ package struct ReportProgress: StepAction {
                 files.append(.string(path))
                 evidence.append(try estate.keep(bytes, name: path, mediaType: type, at: request.now))
             }
-        } catch let error as StepError {
-            throw error
-        } catch let error as LedgerError {
-            throw StepError(error)
-        } catch let error as WorkspaceError {
-            throw StepError(.permanent, error.message, help: error.help)
         } catch {
-            throw StepError(.permanent, "the report could not be rendered")
+            throw StepError(error, otherwise: "the report could not be rendered")
         }
         return ActionResult(
             outputs: ["report": .string(evidence.first?.digest.description ?? ""), "files": .array(files)],
@@ -63,11 +68,12 @@ extension ProgressReport {
         case "html": (Array(try html().utf8), "text/html")
         case "md": (Array(markdown().utf8), "text/markdown")
         case "json": (Array(JSON.pretty(json).utf8), "application/json")
+        case "csv": (Array(csv().utf8), "text/csv")
         default:
             throw StepError(
                 .permanent,
                 "there is no report as `\(format)`",
-                help: "use html, md or json"
+                help: "use html, md, csv or json"
             )
         }
     }
@@ -105,25 +111,11 @@ package struct PlaybookReading: Sendable {
 extension Estate {
     /// A path inside the workspace; one that would leave it is refused.
     package func place(_ path: String) throws(StepError) -> String {
-        let parts = path.split(separator: "/", omittingEmptySubsequences: true).filter { $0 != "." }
-        let reserved = [".lockstep", "lockstep.yaml", ".git"]
-        var isInside = !path.hasPrefix("/") && !parts.isEmpty && !parts.contains("..")
-        isInside = isInside && !reserved.contains { parts.first.map(String.init)?.lowercased() == $0 }
-        // A link on the way could lead anywhere, the state folder included.
-        var current = folder.root
-        for part in parts where isInside {
-            current += "/" + part
-            var status = stat()
-            if unsafe lstat(current, &status) == 0, status.st_mode & S_IFMT == S_IFLNK { isInside = false }
+        do throws(WorkspaceError) {
+            return try Destination.checked(path, inside: folder)
+        } catch {
+            throw StepError(.permanent, error.message, help: error.help)
         }
-        guard isInside else {
-            throw StepError(
-                .permanent,
-                "`\(path)` does not lie inside the workspace, or is a part of it that playbooks may not write",
-                help: "write a path relative to the workspace, such as `reports`"
-            )
-        }
-        return folder.root + "/" + parts.joined(separator: "/")
     }
 
     /// Keeps bytes as an artifact under their digest.

@@ -7,15 +7,16 @@ import Workspace
 struct BackupCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "backup",
-        abstract: "Save the whole workspace in one file, while it is in use."
+        abstract: "Save the whole workspace in one file, in use or not."
     )
 
     @Argument(help: "The file to write; it holds keys, so keep it as safe as the workspace.")
     var file: String
 
     func run() async throws {
+        let place = try Destination.checked(absolute(file))
         let session = try Session.open()
-        try Backup.write(session.folder, session.ledger, to: absolute(file))
+        try Backup.write(session.folder, session.ledger, to: place)
         Output.answer("workspace saved in \(file)")
     }
 }
@@ -23,7 +24,7 @@ struct BackupCommand: AsyncParsableCommand {
 struct RestoreCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "restore",
-        abstract: "Bring a saved workspace back; what is there now is kept beside it."
+        abstract: "Bring a saved workspace back; keep what is there."
     )
 
     @Argument(help: "The file that `lockstep backup` wrote.")
@@ -33,12 +34,52 @@ struct RestoreCommand: AsyncParsableCommand {
     var directory = "."
 
     func run() async throws {
+        let source = absolute(file)
+        guard FileManager.default.isReadableFile(atPath: source) else {
+            let isThere = FileManager.default.fileExists(atPath: source)
+            throw WorkspaceError(
+                .unreadable,
+                isThere ? "the backup `\(source)` may not be read" : "there is no backup `\(source)`",
+                help: "give the file that `lockstep backup` wrote"
+            )
+        }
+        try Self.refuseOtherFiles(source)
         let root = absolute(directory)
+        var isFolder = false
+        guard FileManager.default.fileExists(atPath: root, isDirectory: &isFolder), isFolder else {
+            throw CommandFailure(
+                "restore.directory",
+                "there is no folder `\(root)` to restore into",
+                help: "make it first",
+                status: ExitStatus.invalidInput
+            )
+        }
         let folder = WorkspaceFolder.nearest(to: root) ?? WorkspaceFolder(root: root)
         try Self.refuseWhileRunning(folder)
-        let before = try Backup.restore(absolute(file), into: folder)
+        let before = try Backup.restore(source, into: folder)
         Output.answer("workspace restored in \(folder.root)")
         if let before { Output.talk("the state from before is kept in \(before)") }
+    }
+
+    /// Says that a file is no backup before the ledger would say that it is damaged.
+    private static func refuseOtherFiles(_ path: String) throws {
+        var isFolder = false
+        _ = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+        let magic = Array("SQLite format 3".utf8)
+        var head = [UInt8](repeating: 0, count: magic.count)
+        if !isFolder {
+            let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+            if descriptor >= 0 {
+                _ = unsafe head.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
+                close(descriptor)
+            }
+        }
+        guard isFolder || head != magic else { return }
+        throw WorkspaceError(
+            .archive,
+            "`\(path)` is \(isFolder ? "a folder, not" : "not") a backup of a workspace",
+            help: "give the file that `lockstep backup` wrote"
+        )
     }
 
     /// A process that advances a run would go on writing to the state that is taken away.

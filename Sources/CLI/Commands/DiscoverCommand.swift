@@ -9,7 +9,8 @@ import Workspace
 struct DiscoverCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "discover",
-        abstract: "Find MCP servers. Bare: this machine, read-only, without touching the network."
+        abstract: "Find MCP servers; bare, on this machine only.",
+        discussion: "Without options it looks at this machine only, read-only and without touching the network."
     )
 
     @Option(help: "A home folder to look at instead of yours; may be given again.")
@@ -18,17 +19,25 @@ struct DiscoverCommand: AsyncParsableCommand {
     @Option(help: "A project folder to look at besides; may be given again.")
     var project: [String] = []
 
+    @Option(
+        parsing: .upToNextOption,
+        help: "Log files of clients or HTTP servers, which may name servers that nothing else shows."
+    )
+    var logs: [String] = []
+
     @Option(help: "Addresses and CIDR ranges to sweep, with commas.")
     var hosts: String?
 
-    @Option(help: "Ports for the sweep, for example 80,443,8000-8100.")
-    var ports = "80,443,1234,3000,3001,8000-8010,8080,8443,11434"
+    @Option(help: "Ports for the sweep, for example 80,443,8000-8100; those of common servers unless given.")
+    var ports: String?
+
+    private static let usualPorts = "80,443,1234,3000,3001,8000-8010,8080,8443,11434"
 
     @Option(help: "New connections a second beyond this machine.")
     var rate = 1000
 
-    @Option(help: "How long one endpoint may take, for example 5s.")
-    var timeout = "5s"
+    @Option(help: "How long one endpoint or one started server may take; 5s and 30s unless given.")
+    var timeout: String?
 
     @Flag(help: "Start the stdio servers that were found for a moment, within limits, to ask what they offer.")
     var launch = false
@@ -42,6 +51,9 @@ struct DiscoverCommand: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
+        let limit = try timeLimit()
+        try refuseMissing(configHome, "discover.config-home", "the home folder")
+        try refuseMissing(project, "discover.project", "the project folder")
         let session = try? Session.open()
         if session == nil, WorkspaceFolder.nearest(to: FileManager.default.currentDirectoryPath) != nil {
             _ = try Session.open()
@@ -65,16 +77,71 @@ struct DiscoverCommand: AsyncParsableCommand {
             let processes = ProcessSurvey(host: estate.host, digest: estate.secretDigest).run()
             looks.append(("discovery.processes", processes.survey))
         }
-        if let targets { looks.append(("discovery.network", try await sweep(targets))) }
-        if launch { looks.append(("discovery.launch", await start(looks))) }
+        if !logs.isEmpty { looks.append(("discovery.logs", try read(logs, estate))) }
+        if let targets {
+            let named =
+                try looks.flatMap(\.result.sightings).compactMap(\.url) + estate.ledger.servers().compactMap(\.url)
+            looks.append(("discovery.network", try await sweep(targets, NetworkSurvey.paths(of: named), limit)))
+        }
+        if launch { looks.append(("discovery.launch", await start(looks, limit))) }
         try answer(looks, estate, isKept: session != nil)
     }
 
+    private func read(_ logs: [String], _ estate: Estate) throws -> SurveyResult {
+        let files = logs.map(absolute)
+        for file in files where !FileManager.default.fileExists(atPath: file) {
+            throw CommandFailure(
+                "discover.logs",
+                "the log `\(Output.printable(file))` does not exist",
+                help: "give a file that is there",
+                status: ExitStatus.invalidInput
+            )
+        }
+        let names = try estate.serverNames()
+        return LogSurvey(files: files, digest: estate.secretDigest) { names[$0] }.run()
+    }
+
+    private func timeLimit() throws -> Duration? {
+        guard let timeout else { return nil }
+        guard let limit = Duration(playbook: timeout), limit > .zero else {
+            throw CommandFailure(
+                "discover.timeout",
+                "`\(Output.printable(timeout))` is not a duration",
+                help: "write it as 5s",
+                status: ExitStatus.invalidInput
+            )
+        }
+        return limit
+    }
+
+    /// A folder that somebody names and that is not there is a mistake, not an empty answer.
+    private func refuseMissing(_ folders: [String], _ code: String, _ what: String) throws {
+        for folder in folders {
+            var isFolder = false
+            guard FileManager.default.fileExists(atPath: absolute(folder), isDirectory: &isFolder), isFolder else {
+                throw CommandFailure(
+                    code,
+                    "\(what) `\(Output.printable(folder))` does not exist",
+                    help: "give a folder that is there",
+                    status: ExitStatus.invalidInput
+                )
+            }
+        }
+    }
+
     private func sweepTargets() throws -> SweepTargets? {
-        guard let hosts else { return nil }
+        guard let hosts else {
+            guard let ports else { return nil }
+            throw CommandFailure(
+                "discover.ports",
+                "there are ports to sweep and no hosts",
+                help: "to sweep this machine, write `--hosts 127.0.0.1 --ports \(Output.printable(ports))`",
+                status: ExitStatus.invalidInput
+            )
+        }
         let targets = try SweepTargets(
             hosts: hosts.split(separator: ",").map(String.init),
-            ports: ports.split(separator: ",").map(String.init)
+            ports: (ports ?? Self.usualPorts).split(separator: ",").map(String.init)
         )
         if let address = targets.firstPublic, !yesIMayScan {
             throw CommandFailure(
@@ -87,18 +154,14 @@ struct DiscoverCommand: AsyncParsableCommand {
         return targets
     }
 
-    private func sweep(_ targets: SweepTargets) async throws -> SurveyResult {
-        guard let endpoint = Duration(playbook: timeout) else {
-            throw CommandFailure(
-                "discover.timeout",
-                "`\(Output.printable(timeout))` is not a duration",
-                help: "write it as 5s",
-                status: ExitStatus.invalidInput
-            )
-        }
+    private func sweep(
+        _ targets: SweepTargets,
+        _ paths: [Endpoint: [String]],
+        _ limit: Duration?
+    ) async throws -> SurveyResult {
         var limits = NetworkSurvey.Limits()
         limits.sweep.rate = max(1, rate)
-        limits.probe.endpoint = endpoint
+        if let limit { limits.probe.endpoint = limit }
         Output.talk("sweeping \(targets.count) pairs of address and port")
         var token: Redacted<String>?
         if let tokenEnv {
@@ -111,13 +174,13 @@ struct DiscoverCommand: AsyncParsableCommand {
             }
             token = Redacted(value)
         }
-        return await NetworkSurvey(limits: limits).run(targets, token: token) { progress in
+        return await NetworkSurvey(limits: limits).run(targets, paths: paths, token: token) { progress in
             if case .swept(let ports, let open) = progress { Output.talk("\(ports) looked at, \(open) open") }
         }
     }
 
     /// Starts what the looks before have found; the secrets of their configurations stay where they are.
-    private func start(_ looks: [(label: String, result: SurveyResult)]) async -> SurveyResult {
+    private func start(_ looks: [(label: String, result: SurveyResult)], _ limit: Duration?) async -> SurveyResult {
         var servers: [String: InventoryServer] = [:]
         let now = SystemClock().now()
         for sighting in looks.flatMap(\.result.sightings)
@@ -132,7 +195,9 @@ struct DiscoverCommand: AsyncParsableCommand {
             )
         }
         Output.talk("starting \(servers.count) servers, one after another")
-        return await DiscoverLaunch.launch(servers.values.sorted { $0.id < $1.id }, [:], Launch.Limits())
+        var limits = Launch.Limits()
+        if let limit { limits.total = limit }
+        return await DiscoverLaunch.launch(servers.values.sorted { $0.id < $1.id }, [:], limits)
     }
 
     private func answer(_ looks: [(label: String, result: SurveyResult)], _ estate: Estate, isKept: Bool) throws {
@@ -174,7 +239,7 @@ struct DiscoverCommand: AsyncParsableCommand {
                         server.id.text, server.kind.rawValue, server.transport.rawValue,
                         server.description?.authentication.word ?? "unknown",
                         server.transport == .stdio ? "local" : server.description?.security.version ?? "unknown",
-                        server.description.map { String($0.definitions.count { $0.kind == .tool }) } ?? "?",
+                        server.description?.toolCount.map { String($0) } ?? "?",
                         server.url ?? server.command.joined(separator: " "),
                     ]
                 }

@@ -9,7 +9,7 @@ import Workspace
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
-        abstract: "Check that this workspace is whole and safe to rely on."
+        abstract: "Check that this workspace is whole and safe."
     )
 
     @OptionGroup var output: OutputOptions
@@ -62,7 +62,9 @@ struct DoctorCommand: AsyncParsableCommand {
                 help: "restore the last good backup with `lockstep restore FILE`"
             )
         )
+        checks.append(try schema(session.ledger))
         checks.append(chains(session.ledger))
+        checks += TrustChecks(session: session).all()
         checks.append(modes(session.folder))
         let rings = try session.keys.list()
         let now = session.clock.now()
@@ -109,7 +111,20 @@ struct DoctorCommand: AsyncParsableCommand {
             isGood: broken.isEmpty,
             message: broken.isEmpty
                 ? "\(count) events, every chain of digests holds"
-                : "altered or incomplete: \(broken.joined(separator: ", "))",
+                : "altered or incomplete: \(broken.joined(separator: ", ")) [ledger.corrupt]",
+            help: "restore the last good backup with `lockstep restore FILE`"
+        )
+    }
+
+    /// A trigger that is gone no longer keeps votes, one that was added acts for whoever opens the ledger.
+    private static func schema(_ ledger: Ledger) throws -> Check {
+        let differences = try ledger.schemaDifferences()
+        return Check(
+            name: "schema",
+            isGood: differences.isEmpty,
+            message: differences.isEmpty
+                ? "tables and triggers are those of this version"
+                : differences.prefix(3).joined(separator: "; ") + " [ledger.foreign-schema]",
             help: "restore the last good backup with `lockstep restore FILE`"
         )
     }
@@ -134,11 +149,13 @@ struct DoctorCommand: AsyncParsableCommand {
     private static func artifacts(_ session: Session) -> Check {
         let missing: [String]
         do {
-            missing = try session.ledger.storedArtifacts().filter { artifact in
-                let path = "\(session.folder.artifacts)/\(artifact.hex)"
-                guard let bytes = try? DurableFile.read(path, limit: 1 << 30) else { return true }
-                return Digest.sha256(bytes) != artifact
-            }.map(\.hex)
+            missing =
+                try session.ledger.alteredArtifacts()
+                + session.ledger.storedArtifacts().filter { artifact in
+                    let path = "\(session.folder.artifacts)/\(artifact.hex)"
+                    guard let bytes = try? DurableFile.read(path, limit: 1 << 30) else { return true }
+                    return Digest.sha256(bytes) != artifact
+                }.map(\.hex)
         } catch {
             return Check(name: "artifacts", isGood: false, message: "the ledger cannot say which artifacts there are")
         }
@@ -146,7 +163,8 @@ struct DoctorCommand: AsyncParsableCommand {
             name: "artifacts",
             isGood: missing.isEmpty,
             message: missing.isEmpty
-                ? "every artifact has the digest of its name" : "\(missing.count) missing or altered",
+                ? "every artifact has the digest of its name"
+                : "\(missing.count) missing or altered: \(missing.prefix(3).joined(separator: ", ")) [artifact.altered]",
             help: "restore the last good backup with `lockstep restore FILE`"
         )
     }

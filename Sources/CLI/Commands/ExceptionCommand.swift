@@ -6,7 +6,7 @@ import Workspace
 struct ExceptionCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "exception",
-        abstract: "Waivers with an owner, a reason and an end.",
+        abstract: "Accept something for a time: owner, reason, end.",
         subcommands: [Add.self, List.self, Extend.self, Close.self]
     )
 
@@ -18,6 +18,9 @@ struct ExceptionCommand: AsyncParsableCommand {
         @Option(help: "user:NAME or group:NAME of lockstep.yaml.") var owner: String
         @Option(help: "Why it is acceptable.") var reason: String
         @Option(name: .customLong("for"), help: "How long, for example 30d; at most 365d.") var duration: String
+        @Option(name: .customLong("as"), help: "Who signs; the person of lockstep.yaml with this OS user unless given.")
+        var person: String?
+        @Option(help: "SSH private key file to sign with; the agent is asked unless given.") var key: String?
 
         func run() async throws {
             let session = try Session.open()
@@ -29,15 +32,15 @@ struct ExceptionCommand: AsyncParsableCommand {
                     status: ExitStatus.invalidInput
                 )
             }
-            let kinds = ["finding:", "gate:", "server:"]
-            guard kinds.contains(where: scope.hasPrefix), !reason.allSatisfy(\.isWhitespace) else {
+            guard !reason.allSatisfy(\.isWhitespace) else {
                 throw CommandFailure(
-                    "exception.scope",
-                    "an exception needs a scope and a reason",
-                    help: "the scope begins with finding:, gate: or server:",
+                    "exception.reason",
+                    "an exception needs a reason",
+                    help: "say why with --reason",
                     status: ExitStatus.invalidInput
                 )
             }
+            let scope = try ExceptionScope(session: session).checked(scope)
             let now = session.clock.now()
             var random = SystemRandomNumberGenerator()
             let exception = Exception(
@@ -49,8 +52,38 @@ struct ExceptionCommand: AsyncParsableCommand {
                 created: now,
                 expires: now + (try ExceptionCommand.length(duration))
             )
-            try session.ledger.add(exception)
-            Output.answer("exception \(exception.id) until \(exception.expires)")
+            let kept = try proven(exception, session)
+            try session.ledger.add(kept)
+            Output.answer("exception \(kept.id) until \(kept.expires)")
+            if !kept.isAuthenticated { Output.talk("this exception is not signed and prints as unauthenticated") }
+            if let run = scope.dropping(prefix: "gate:")?.split(separator: "/").first {
+                Output.talk("go on with `lockstep resume \(run)`")
+            }
+        }
+
+        /// Signs where there is a key; a gate gives way to a name alone only where votes without a signature count.
+        private func proven(_ exception: Exception, _ session: Session) throws -> Exception {
+            let waivers = Waivers(configuration: session.configuration)
+            let name = person ?? session.operatorName.dropping(prefix: "user:") ?? ""
+            var kept = exception
+            if session.configuration.person(PersonID(name)) != nil {
+                kept = try waivers.signed(exception, by: PersonID(name), key: key)
+            } else if person != nil || key != nil {
+                throw CommandFailure(
+                    "exception.person",
+                    "`\(Output.printable(name))` is not among the people of lockstep.yaml",
+                    help: nearest(to: name, in: session.configuration.people.map(\.id.text))
+                        .map { "did you mean `--as \($0)`?" } ?? "say who signs with --as",
+                    status: ExitStatus.invalidInput
+                )
+            }
+            guard exception.scope.hasPrefix("gate:"), !waivers.mayPassGate(kept) else { return kept }
+            throw CommandFailure(
+                "exception.unsigned",
+                "an exception for a gate must be signed in this workspace",
+                help: "sign it with --as PERSON --key FILE, or load your key into ssh-agent",
+                status: ExitStatus.invalidInput
+            )
         }
     }
 
@@ -75,6 +108,7 @@ struct ExceptionCommand: AsyncParsableCommand {
                                 "id": .string(exception.id), "scope": .string(exception.scope),
                                 "owner": .string(exception.owner), "reason": .string(exception.reason),
                                 "created_by": .string(exception.createdBy),
+                                "authenticated": .bool(exception.isAuthenticated),
                                 "created": .string(exception.created.description),
                                 "expires": .string(exception.expires.description), "state": .string(state(exception)),
                             ]
@@ -84,11 +118,12 @@ struct ExceptionCommand: AsyncParsableCommand {
             case .table:
                 Output.answer(
                     Output.table(
-                        ["id", "state", "scope", "owner", "expires", "age", "reason"],
+                        ["id", "state", "scope", "owner", "expires", "age", "made by", "reason"],
                         all.map {
                             [
                                 $0.id, state($0), $0.scope, $0.owner, $0.expires.description,
-                                (now - $0.created).brief, $0.reason,
+                                (now - $0.created).brief,
+                                $0.createdBy + ($0.isAuthenticated ? "" : ", unauthenticated"), $0.reason,
                             ]
                         }
                     )
@@ -105,6 +140,14 @@ struct ExceptionCommand: AsyncParsableCommand {
         func run() async throws {
             let session = try Session.open()
             let end = session.clock.now() + (try ExceptionCommand.length(duration))
+            guard try session.ledger.exceptions().first(where: { $0.id == id })?.isAuthenticated != true else {
+                throw CommandFailure(
+                    "exception.signed",
+                    "`\(Output.printable(id))` was signed with its end",
+                    help: "close it and sign a new one with `lockstep exception add`",
+                    status: ExitStatus.invalidInput
+                )
+            }
             try session.ledger.extend(exception: id, to: end)
             Output.answer("exception \(id) until \(end)")
         }

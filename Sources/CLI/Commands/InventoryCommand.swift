@@ -9,8 +9,10 @@ import Workspace
 struct InventoryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inventory",
-        abstract: "What was found: list, show, compare, assign, export.",
-        subcommands: [List.self, Show.self, Diff.self, Assign.self, Export.self, Findings.self]
+        abstract: "List, compare, assign, import and export servers.",
+        subcommands: [
+            List.self, Show.self, Diff.self, Assign.self, InventoryImportCommand.self, Export.self, Findings.self,
+        ]
     )
 
     struct List: AsyncParsableCommand {
@@ -31,7 +33,7 @@ struct InventoryCommand: AsyncParsableCommand {
                                 server.description?.authentication.word ?? "unknown",
                                 server.transport == .stdio
                                     ? "local" : server.description?.security.version ?? "unknown",
-                                server.description.map { String($0.definitions.count { $0.kind == .tool }) } ?? "?",
+                                server.description?.toolCount.map { String($0) } ?? "?",
                                 server.owner ?? "unknown", server.criticality?.rawValue ?? "unknown",
                                 server.lastSeen.description,
                             ]
@@ -65,8 +67,11 @@ struct InventoryCommand: AsyncParsableCommand {
                     ["name", "\(description.name) \(description.version)"],
                     ["revisions", description.revisions.joined(separator: ", ")],
                     ["authentication", description.authentication.word], ["security", description.security.version],
+                    ["tools", description.toolCount.map { String($0) } ?? "?"],
                 ]
-                lines += description.definitions.map { [$0.kind.rawValue, "\($0.name) \($0.digest)"] }
+                lines += description.definitions.map {
+                    [$0.kind.rawValue, "\(Output.cell($0.name, limit: 120)) \($0.digest)"]
+                }
                 lines += description.gaps.map { ["not covered", $0] }
             }
             Output.answer(Output.table(["what", "value"], lines))
@@ -140,6 +145,7 @@ struct InventoryCommand: AsyncParsableCommand {
         @Option(help: "The file; standard output unless given.") var out: String?
 
         func run() async throws {
+            let place = try out.map { try Destination.checked(absolute($0)) }
             let session = try Session.open(.reading)
             let export = InventoryExport(servers: try session.ledger.servers(), taken: session.clock.now())
             let bytes: [UInt8]
@@ -153,9 +159,9 @@ struct InventoryCommand: AsyncParsableCommand {
                     status: ExitStatus.invalidInput
                 )
             }
-            if let out {
-                try DurableFile.write(bytes, to: absolute(out), mode: 0o644)
-                Output.talk("inventory written to \(out)")
+            if let place {
+                try DurableFile.write(bytes, to: place, mode: 0o644)
+                Output.talk("inventory written to \(place)")
             } else {
                 Output.answer(String(decoding: bytes, as: UTF8.self))
             }

@@ -59,6 +59,16 @@ struct KeyCommand: AsyncParsableCommand {
                     status: ExitStatus.invalidInput
                 )
             }
+            let present = try session.keys.list().map(\.purpose)
+            guard present.contains(purpose) else {
+                let names = present.map { "`\($0.rawValue)`" }.joined(separator: ", ")
+                throw CommandFailure(
+                    "key.missing",
+                    "this workspace has no `\(purpose.rawValue)` key to rotate",
+                    help: "it has \(names.isEmpty ? "none" : names); a key is made by the first command that needs it",
+                    status: ExitStatus.invalidInput
+                )
+            }
             var random = SystemRandomNumberGenerator()
             let ring = try session.keys.rotate(purpose, now: session.clock.now(), using: &random)
             Output.answer("the new \(purpose.rawValue) key is \(ring.current.id)")

@@ -6,7 +6,7 @@ import Playbooks
 struct LintCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lint",
-        abstract: "Check playbooks and roadmaps without running anything."
+        abstract: "Check playbooks and roadmaps; run nothing."
     )
 
     @Argument(help: "Files, or builtin:NAME for a playbook that comes with this program.")
@@ -15,7 +15,7 @@ struct LintCommand: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-        let playbooks = PlaybookFiles(try Session.catalogue())
+        let playbooks = try PlaybookFiles.here(try Session.catalogue())
         var all: [Diagnostic] = []
         for file in files {
             let checked = try playbooks.check(file)

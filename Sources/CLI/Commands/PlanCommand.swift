@@ -6,7 +6,7 @@ import Playbooks
 struct PlanCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan",
-        abstract: "Show what a playbook would read, change, wait for and ask, without doing any of it."
+        abstract: "Show what a playbook would do, and do none of it."
     )
 
     @Argument(help: "A file, or builtin:NAME.") var file: String
@@ -15,18 +15,20 @@ struct PlanCommand: AsyncParsableCommand {
 
     func run() async throws {
         let catalogue = try Session.catalogue()
-        let checked = try PlaybookFiles(catalogue).document(file)
+        let checked = try PlaybookFiles.here(catalogue).document(file)
+        guard let plan = checked.plan else { throw ExitStatus.invalidInput }
+        let given = try InputArguments.values(inputs, for: plan)
+        // What is given must fit; what is required may still be missing in a plan.
+        if !inputs.isEmpty { _ = try plan.checkedInputs(given) }
         switch checked.document {
         case .playbook(let plan):
-            let given = try InputArguments.values(inputs, for: plan)
-            // What is given must fit; what is required may still be missing in a plan.
-            if !inputs.isEmpty { _ = try plan.checkedInputs(given) }
             let outline = PlanOutline(plan, catalogue: catalogue, inputs: given)
             Output.answer(output.format == .table ? outline.text : JSON.pretty(outline.json))
         case .roadmap(let roadmap):
             Output.answer(
                 output.format == .table
-                    ? roadmap.text(catalogue: catalogue) : JSON.pretty(roadmap.json(catalogue: catalogue))
+                    ? roadmap.text(catalogue: catalogue, inputs: given)
+                    : JSON.pretty(roadmap.json(catalogue: catalogue, inputs: given))
             )
         case nil: throw ExitStatus.invalidInput
         }
@@ -36,7 +38,7 @@ struct PlanCommand: AsyncParsableCommand {
 struct PlaybookCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "playbook",
-        abstract: "The language of playbooks: schema for editors, and drawings.",
+        abstract: "Show what playbooks can say: schema, actions, graph.",
         subcommands: [Schema.self, Graph.self, Actions.self, Show.self]
     )
 

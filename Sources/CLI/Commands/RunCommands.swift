@@ -9,7 +9,8 @@ import Workspace
 struct StartCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",
-        abstract: "Run a playbook or roadmap until it is done or waits; exit code 4 when it waits."
+        abstract: "Run a playbook or roadmap until it ends or waits.",
+        discussion: "Exit code 4 when it waits for time or people; `lockstep status` says for what."
     )
 
     @Argument(help: "A file, or builtin:NAME for a playbook that comes with this program.")
@@ -22,7 +23,7 @@ struct StartCommand: AsyncParsableCommand {
 
     func run() async throws {
         let session = try Session.open()
-        let checked = try PlaybookFiles(session.estate.catalogue).document(file)
+        let checked = try PlaybookFiles(session.estate.catalogue, Surroundings(session.configuration)).document(file)
         guard let plan = checked.plan else { throw ExitStatus.invalidInput }
         try Self.refuseUnknownStarter(of: plan, session)
         let engine = session.engine()
@@ -35,7 +36,7 @@ struct StartCommand: AsyncParsableCommand {
         if session.marker.isRehearsal { Output.talk("rehearsal: time runs faster here") }
         let summary = try await engine.advance(run, plan: plan)
         switch output.format {
-        case .table: Output.answer(RunSummaryText.text(summary))
+        case .table: Output.answer(RunSummaryText.text(summary, Remedy(estate: session.estate)))
         case .json: Output.answer(RunSummaryText.json(summary))
         }
         switch summary.state {
@@ -79,18 +80,19 @@ enum InputArguments {
                 throw CommandFailure(
                     "run.input",
                     "`\(Output.printable(argument))` is not of the form name=value",
+                    help: "write for example `--input networks=10.0.0.0/24`",
                     status: ExitStatus.invalidInput
                 )
             }
             let name = String(argument[..<split])
             let text = String(argument[argument.index(after: split)...])
             guard let declaration = plan.inputs.first(where: { $0.name == name }) else {
-                let near = nearest(to: name, in: plan.inputs.map(\.name))
+                let near = nearest(to: name, in: plan.inputs.map(\.name)).map { "did you mean `\($0)`? " } ?? ""
+                let known = plan.inputs.map { "`\($0.name)`" }.joined(separator: ", ")
                 throw CommandFailure(
                     "run.unknown-input",
                     "`\(plan.id)` has no input `\(Output.printable(name))`",
-                    help: near.map { "did you mean `\($0)`?" }
-                        ?? "it has \(plan.inputs.map(\.name).joined(separator: ", "))",
+                    help: plan.inputs.isEmpty ? "it takes no inputs" : near + "it takes \(known)",
                     status: ExitStatus.invalidInput
                 )
             }
@@ -157,7 +159,7 @@ struct ResumeCommand: AsyncParsableCommand {
 struct CancelCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cancel",
-        abstract: "End a run; nothing new starts but what cleans up."
+        abstract: "End a run; only what cleans up still starts."
     )
     @OptionGroup var target: RunArgument
     @Option(help: "Why.") var reason: String
@@ -191,7 +193,7 @@ struct SkipCommand: AsyncParsableCommand {
 struct RetryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "retry",
-        abstract: "Go on from a step, which is done again with everything after it."
+        abstract: "Do a step again, and everything after it."
     )
     @OptionGroup var target: RunArgument
     @Argument(help: "The step, such as review or discovery/review.") var step: String
@@ -219,18 +221,71 @@ struct RollbackCommand: AsyncParsableCommand {
 struct TickCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tick",
-        abstract: "Do what is due now and come back; for cron and timers."
+        abstract: "Do what is due now and come back; for cron.",
+        discussion: """
+            With a run and --now, every gate of it that waits is measured at once instead of at its next time: what you \
+            do after you have assigned an owner or accepted a finding. The measurement counts like any other; soak times \
+            and deadlines stay, and a gate that wants several measurements keeps its rhythm.
+            """
     )
+    @Argument(help: "Id of a run, the beginning of it, or latest; all runs unless given.") var run: String?
+    @Flag(help: "Measure the waiting gates of the run now, whenever their next time is.") var now = false
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-        let summaries = try await Session.open().engine().tick()
+        let session = try Session.open()
+        let engine = session.engine()
+        let summaries: [RunSummary]
+        if let run { summaries = [try await one(run, session, engine)] } else { summaries = try await all(engine) }
         switch output.format {
         case .table:
+            let remedy = Remedy(estate: session.estate)
             Output.answer(
-                summaries.isEmpty ? "nothing is due" : summaries.map(RunSummaryText.text).joined(separator: "\n")
+                summaries.isEmpty
+                    ? "nothing is due" : summaries.map { RunSummaryText.text($0, remedy) }.joined(separator: "\n")
             )
         case .json: Output.answer(.array(summaries.map(RunSummaryText.json)))
+        }
+    }
+
+    private func all(_ engine: Engine) async throws -> [RunSummary] {
+        guard !now else {
+            throw CommandFailure(
+                "tick.now",
+                "--now needs a run",
+                help: "write `lockstep tick latest --now`",
+                status: ExitStatus.invalidInput
+            )
+        }
+        return try await engine.tick()
+    }
+
+    private func one(_ name: String, _ session: Session, _ engine: Engine) async throws -> RunSummary {
+        let root = try engine.root(of: try session.run(name).id)
+        if now {
+            let gates = try engine.waitingGates(of: root)
+            var refusals: [Diagnostic] = []
+            var measured = 0
+            for gate in gates {
+                do {
+                    _ = try engine.command(.measure(gate.step), run: gate.run, by: session.operatorName)
+                    measured += 1
+                } catch let refusal as InvalidInput {
+                    refusals += refusal.diagnostics
+                }
+            }
+            if measured == 0, !refusals.isEmpty { throw InvalidInput(refusals) }
+            for refusal in refusals { Output.talk(refusal.rendered()) }
+            if gates.isEmpty { Output.talk("no gate of run \(root) waits for a measurement") }
+        }
+        do {
+            return try await engine.advance(root)
+        } catch let error as LedgerError where error.code == .leased {
+            throw CommandFailure(
+                "ledger.leased",
+                error.message,
+                help: now ? "that process takes the measurement at its next look" : "it does what is due by itself"
+            )
         }
     }
 }

@@ -1,3 +1,4 @@
+import Actions
 import ArgumentParser
 import Core
 import Engine
@@ -10,7 +11,7 @@ import UnixSignals
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",
-        abstract: "Do what is due as it comes due, until told to stop."
+        abstract: "Do what comes due, until told to stop."
     )
 
     @Option(name: .customLong("for"), help: "Stop after this long, for example 30s.")
@@ -33,7 +34,12 @@ struct ServeCommand: AsyncParsableCommand {
             }
         }
         let session = try Session.open()
-        let waker = Waker(engine: session.engine(), limit: duration, stopsWhenIdle: untilIdle)
+        let waker = Waker(
+            engine: session.engine(),
+            remedy: Remedy(estate: session.estate),
+            limit: duration,
+            stopsWhenIdle: untilIdle
+        )
         var logger = Logger(label: "lockstep.serve")
         logger.logLevel = .error
         let group = ServiceGroup(
@@ -47,17 +53,21 @@ struct ServeCommand: AsyncParsableCommand {
     }
 }
 
-/// Wakes runs when their time has come; holds no state, so that stopping it at any instant loses nothing.
+/// Wakes runs when their time has come; holds no state of theirs, so that stopping it at any instant loses nothing.
 private struct Waker: Service {
     let engine: Engine
+    let remedy: Remedy
     let limit: Duration?
     let stopsWhenIdle: Bool
+    let announcer = Announcer()
 
     func run() async throws {
         let clock = ContinuousClock()
         let started = clock.now
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
-            for summary in try await engine.tick() { Output.answer(RunSummaryText.text(summary)) }
+            for summary in announcer.news(among: try await engine.tick()) {
+                Output.answer(RunSummaryText.text(summary, remedy))
+            }
             if let limit, clock.now - started >= limit { return }
             if stopsWhenIdle, try engine.ledger.nextDue() == nil { return }
             // Short enough for people and for the compressed time of a rehearsal; an idle look is one small query.

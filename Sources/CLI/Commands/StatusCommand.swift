@@ -1,3 +1,4 @@
+import Actions
 import ArgumentParser
 import Core
 import Ledger
@@ -6,7 +7,7 @@ import Workspace
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "Show how far the runs are, and what they wait for."
+        abstract: "Show how far runs are and what unblocks them."
     )
 
     @Argument(help: "Id of a run, the beginning of it, or latest; all runs unless given.")
@@ -30,7 +31,9 @@ struct StatusCommand: AsyncParsableCommand {
             let done = counts.filter { $0.key.isTerminal }.values.reduce(0, +)
             rows.append([
                 run.id.text, run.name, run.state.rawValue, "\(done)/\(counts.values.reduce(0, +))", run.startedBy,
-                run.created.description, run.reason ?? "",
+                run.created.description,
+                try run.reason
+                    ?? (run.state.isTerminal ? [] : below(run.id, "", session)).joined(separator: "; "),
             ])
         }
         switch output.format {
@@ -54,21 +57,68 @@ struct StatusCommand: AsyncParsableCommand {
 
     private func one(_ run: RunRecord, _ session: Session) throws {
         let rows = try rows(run, prefix: "", session)
+        let jumps = try session.ledger.clockJumps(of: run.id)
         switch output.format {
         case .table:
             Output.answer(
                 "run \(run.id) of \(run.name) is \(run.state.rawValue)\(run.reason.map { ": " + Output.printable($0) } ?? "")"
             )
             Output.answer(Output.table(["step", "kind", "state", "result", "waits for", "what"], rows))
+            let ways = try unblocking(run, root: run, path: "", session)
+            if !ways.isEmpty { Output.answer("\nwhat unblocks it\n" + ways.joined(separator: "\n")) }
+            for jump in jumps { Output.talk("the clock was set: it showed \(jump.to) where \(jump.from) was expected") }
         case .json:
             let header = ["step", "kind", "state", "result", "waits_for", "summary"]
             Output.answer([
                 "run": .string(run.id.text), "state": .string(run.state.rawValue),
                 "reason": run.reason.map { .string($0) } ?? .null,
                 "outputs": run.outputs.map { .object($0) } ?? .null,
+                "clock_jumps": .array(
+                    jumps.map { ["from": .string($0.from.description), "to": .string($0.to.description)] }
+                ),
                 "steps": .array(rows.map { row in .object(JSON.Object(zip(header, row).map { ($0, .string($1)) })) }),
             ])
         }
+    }
+
+    /// The commands that a person may type now, under the step that each is for.
+    private func unblocking(_ run: RunRecord, root: RunRecord, path: String, _ session: Session) throws -> [String] {
+        var lines: [String] = []
+        let remedy = Remedy(estate: session.estate)
+        for step in try session.ledger.steps(of: run.id, in: [.waiting, .needsAttention]) {
+            let name = path + step.instance.description
+            var commands: [String] = []
+            if step.state == .needsAttention {
+                commands = ["lockstep retry \(root.id) \(name)", "lockstep skip \(root.id) \(name) --reason \"…\""]
+            } else if step.waitsFor?.hasPrefix("approval") ?? false {
+                commands = ["lockstep approve \(root.id) \(name) --reason \"…\""]
+            } else if step.kind == "gate" {
+                commands = try remedy.commands(forGate: step.instance, of: run.id, root: root.id)
+            }
+            guard !commands.isEmpty else { continue }
+            lines.append("  \(name)")
+            lines += commands.map { "    \($0)" }
+        }
+        for child in try session.ledger.children(of: run.id) where !child.state.isTerminal {
+            guard let parent = child.parent else { continue }
+            lines += try unblocking(child, root: root, path: "\(path)\(parent.instance)/", session)
+        }
+        if run.state == .paused { lines += ["  run \(run.id)", "    lockstep resume \(run.id)"] }
+        return lines
+    }
+
+    /// What the runs below a run wait for, in words with the path to it.
+    private func below(_ run: RunID, _ prefix: String, _ session: Session) throws -> [String] {
+        var words: [String] = []
+        for child in try session.ledger.children(of: run) where !child.state.isTerminal {
+            let path = prefix + (child.parent?.instance.description ?? "") + "/"
+            for step in try session.ledger.steps(of: child.id, in: [.waiting, .needsAttention]) {
+                let command = step.waitsFor == "resume" ? ": lockstep resume \(child.id)" : ""
+                words.append("\(path)\(step.instance) waits for \(step.waitsFor ?? "an answer")\(command)")
+            }
+            words += try below(child.id, path, session)
+        }
+        return words
     }
 
     private func rows(_ run: RunRecord, prefix: String, _ session: Session) throws -> [[String]] {
@@ -81,6 +131,10 @@ struct StatusCommand: AsyncParsableCommand {
                 step.waitsFor.map { $0 + due } ?? "", step.error ?? step.summary ?? "",
             ])
             guard let child = children.last(where: { $0.parent?.instance == step.instance }) else { continue }
+            if !child.state.isTerminal, !step.state.isTerminal {
+                rows[rows.count - 1][4] =
+                    child.state == .paused ? "run \(child.id), which is paused" : "run \(child.id)"
+            }
             rows += try self.rows(child, prefix: prefix + step.instance.description + "/", session)
         }
         return rows

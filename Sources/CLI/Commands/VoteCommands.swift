@@ -22,13 +22,14 @@ struct VoteOptions: ParsableArguments {
             "Write the vote to this file without a signature, to be signed elsewhere with ssh-keygen -Y sign -n lockstep-vote."
     )
     var prepare: String?
-    @Flag(help: "Only show what is asked.") var show = false
+    @Flag(help: "Only show what is asked; with --format json, the very bytes whose digest is signed.") var show = false
+    @OptionGroup var output: OutputOptions
 }
 
 struct ApproveCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "approve",
-        abstract: "Vote for a step that waits for approval, signed with your SSH key."
+        abstract: "Vote for a step that waits, signed with your SSH key."
     )
     @OptionGroup var options: VoteOptions
 
@@ -69,29 +70,90 @@ private struct Voting {
     }
 
     func run() throws {
-        let (run, step) = try engine.locate(options.step, in: try session.run(options.run).id)
+        let place = try options.prepare.map { try Destination.checked(absolute($0)) }
+        let (run, step) = try located()
         let view = try engine.approval(run: run, step: step)
+        let name = try session.ledger.steps(of: run).first { $0.instance == step }?.name ?? step.description
+        let shown = ShownText(view: view, name: name, ledger: session.ledger, now: session.clock.now())
         if options.show {
-            Output.answer(String(decoding: view.shown, as: UTF8.self))
+            Output.answer(
+                options.output.format == .json ? String(decoding: view.shown, as: UTF8.self) : try shown.text()
+            )
             return
         }
-        Output.talk("shown, with digest \(view.digest):")
-        Output.talk(Output.printable(String(decoding: view.shown.prefix(4000), as: UTF8.self)))
-        if let path = options.prepare {
+        Output.talk(try shown.text())
+        if let place {
             let vote = try newVote(view, by: try person().id)
-            try DurableFile.write(vote.canonicalBytes, to: absolute(path), mode: 0o644)
-            Output.answer("vote written to \(path)")
+            try DurableFile.write(vote.canonicalBytes, to: place, mode: 0o644)
+            Output.answer("vote written to \(place)")
             Output.talk(
-                "sign it with `ssh-keygen -Y sign -n \(Vote.namespace) -f KEY \(path)`, then give it with --vote \(path)"
+                "sign it with `ssh-keygen -Y sign -n \(Vote.namespace) -f KEY \(place)`, then give it with --vote \(place)"
             )
             return
         }
         let ballot = try options.vote.map { try received($0, view) } ?? signed(view)
         let delivery = try engine.castVote(run: run, step: step, ballot)
-        let state = try engine.approval(run: run, step: step).record.state
-        Output.answer("vote of \(ballot.person) counted, \(options.step) is \(state.rawValue)")
+        let after = try engine.approval(run: run, step: step)
+        let state = after.record.state
+        let count = "\(ShownText.approvals(after)) of \(after.record.quorum) approvals"
+        switch options.output.format {
+        case .table:
+            Output.answer(
+                delivery == .posted
+                    ? "vote of \(ballot.person) handed to the process that is advancing run \(run)"
+                    : "vote of \(ballot.person) counted: \(count), \(options.step) is \(state.rawValue)"
+            )
+        case .json:
+            Output.answer([
+                "run": .string(run.text), "step": .string(step.description), "person": .string(ballot.person.text),
+                "verdict": .string(ballot.verdict.rawValue), "counted": .bool(delivery == .applied),
+                "approvals": .integer(Int64(ShownText.approvals(after))),
+                "needed": .integer(Int64(after.record.quorum)), "state": .string(state.rawValue),
+            ])
+        }
         if !ballot.isAuthenticated { Output.talk("this vote is not signed and prints as unauthenticated") }
         if delivery == .applied, state != .open { Output.talk("go on with `lockstep tick`") }
+    }
+
+    /// The step that is voted on, or an error that names those that do wait for votes.
+    private func located() throws -> (RunID, StepInstance) {
+        let top = try session.run(options.run).id
+        let open = try openQuestions(below: top, path: "")
+        func unknown(_ message: String) -> CommandFailure {
+            let near = nearest(to: options.step, in: open) ?? open.first { $0.hasSuffix("/" + options.step) }
+            return CommandFailure(
+                "vote.step-unknown",
+                message,
+                help: near.map { "did you mean `\($0)`?" }
+                    ?? (open.isEmpty
+                        ? "nothing in this run waits for a vote; see `lockstep status \(options.run)`"
+                        : "these wait for votes: \(open.joined(separator: ", "))"),
+                status: ExitStatus.invalidInput
+            )
+        }
+        let found: (run: RunID, step: StepInstance)
+        do {
+            found = try engine.locate(options.step, in: top)
+        } catch is InvalidInput {
+            throw unknown("run `\(top)` has no step `\(Output.printable(options.step))`")
+        }
+        if try session.ledger.approvals(of: found.run).contains(where: { $0.instance == found.step }) { return found }
+        let isStep = try session.ledger.steps(of: found.run).contains { $0.instance == found.step }
+        throw unknown(
+            isStep
+                ? "`\(Output.printable(options.step))` waits for no vote"
+                : "run `\(top)` has no step `\(Output.printable(options.step))`"
+        )
+    }
+
+    private func openQuestions(below run: RunID, path: String) throws -> [String] {
+        var questions = try session.ledger.approvals(of: run).filter { $0.state == .open }
+            .map { path + $0.instance.description }
+        for child in try session.ledger.children(of: run) {
+            guard let parent = child.parent else { continue }
+            questions += try openQuestions(below: child.id, path: "\(path)\(parent.instance)/")
+        }
+        return questions
     }
 
     private func newVote(_ view: ApprovalView, by person: PersonID) throws -> Vote {
@@ -154,10 +216,33 @@ private struct Voting {
     }
 
     private func received(_ path: String, _ view: ApprovalView) throws -> Ballot {
-        let bytes = try DurableFile.read(absolute(path), limit: 1 << 20)
+        let bytes: [UInt8]
+        do throws(WorkspaceError) {
+            bytes = try DurableFile.read(absolute(path), limit: 1 << 20)
+        } catch {
+            throw CommandFailure("vote.unreadable", error.message, status: ExitStatus.invalidInput)
+        }
         if let armor = try? DurableFile.read(absolute(path + ".sig"), limit: 1 << 20) {
-            let signature = try SSHSignature(armored: String(decoding: armor, as: UTF8.self))
+            let signature: SSHSignature
+            do throws(SSHError) {
+                signature = try SSHSignature(armored: String(decoding: armor, as: UTF8.self))
+            } catch {
+                throw CommandFailure(
+                    error.code.rawValue,
+                    "`\(path).sig`: \(error.message)",
+                    help: error.help,
+                    status: ExitStatus.invalidInput
+                )
+            }
             return try verified(SignedVote(vote: try Vote(parsing: bytes), signature: signature))
+        }
+        if (try? Vote(parsing: bytes)) != nil {
+            throw CommandFailure(
+                "vote.unsigned",
+                "`\(path)` is a vote without a signature: there is no `\(path).sig` beside it",
+                help: "sign it with `ssh-keygen -Y sign -n \(Vote.namespace) -f KEY \(path)`",
+                status: ExitStatus.invalidInput
+            )
         }
         return try verified(try SignedVote(parsing: bytes))
     }

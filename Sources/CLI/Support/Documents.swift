@@ -1,5 +1,6 @@
 import Actions
 import Core
+import FoundationEssentials
 import Playbooks
 import Workspace
 
@@ -8,10 +9,19 @@ struct PlaybookFiles: Sendable {
     let checker: Checker
 
     /// With a workspace its catalogue is used; without one, lint and plan know the same actions.
-    init(_ catalogue: Catalogue) {
-        checker = Checker(catalogue: catalogue) { file in
+    init(_ catalogue: Catalogue, _ surroundings: Surroundings? = nil) {
+        checker = Checker(catalogue: catalogue, surroundings: surroundings) { file in
             try DurableFile.read(absolute(file), limit: 16 << 20)
         }
+    }
+
+    /// For commands that also work outside of a workspace, which they say once.
+    static func here(_ catalogue: Catalogue) throws -> PlaybookFiles {
+        let surroundings = try Session.surroundings()
+        if surroundings == nil {
+            Output.talk("note: there is no workspace here, so people, groups, votes and hooks were not checked")
+        }
+        return PlaybookFiles(catalogue, surroundings)
     }
 
     /// The bytes of a file or of `builtin:NAME`; a path to a shipped playbook that is not on disk means the shipped one.
@@ -19,10 +29,11 @@ struct PlaybookFiles: Sendable {
         if file.hasPrefix("builtin:") {
             guard let bytes = ShippedPlaybooks.bytes(of: file) else {
                 let names = ShippedPlaybooks.all.map { "builtin:" + $0.name }
+                let near = nearest(to: file, in: names) ?? names.first { $0.hasPrefix(file) }
                 throw CommandFailure(
                     "playbook.not-shipped",
                     "no playbook `\(Output.printable(file))` comes with this program",
-                    help: "there are \(names.joined(separator: " and "))",
+                    help: near.map { "did you mean `\($0)`?" } ?? "there are \(names.joined(separator: " and "))",
                     status: ExitStatus.invalidInput
                 )
             }
@@ -34,10 +45,29 @@ struct PlaybookFiles: Sendable {
             throw CommandFailure(
                 "playbook.unreadable",
                 error.message,
-                help: "playbooks that come with this program are named `builtin:phase-1-discovery.yaml`",
+                help: suggestion(for: file),
                 status: ExitStatus.invalidInput
             )
         }
+    }
+
+    /// A playbook with nearly that name: one that comes with this program, or a file beside the one that was named.
+    private static func suggestion(for file: String) -> String {
+        let parts = file.split(separator: "/", omittingEmptySubsequences: false)
+        let name = String(parts.last ?? "")
+        let folder = parts.dropLast().joined(separator: "/")
+        let shipped = ShippedPlaybooks.all.map(\.name)
+        let beside =
+            ((try? FileManager.default.contentsOfDirectory(atPath: absolute(folder.isEmpty ? "." : folder))) ?? [])
+            .filter { $0.hasSuffix(".yaml") || $0.hasSuffix(".yml") }
+        if let near = nearest(to: name, in: beside.sorted()) {
+            return "did you mean `\(folder.isEmpty ? near : folder + "/" + near)`?"
+        }
+        if let near = shipped.first(where: { $0 == name }) ?? nearest(to: name, in: shipped) {
+            return "did you mean `builtin:\(near)`, which comes with this program?"
+        }
+        return
+            "playbooks that come with this program are \(shipped.map { "`builtin:\($0)`" }.joined(separator: " and "))"
     }
 
     func check(_ file: String) throws -> Checked {

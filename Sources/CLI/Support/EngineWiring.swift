@@ -12,6 +12,9 @@ extension Session {
         let estate = estate
         let ledger = ledger
         let checker = PlaybookReading(estate: estate).checker
+        var host = Host.current()
+        // The clock of a rehearsal runs faster than the machine's, so the two say nothing about one another.
+        if marker.isRehearsal { host.uptime = { nil } }
         return Engine(
             ledger: ledger,
             catalogue: estate.catalogue,
@@ -24,7 +27,8 @@ extension Session {
                 guard let plan = checked.plan else { throw InvalidInput(checked.diagnostics) }
                 return plan
             },
-            crash: .environment()
+            crash: .environment(),
+            host: host
         )
     }
 
@@ -39,6 +43,7 @@ extension Session {
 
     private var facts: Facts {
         let ledger = ledger
+        let waivers = Waivers(configuration: configuration)
         return Facts(
             phase: { number in
                 guard let runs = try? ledger.runs(), let run = runs.last(where: { $0.phase == number }) else {
@@ -49,19 +54,14 @@ extension Session {
                     "outputs": .object(run.outputs ?? [:]), "run": .string(run.id.text),
                 ]
             },
-            exceptions: { ((try? ledger.exceptions()) ?? []).filter { $0.closed == nil } }
+            exceptions: { ((try? ledger.exceptions()) ?? []).filter { $0.closed == nil } },
+            waivers: { ((try? ledger.exceptions()) ?? []).filter(waivers.mayPassGate) }
         )
     }
 
     /// Fetches a secret when an action needs it; its value goes to that action and nowhere else.
     private static func secret(_ declaration: SecretDeclaration) throws -> Redacted<String> {
         switch declaration.origin {
-        case .vault:
-            throw StepError(
-                .permanent,
-                "the secret `\(declaration.name)` lies in a vault, which this version cannot open",
-                help: "let your vault's agent write it to a file or the environment, and use `file:` or `env:`"
-            )
         case .environment(let name):
             guard let value = ProcessInfo.processInfo.environment[name], !value.isEmpty else {
                 throw StepError(
@@ -92,13 +92,23 @@ extension Session {
             ? runs.filter { $0.parent == nil }.suffix(1) : runs.filter { $0.id.text.hasPrefix(name) }[...]
         if found.count == 1, let run = found.first { return run }
         if let exact = runs.first(where: { $0.id.text == name }) { return exact }
+        // A beginning is compared with beginnings, so that it need not be typed to its end.
+        let length = name.unicodeScalars.count
+        let near =
+            found.isEmpty
+            ? nearest(
+                to: name,
+                in: ["latest"] + runs.map { length < 6 ? $0.id.text : String($0.id.text.prefix(length)) }
+            )
+            : nil
         throw CommandFailure(
             "run.unknown",
             found.isEmpty
                 ? "there is no run `\(Output.printable(name))`"
                 : "`\(Output.printable(name))` is the beginning of \(found.count) runs",
             help: runs.isEmpty
-                ? "start one with `lockstep run FILE`" : "see `lockstep status`; the newest one is called `latest`",
+                ? "start one with `lockstep run FILE`"
+                : near.map { "did you mean `\($0)`?" } ?? "see `lockstep status`; the newest one is called `latest`",
             status: ExitStatus.invalidInput
         )
     }
@@ -106,7 +116,7 @@ extension Session {
 
 /// What `run`, `tick` and `serve` print when they come back.
 enum RunSummaryText {
-    static func text(_ summary: RunSummary) -> String {
+    static func text(_ summary: RunSummary, _ remedy: Remedy) -> String {
         var lines = ["run \(summary.run) is \(summary.state.rawValue)"]
         if let reason = summary.reason { lines[0] += ": \(Output.printable(reason))" }
         for waiting in summary.waiting {
@@ -115,6 +125,12 @@ enum RunSummaryText {
             lines.append(line)
             if waiting.waitsFor == "approval" {
                 lines.append("    lockstep approve \(summary.run) \(waiting.path) --reason \"…\"")
+            }
+            for command in (try? remedy.commands(for: waiting, of: summary.run)) ?? [] {
+                lines.append("    \(command)")
+            }
+            if waiting.waitsFor == "resume", waiting.run != summary.run {
+                lines.append("    lockstep resume \(waiting.run)")
             }
             if waiting.waitsFor == "question" {
                 lines.append("    lockstep retry \(waiting.run) \(waiting.path)   or   lockstep skip …")
@@ -137,5 +153,13 @@ enum RunSummaryText {
                 }
             ),
         ]
+    }
+}
+
+extension Remedy {
+    /// The commands for something that a run waits for; none where nothing but time or another command helps.
+    func commands(for waiting: RunSummary.Waiting, of root: RunID) throws -> [String] {
+        guard waiting.waitsFor.hasPrefix("gate"), let name = waiting.path.split(separator: "/").last else { return [] }
+        return try commands(forGate: StepInstance(parsing: String(name)), of: waiting.run, root: root)
     }
 }

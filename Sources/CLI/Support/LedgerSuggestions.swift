@@ -8,6 +8,8 @@ extension LedgerError {
         case .busy, .leased: "try again when the other process is done; `lockstep status` shows the runs"
         case .readOnly: "check who owns `.lockstep` and whether its disk can be written"
         case .full: "free some space on that disk, then run the same command again; nothing was lost"
+        case .olderSchema: "run `lockstep doctor` once, which brings it up to date"
+        case .foreignSchema: "use a backup that you made yourself, of a workspace that `lockstep doctor` finds whole"
         case .newerSchema: "use the version of lockstep that wrote it, or a newer one"
         case .missing: "if it held anything, bring it back with `lockstep restore FILE`"
         case .conflict, .duplicate, .io: nil

@@ -24,20 +24,27 @@ struct Session: Sendable {
         let environment = ProcessInfo.processInfo.environment
         let start = environment["LOCKSTEP_WORKSPACE"].map(absolute) ?? FileManager.default.currentDirectoryPath
         guard let folder = WorkspaceFolder.nearest(to: start) else {
+            let state = WorkspaceFolder(root: start).state
+            if unsafe Glibc.access(state, F_OK) == 0, unsafe Glibc.access(state, X_OK) != 0 {
+                throw WorkspaceError(
+                    .unreadable,
+                    "the workspace in `\(start)` may not be read",
+                    help: "it belongs to another user: see `ls -ld \(state)`"
+                )
+            }
             throw WorkspaceError(
                 .missing,
                 "there is no workspace in `\(start)` or above it",
                 help: "make one with `lockstep init`"
             )
         }
+        try Backup.finishRestore(in: folder)
         let marker = try readMarker(folder)
         let configuration = try readConfiguration(folder)
-        let ledger =
-            try access == .writing
-            ? Ledger(path: folder.database, mayCreate: false) : Ledger(readOnly: folder.database)
         let keys = KeyStore(directory: folder.keys)
         let ring = try keys.load(.redact)
         let clock = marker.clock()
+        let ledger = try access == .writing ? writable(folder, keys, clock) : readable(folder, keys, clock)
         let estate = Estate(
             ledger: ledger,
             folder: folder,
@@ -57,6 +64,30 @@ struct Session: Sendable {
             keys: keys,
             estate: estate
         )
+    }
+
+    private static func writable(
+        _ folder: WorkspaceFolder,
+        _ keys: KeyStore,
+        _ clock: any WallClock
+    ) throws -> Ledger {
+        let sealer = try Sealing(keys: keys, folder: folder).sealer(now: clock.now())
+        return try Ledger(path: folder.database, mayCreate: false, sealer: sealer)
+    }
+
+    /// A ledger of an earlier version is brought up to date first, since looking at it needs its new columns.
+    private static func readable(
+        _ folder: WorkspaceFolder,
+        _ keys: KeyStore,
+        _ clock: any WallClock
+    ) throws -> Ledger {
+        do throws(LedgerError) {
+            return try Ledger(readOnly: folder.database)
+        } catch {
+            guard error.code == .olderSchema else { throw error }
+        }
+        try writable(folder, keys, clock).close()
+        return try Ledger(readOnly: folder.database)
     }
 
     static func readMarker(_ folder: WorkspaceFolder) throws -> WorkspaceMarker {
@@ -80,6 +111,16 @@ struct Session: Sendable {
     static func catalogue() throws -> Catalogue {
         if let session = try? open(.reading) { return session.estate.catalogue }
         return try Estate.detached(host: hostName(), homes: homes()).catalogue
+    }
+
+    /// What the workspace declares and playbooks only name; nothing outside of a workspace.
+    ///
+    /// A `lockstep.yaml` that cannot be read ends the command: checked without it, a playbook would seem better than it is.
+    static func surroundings() throws -> Surroundings? {
+        let environment = ProcessInfo.processInfo.environment
+        let start = environment["LOCKSTEP_WORKSPACE"].map(absolute) ?? FileManager.default.currentDirectoryPath
+        guard let folder = WorkspaceFolder.nearest(to: start) else { return nil }
+        return Surroundings(try readConfiguration(folder))
     }
 
     /// The name of this machine as the kernel knows it.
@@ -112,5 +153,15 @@ struct Session: Sendable {
     static func systemUser() -> String {
         guard let entry = unsafe getpwuid(getuid()) else { return String(getuid()) }
         return unsafe String(cString: entry.pointee.pw_name)
+    }
+}
+
+extension Surroundings {
+    init(_ configuration: Workspace.Configuration) {
+        self.init(
+            people: configuration.people.map(\.id.text),
+            groups: configuration.groups.map { ($0.name, $0.members.map(\.text)) },
+            hooks: configuration.hooks.map(\.name)
+        )
     }
 }

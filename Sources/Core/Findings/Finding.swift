@@ -58,6 +58,10 @@ package struct Exception: Sendable, Hashable {
     package var created: Timestamp
     package var expires: Timestamp
     package var closed: Timestamp?
+    /// Whether a signature proves who made it; otherwise only the name of the OS user says so.
+    package var isAuthenticated: Bool
+    /// What was signed and the signature, as JSON.
+    package var proof: String?
 
     package init(
         id: String,
@@ -67,7 +71,9 @@ package struct Exception: Sendable, Hashable {
         createdBy: String,
         created: Timestamp,
         expires: Timestamp,
-        closed: Timestamp? = nil
+        closed: Timestamp? = nil,
+        isAuthenticated: Bool = false,
+        proof: String? = nil
     ) {
         self.id = id
         self.scope = scope
@@ -77,6 +83,8 @@ package struct Exception: Sendable, Hashable {
         self.created = created
         self.expires = expires
         self.closed = closed
+        self.isAuthenticated = isAuthenticated
+        self.proof = proof
     }
 
     /// Whether it still waives anything: neither closed nor past its end.

@@ -45,7 +45,12 @@ package struct InventoryDifference: Sendable, Hashable {
             Dictionary(list.map { ("\($0.kind.rawValue)/\($0.name)", $0) }) { first, _ in first }
         }
         let (left, right) = (byName(old.definitions), byName(new.definitions))
+        let areComparable = old.areToolsKnown && new.areToolsKnown
+        func words(_ isKnown: Bool) -> String { isKnown ? "readable" : "not readable" }
+        compare("tools", words(old.areToolsKnown), words(new.areToolsKnown))
         for name in Set(left.keys).union(right.keys).sorted() {
+            // Tools that could not be read have not gone away.
+            if !areComparable, (left[name] ?? right[name])?.kind == .tool { continue }
             compare(
                 "definition \(name)",
                 left[name]?.digest.description ?? "absent",

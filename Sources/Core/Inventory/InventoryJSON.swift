@@ -9,6 +9,7 @@ extension ServerDescription {
             "revisions": .array(revisions.map { .string($0) }), "capabilities": capabilities,
             "definitions": .array(definitions.map(\.json)), "authentication": authentication.json,
             "security": security.json, "gaps": .array(gaps.map { .string($0) }),
+            "tool_count": toolCount.map { .integer(Int64($0)) } ?? .null,
         ])
     }
 
@@ -26,7 +27,9 @@ extension ServerDescription {
             definitions: (json["definitions"]?.array ?? []).compactMap(Definition.init(json:)),
             authentication: authentication,
             security: security,
-            gaps: (json["gaps"]?.array ?? []).compactMap(\.string)
+            gaps: (json["gaps"]?.array ?? []).compactMap(\.string),
+            // Inventories of before have no such member, and no list of theirs was unknown.
+            areToolsKnown: json["tool_count"]?.isNull != true
         )
     }
 }

@@ -27,6 +27,8 @@ package struct Sighting: Sendable, Hashable {
     package var location: String
     /// The unique key that joins sightings of the same server (design: URL, or host plus package or command digest).
     package var canonicalKey: String
+    /// The key that earlier versions gave to it, for a server whose row must stay the same one.
+    package var former: FormerKey?
     /// The name that the source uses; a candidate for the slug and for an alias.
     package var name: String
     package var kind: ServerKindOfThing
@@ -42,10 +44,23 @@ package struct Sighting: Sendable, Hashable {
     /// What an answering server said about itself, if it was asked.
     package var description: ServerDescription?
 
+    /// A key that did not yet tell the arguments of a script apart.
+    package struct FormerKey: Sendable, Hashable {
+        package var key: String
+        /// What the command of the row under that key ends in, if it is this server's row.
+        package var arguments: [String]
+
+        package init(key: String, arguments: [String]) {
+            self.key = key
+            self.arguments = arguments
+        }
+    }
+
     package init(
         source: String,
         location: String,
         canonicalKey: String,
+        former: FormerKey? = nil,
         name: String,
         kind: ServerKindOfThing = .mcp,
         transport: Transport,
@@ -59,6 +74,7 @@ package struct Sighting: Sendable, Hashable {
         self.source = source
         self.location = location
         self.canonicalKey = canonicalKey
+        self.former = former
         self.name = name
         self.kind = kind
         self.transport = transport
@@ -122,6 +138,11 @@ package struct ServerDescription: Sendable, Hashable {
     package var security: Security
     /// What could not be read, for example a list behind authentication: part of every result.
     package var gaps: [String]
+    /// Whether the list of tools was read; where it was not, no definitions is not the same as no tools.
+    package var areToolsKnown: Bool
+
+    /// How many tools there are, or nil where that could not be learned.
+    package var toolCount: Int? { areToolsKnown ? definitions.count { $0.kind == .tool } : nil }
 
     package init(
         name: String,
@@ -133,8 +154,10 @@ package struct ServerDescription: Sendable, Hashable {
         definitions: [Definition] = [],
         authentication: Authentication = .unknown,
         security: Security = Security(version: "none"),
-        gaps: [String] = []
+        gaps: [String] = [],
+        areToolsKnown: Bool = true
     ) {
+        self.areToolsKnown = areToolsKnown
         self.name = name
         self.title = title
         self.version = version

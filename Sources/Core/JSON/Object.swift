@@ -19,6 +19,7 @@ extension JSON {
 
         /// An object of these members; of two equal keys the later one wins, at the place of the first.
         package init(_ members: some Sequence<(key: String, value: Value)>) {
+            self.members.reserveCapacity(members.underestimatedCount)
             for member in members {
                 self[member.key] = member.value
             }

@@ -67,10 +67,16 @@ extension JSON {
                     for byte in UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter { append(byte, to: &bytes) }
                 }
             }
-        } else {
+        } else if text.utf8.contains(where: isEscaped) {
             for byte in text.utf8 { append(byte, to: &bytes) }
+        } else {
+            bytes.append(contentsOf: text.utf8)
         }
         bytes.append(UInt8(ascii: "\""))
+    }
+
+    private static func isEscaped(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
     }
 
     private static func append(_ byte: UInt8, to bytes: inout [UInt8]) {

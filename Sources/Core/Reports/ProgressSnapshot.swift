@@ -191,8 +191,11 @@ package struct ProgressSnapshot: Sendable, Hashable {
         package var authentication: String
         package var owner: String?
         package var criticality: String?
-        package var tools: Int
+        /// Nil where they could not be read.
+        package var tools: Int?
         package var revisions: [String]
+        /// `mcp`, or what else it is; shares count MCP servers only, as gates do.
+        package var kind: String
 
         package init(
             id: String,
@@ -201,8 +204,9 @@ package struct ProgressSnapshot: Sendable, Hashable {
             authentication: String,
             owner: String? = nil,
             criticality: String? = nil,
-            tools: Int = 0,
-            revisions: [String] = []
+            tools: Int? = nil,
+            revisions: [String] = [],
+            kind: String = "mcp"
         ) {
             self.id = id
             self.transport = transport
@@ -212,6 +216,7 @@ package struct ProgressSnapshot: Sendable, Hashable {
             self.criticality = criticality
             self.tools = tools
             self.revisions = revisions
+            self.kind = kind
         }
     }
 

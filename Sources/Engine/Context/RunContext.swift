@@ -11,15 +11,19 @@ package struct Facts: Sendable {
     package var coverage: @Sendable (_ measure: String, _ subjects: [String]) -> Double?
     /// Waivers that are not closed.
     package var exceptions: @Sendable () -> [Core.Exception]
+    /// Waivers that may pass a gate: those whose maker is proven as the workspace wants it.
+    package var waivers: @Sendable () -> [Core.Exception]
 
     package init(
         phase: @escaping @Sendable (Int) -> JSON.Object? = { _ in nil },
         coverage: @escaping @Sendable (String, [String]) -> Double? = { _, _ in nil },
-        exceptions: @escaping @Sendable () -> [Core.Exception] = { [] }
+        exceptions: @escaping @Sendable () -> [Core.Exception] = { [] },
+        waivers: @escaping @Sendable () -> [Core.Exception] = { [] }
     ) {
         self.phase = phase
         self.coverage = coverage
         self.exceptions = exceptions
+        self.waivers = waivers
     }
 }
 

@@ -49,7 +49,7 @@ extension RunEvent {
         case .resumed(let by): ["by": .string(by)]
         case .retried(let step, let by): ["from": .string(step.text), "by": .string(by)]
         case .attention(let reason): ["reason": .string(reason)]
-        case .clockJumped(let from): ["from": JSON.Value(from)]
+        case .clockJumped(let from, let to): ["from": JSON.Value(from), "to": JSON.Value(to)]
         case .ended(let state, let reason, let outputs):
             ["state": .string(state.rawValue), "reason": JSON.Value(reason), "outputs": .object(outputs)]
         case .expanded(_, let items, let waves):

@@ -91,7 +91,12 @@ extension RunEvent {
             )
         case "run.retried": .retried(from: StepID(try payload.text("from")), by: try payload.text("by"))
         case "run.attention": .attention(reason: try payload.text("reason"))
-        case "clock.jumped": .clockJumped(from: try payload.time("from"))
+        case "clock.jumped":
+            // The first version recorded only where the clock should have been.
+            .clockJumped(
+                from: try payload.time("from"),
+                to: payload.object["to"] == nil ? try payload.time("from") : try payload.time("to")
+            )
         case "run.ended":
             .ended(
                 try payload.word("state", RunState.self),

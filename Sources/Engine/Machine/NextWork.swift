@@ -141,9 +141,14 @@ extension RunMachine {
     }
 
     /// What a rollback undoes, newest first; with a step, only what comes after it in the plan.
+    ///
+    /// Never what `finally` did: it runs after the undoing, and would be taken back as soon as it is done.
     package func undoable(_ to: StepID?) -> [StepInstance] {
         let last = to.flatMap { graph.positions[$0] } ?? -1
-        return done.reversed().filter { (graph.positions[$0.base] ?? 0) > last }
+        return done.reversed().filter {
+            let position = graph.positions[$0.base] ?? 0
+            return position > last && position < graph.finalStart
+        }
     }
 
     /// The steps of `finally` one after the other, then the end.

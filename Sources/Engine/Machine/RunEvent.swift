@@ -23,7 +23,8 @@ package struct RunEvent: Sendable, Hashable {
         case rollbackRequested(by: String, reason: String, to: StepID?)
         case retried(from: StepID, by: String)
         case attention(reason: String)
-        case clockJumped(from: Timestamp)
+        /// The clock showed `to` where it should have shown `from`, or something later.
+        case clockJumped(from: Timestamp, to: Timestamp)
         case ended(RunState, reason: String?, outputs: JSON.Object)
 
         case expanded(StepInstance, items: [Item], waves: [Int])
@@ -114,6 +115,17 @@ extension RunEvent {
         case .voted, .decided, .approvalDecided, .cancelRequested, .rollbackRequested, .created, .ended: true
         case .skipped(_, _, let by): by != nil
         default: false
+        }
+    }
+}
+
+extension RunEvent.Body {
+    /// When it happened, where what it records says so itself: the two must not differ.
+    var time: Timestamp? {
+        switch self {
+        case .approvalOpened(let record): record.opened
+        case .voted(let vote): vote.time
+        default: nil
         }
     }
 }

@@ -31,7 +31,7 @@ extension RunMachine {
             liftHolds()
         case .retried(let step, _): try retry(from: step)
         case .attention(let reason): attention = reason
-        case .clockJumped: break
+        case .clockJumped: clockJump = lastEvent
         case .ended(let state, let reason, let outputs): end = (state, reason, outputs)
         default:
             guard let name = event.instance, let position = graph.positions[name.base] else {
@@ -172,11 +172,7 @@ extension RunMachine {
 
     private mutating func finish(_ name: StepInstance, _ position: Int, _ state: StepState, _ event: RunEvent) {
         open[name] = nil
-        instances[name]?.state = state
-        instances[name]?.ended = event.time
-        instances[name]?.pending = nil
-        instances[name]?.attempt = nil
-        instances[name]?.question = nil
+        instances[name]?.close(state, at: event.time)
         let step = graph.steps[position]
         switch name.role {
         case .rollback, .cancel:
@@ -300,6 +296,11 @@ extension RunMachine {
         let keepsItems = instances[StepInstance(step)]?.state != .succeeded
         for position in again {
             reset(position, keepsItems: keepsItems && position == start)
+            // Only a run below that was retried itself is taken up again; after other work its votes are void.
+            guard position != start else { continue }
+            for name in instances.keys where name.base == graph.steps[position].id {
+                instances[name]?.formerChild = nil
+            }
         }
         for final in graph.steps[graph.finalStart...] { forget(StepInstance(final.id)) }
         // Steps that never began because the run had failed are pending already; those that were cut off begin again.

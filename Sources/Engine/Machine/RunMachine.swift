@@ -41,6 +41,14 @@ package struct RunMachine: Sendable {
         /// How often it succeeded: a repetition on purpose gets another idempotency key.
         package var epoch = 0
         package var actor: String?
+
+        mutating func close(_ end: StepState, at time: Timestamp) {
+            state = end
+            ended = time
+            pending = nil
+            attempt = nil
+            question = nil
+        }
     }
 
     /// The items of a `for-each` and how far they are.
@@ -65,6 +73,8 @@ package struct RunMachine: Sendable {
     package internal(set) var startedBy = ""
     package internal(set) var created = Timestamp(microseconds: 0)
     package internal(set) var lastEvent = Timestamp(microseconds: 0)
+    /// The time that was recorded when the clock last jumped.
+    package internal(set) var clockJump: Timestamp?
     package internal(set) var mode: Mode = .normal
     package internal(set) var pause: (by: String, reason: String)?
     package internal(set) var attention: String?
@@ -95,6 +105,7 @@ package struct RunMachine: Sendable {
         unmet = graph.needs.map(\.count)
         unfinished = graph.finalStart
         ready = (0..<graph.finalStart).filter { unmet[$0] == 0 }
+        instances.reserveCapacity(graph.steps.count)
     }
 
     package func step(_ id: StepID) -> PlannedStep? { graph.positions[id].map { graph.steps[$0] } }
@@ -106,7 +117,7 @@ package struct RunMachine: Sendable {
         if let end { return end.state }
         if queuedBehind != nil { return .queued }
         if attention != nil { return .needsAttention }
-        if instances.values.isEmpty == false, question != nil, !isBusy { return .needsAttention }
+        if !isBusy, question != nil { return .needsAttention }
         if pause != nil { return .paused }
         switch mode {
         case .cancelling: return .cancelling
@@ -117,7 +128,7 @@ package struct RunMachine: Sendable {
 
     /// The first question that a person has to answer.
     package var question: (instance: StepInstance, text: String)? {
-        let asked = open.keys.filter { instances[$0]?.state == .needsAttention }
+        let asked = open.keys.lazy.filter { instances[$0]?.state == .needsAttention }
         return asked.min().map { ($0, instances[$0]?.question ?? "its outcome is unknown") }
     }
 

@@ -18,8 +18,9 @@ package enum StepRole: String, Sendable, Hashable, CaseIterable {
 
 extension StepInstance {
     package var role: StepRole {
-        for role in StepRole.allCases where role != .work && step.text.hasPrefix(role.rawValue + ":") { return role }
-        return .work
+        // Asked several times a step, and almost never is there a colon.
+        guard let colon = step.text.utf8.firstIndex(of: UInt8(ascii: ":")) else { return .work }
+        return StepRole(rawValue: String(step.text[..<colon])) ?? .work
     }
 
     /// The step as the plan names it.

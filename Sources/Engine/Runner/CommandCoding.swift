@@ -15,6 +15,7 @@ extension RunCommand {
             ["command": "rollback", "step": JSON.Value(step?.text), "reason": .string(reason)]
         case .vote(let name, let ballot):
             ["command": "vote", "step": .string(name.description), "ballot": .object(ballot.json)]
+        case .measure(let name): ["command": "measure", "step": .string(name.description)]
         }
     }
 
@@ -31,6 +32,7 @@ extension RunCommand {
         case ("vote", let step?):
             guard let ballot = json["ballot"]?.object.flatMap(Ballot.init) else { return nil }
             self = .vote(StepInstance(parsing: step), ballot)
+        case ("measure", let step?): self = .measure(StepInstance(parsing: step))
         default: return nil
         }
     }

@@ -12,6 +12,8 @@ package enum RunCommand: Sendable, Hashable {
     /// Undo what was done after a step, or all of it; ignores windows and gates.
     case rollback(to: StepID?, reason: String)
     case vote(StepInstance, Ballot)
+    /// Measure a waiting gate now instead of at its next time; its rules stay as they are.
+    case measure(StepInstance)
 }
 
 /// Whether a command was carried out, or left for the process that advances the run.
@@ -73,6 +75,13 @@ extension RunMachine {
                 return refuse(VoteRefusal.Code.notOpen.rawValue, "`\(name)` waits for no vote")
             }
             return nil
+        case .measure(let name):
+            if end != nil { return over }
+            if mode != .normal { return ending }
+            if pause != nil {
+                return refuse("run.paused", "run `\(run)` is paused", help: "lockstep resume \(run)")
+            }
+            return refusal(ofMeasuring: name)
         }
     }
 
@@ -84,6 +93,7 @@ extension RunMachine {
                 help: nearest(to: name.step.text, in: graph.steps.map(\.id.text)).map { "did you mean `\($0)`?" }
             )
         }
+        if let refusal = refusal(ofPassing: name) { return refusal }
         switch instances[name]?.state ?? .pending {
         case .running: return Diagnostic(code: "step.running", message: "`\(name)` is running")
         case .failed where name.role.isCleaning: return nil
@@ -105,6 +115,39 @@ extension RunMachine {
         }
     }
 
+    /// Why a step may not be left out by whoever can write the state: it is there to hold such a person up.
+    ///
+    /// Votes are signed and counted, a skip is not; so an approval ends by votes or with its run, and a gate that does
+    /// not pass only by an exception, which has an owner, a reason and an end. A playbook below is as good as what it holds.
+    private func refusal(ofPassing name: StepInstance) -> Diagnostic? {
+        guard !name.role.isCleaning, !(instances[name]?.state.isTerminal ?? false), let step = step(name.base) else {
+            return nil
+        }
+        if gate(of: name) != nil || (name.role == .work && step.afterEachWave != nil) {
+            return Diagnostic(
+                code: "gate.not-skippable",
+                message: "`\(name)` is a gate, and a gate cannot be skipped",
+                help: "waive it with `lockstep exception add gate:\(run)/\(name)`, then `lockstep resume \(run)`"
+            )
+        }
+        switch step.kind {
+        case .approval:
+            return Diagnostic(
+                code: "approval.not-skippable",
+                message: "`\(name)` is an approval, and an approval cannot be skipped",
+                help: "decide it with `lockstep approve` or `lockstep reject`, or end the run with `lockstep cancel`"
+            )
+        case .playbook(let sub):
+            guard let check = sub.plan.firstCheck else { return nil }
+            return Diagnostic(
+                code: "playbook.not-skippable",
+                message: "`\(name)` cannot be skipped: `\(check)` of `\(sub.plan.id)` is an approval or a gate",
+                help: "let it run, or end the run with `lockstep cancel`"
+            )
+        case .action, .gate, .wait: return nil
+        }
+    }
+
     /// The first step that must have ended well before this one and has not.
     private func unmetNeed(of position: Int) -> Int? {
         graph.needs[position].first { position in
@@ -112,6 +155,20 @@ extension RunMachine {
             return need?.state != .succeeded && need?.state != .skipped
                 && !(need?.state == .failed && graph.steps[position].continueOnError)
         }
+    }
+}
+
+extension Plan {
+    /// The first approval or gate in it or below it.
+    fileprivate var firstCheck: String? {
+        for step in steps + finally {
+            switch step.kind {
+            case .approval, .gate: return step.id.text
+            case .playbook(let sub): if let below = sub.plan.firstCheck { return "\(step.id)/\(below)" }
+            case .action, .wait: if step.afterEachWave != nil { return step.id.text }
+            }
+        }
+        return nil
     }
 }
 
@@ -124,11 +181,11 @@ extension Session {
         case .resume: try stage(.resumed(by: person))
         case .cancel(let reason): try stage(.cancelRequested(by: person, reason: reason))
         case .skip(let name, let reason):
-            if machine.instances[name]?.approval?.isOpen ?? false {
-                try stage(.approvalDecided(name, .withdrawn, note: "skipped by \(person): \(reason)"))
-            }
             try stage(.skipped(name, reason: reason, by: person))
-        case .retry(let step): try stage(.retried(from: step, by: person))
+        case .retry(let step):
+            try voidWhatFollows(step, by: person)
+            try stage(.retried(from: step, by: person))
+        case .measure(let name): try hasten(name, by: person)
         case .rollback(let step, let reason): try stage(.rollbackRequested(by: person, reason: reason, to: step))
         case .vote(let name, let ballot):
             do {
@@ -138,6 +195,21 @@ extension Session {
             }
         }
         skipsChildren = []
+    }
+
+    /// Withdraws open questions from a step on and ends the runs below it: what was said there was said of other work.
+    private mutating func voidWhatFollows(_ step: StepID, by person: String) throws {
+        guard let start = machine.graph.positions[step] else { return }
+        let again = Set(machine.graph.descendants(of: start).map { machine.graph.steps[$0].id })
+        for name in machine.open.keys.sorted() where again.contains(name.base) {
+            if machine.instances[name]?.approval?.isOpen ?? false {
+                try stage(.approvalDecided(name, .withdrawn, note: "`\(step)` is done again, as \(person) asked"))
+            }
+            guard name.base != step, let child = machine.instances[name]?.child else { continue }
+            do {
+                _ = try engine.command(.cancel(reason: "`\(step)` above it is done again"), run: child, by: person)
+            } catch is InvalidInput {}
+        }
     }
 }
 
@@ -152,9 +224,9 @@ extension Engine {
             throw InvalidInput([Diagnostic(code: "run.unknown", message: "there is no run `\(run)`")])
         }
         let plan = try pinnedPlan(of: record)
-        let token: String
+        let (token, expected): (String, Timestamp?)
         do throws(LedgerError) {
-            token = try take(run)
+            (token, expected) = try take(run)
         } catch {
             guard error.code == .leased else { throw error }
             let delivery = try post(command, run, plan, by: person)
@@ -163,6 +235,10 @@ extension Engine {
         }
         defer { try? ledger.release(run, token: token) }
         var session = try open(run, plan: plan, token: token)
+        session.expectedTime = expected
+        try noteClock(&session)
+        // A jump of the clock stays recorded also when the command is refused.
+        if session.hasNews { try session.commit(isBusy: record.state == .running) }
         try session.apply(command, by: person)
         // Where something can be done now, `tick` finds the run even if this process ends before it advances it.
         try session.commit(isBusy: !session.machine.next(now: clock.now(), inFlight: []).isEmpty)

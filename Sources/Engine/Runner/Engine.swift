@@ -175,7 +175,7 @@ package struct RunSummary: Sendable {
         package var run: RunID
         /// With the steps above it: `phase_1/probe`.
         package var path: String
-        /// `approval`, `gate`, `window change_window`, `retry`, `timer`, `question`, `pause`, `queue`.
+        /// `approval`, `gate`, `window change_window`, `retry`, `timer`, `question`, `resume`.
         package var waitsFor: String
         package var due: Timestamp?
     }

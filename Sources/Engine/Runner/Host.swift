@@ -10,11 +10,21 @@ package struct Host: Sendable {
     package var process: Int
     package var isAlive: @Sendable (Int) -> Bool
 
-    package init(name: String, boot: String, process: Int, isAlive: @escaping @Sendable (Int) -> Bool) {
+    /// The time since this machine started, sleep included; nothing where it says nothing about the clock in use.
+    package var uptime: @Sendable () -> Duration?
+
+    package init(
+        name: String,
+        boot: String,
+        process: Int,
+        isAlive: @escaping @Sendable (Int) -> Bool,
+        uptime: @escaping @Sendable () -> Duration? = { nil }
+    ) {
         self.name = name
         self.boot = boot
         self.process = process
         self.isAlive = isAlive
+        self.uptime = uptime
     }
 
     /// This process on this machine.
@@ -25,8 +35,21 @@ package struct Host: Sendable {
             boot: boot.filter { $0 != "\n" },
             process: Int(getpid()),
             // A process that we may not signal is alive all the same.
-            isAlive: { kill(pid_t($0), 0) == 0 || errno == EPERM }
+            isAlive: { kill(pid_t($0), 0) == 0 || errno == EPERM },
+            uptime: {
+                var time = timespec()
+                guard unsafe clock_gettime(CLOCK_BOOTTIME, &time) == 0 else { return nil }
+                return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+            }
         )
+    }
+
+    /// How far the clock is ahead of the machine's uptime.
+    func offset(of now: Timestamp) -> ClockOffset? {
+        guard let uptime = uptime(), !boot.isEmpty else { return nil }
+        let since = uptime.components
+        let microseconds = since.seconds * 1_000_000 + since.attoseconds / 1_000_000_000_000
+        return ClockOffset(boot: boot, microseconds: now.microseconds - microseconds)
     }
 
     static let leaseLength: Duration = .seconds(60)
@@ -58,13 +81,20 @@ package struct CrashPoints: Sendable {
         package init(point: String) { self.point = point }
     }
 
-    package var hit: @Sendable (String) throws -> Void
+    private let reached: (@Sendable (String) throws -> Void)?
 
     package init(hit: @escaping @Sendable (String) throws -> Void) {
-        self.hit = hit
+        reached = hit
     }
 
-    package static let none = CrashPoints { _ in }
+    private init() {
+        reached = nil
+    }
+
+    package static let none = CrashPoints()
+
+    /// Says that a point was reached; its name is made for a test only.
+    package func hit(_ point: @autoclosure () -> String) throws { try reached?(point()) }
 
     /// Ends the process the hard way at the n-th point, as `LOCKSTEP_CRASH_AT` says; for tests of whole processes.
     package static func environment() -> CrashPoints {

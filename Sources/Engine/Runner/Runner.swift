@@ -9,10 +9,11 @@ extension Engine {
     ///
     /// - Throws: `LedgerError.leased` when another process is at it.
     package func advance(_ run: RunID, plan: Plan) async throws -> RunSummary {
-        let token = try take(run)
+        let (token, expected) = try take(run)
         var session: Session
         do {
             session = try open(run, plan: plan, token: token)
+            session.expectedTime = expected
         } catch let error as MachineFault {
             return try setAside(run, error.description, token: token)
         } catch let error as EventFault {
@@ -69,12 +70,23 @@ extension Engine {
 
     // MARK: - Lease and machine
 
-    func take(_ run: RunID) throws(LedgerError) -> String {
+    /// Takes the lease; also says what time it should be, where the clock was set since the run was last taken.
+    func take(_ run: RunID) throws(LedgerError) -> (token: String, expected: Timestamp?) {
         var random = SeededRandom(seed: seed())
         let token = String(random.next(), radix: 36) + String(random.next(), radix: 36)
         let now = clock.now()
-        try ledger.acquire(run, host.lease(token: token, now: now), now: now, isDead: host.isDead)
-        return token
+        let offset = host.offset(of: now)
+        let last = try ledger.acquire(
+            run,
+            host.lease(token: token, now: now),
+            now: now,
+            clock: offset,
+            isDead: host.isDead
+        )
+        guard let last, let offset, last.boot == offset.boot else { return (token, nil) }
+        let moved = offset.microseconds - last.microseconds
+        let isJump = moved > Self.leap || moved < -Self.setBack
+        return (token, isJump ? Timestamp(microseconds: now.microseconds - moved) : nil)
     }
 
     func open(_ run: RunID, plan: Plan, token: String) throws -> Session {
@@ -193,12 +205,25 @@ extension Engine {
         }
     }
 
-    private func noteClock(_ session: inout Session) throws {
-        let last = session.machine.lastEvent
-        let isOver = session.machine.end != nil || session.machine.sequence == 0
-        // Waiting for days is no jump; a clock that stands before what was recorded is.
-        if !isOver, session.now < last - .seconds(3600) { try session.stage(.clockJumped(from: last)) }
+    /// Records that the clock was set: soaks, expiries and windows of this run are to be read with that in mind.
+    ///
+    /// Waiting for days is no jump. A clock that moved against the machine's uptime is, and so is one that stands before
+    /// what was recorded; that is said once, however often somebody looks until it has caught up.
+    func noteClock(_ session: inout Session) throws {
+        let machine = session.machine
+        let now = session.now
+        guard machine.end == nil, machine.sequence > 0 else { return }
+        if let expected = session.expectedTime {
+            session.expectedTime = nil
+            try session.stage(.clockJumped(from: expected, to: now))
+        } else if now < machine.lastEvent - .seconds(3600), machine.clockJump != machine.lastEvent {
+            try session.stage(.clockJumped(from: machine.lastEvent, to: now))
+        }
     }
+
+    /// In microseconds: what a correction of the clock does not exceed, forwards and backwards.
+    private static let leap: Int64 = 3600 * 1_000_000
+    private static let setBack: Int64 = 60 * 1_000_000
 
     /// A run keeps the versions of its actions; what this program does not have, it does not replace by something else.
     private func pins(_ session: inout Session) throws {

@@ -84,7 +84,7 @@ extension Session {
     }
 
     private func parameters(_ name: StepInstance, _ call: ActionCall) throws(StepError) -> JSON.Object {
-        try context(name).resolve(call.parameters)
+        call.parameters.isEmpty ? [:] : try context(name).resolve(call.parameters)
     }
 
     /// What the action gets: parameters as recorded, and the secrets, which exist only here.
@@ -134,20 +134,27 @@ extension Session {
 
     /// The same for every attempt at one effect, and for nothing else.
     private func key(_ name: StepInstance, _ call: ActionCall, _ step: PlannedStep) throws(StepError) -> String {
-        var parts: [String]
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(192)
+        func append(_ part: String) {
+            bytes.append(contentsOf: String(part.utf8.count).utf8)
+            bytes.append(UInt8(ascii: ":"))
+            bytes.append(contentsOf: part.utf8)
+        }
         if let expression = step.idempotencyKey, name.role == .work {
             guard let value = JSON.Value(try context(name).evaluate(expression)) else {
                 throw StepError(.permanent, "`idempotency-key` gives no text")
             }
-            parts = [value.description, call.action.text]
+            append(value.description)
+            append(call.action.text)
         } else {
-            parts = [
-                machine.run.text, name.description, machine.plan.digest.description, call.action.text,
-                String(machine.instances[name]?.epoch ?? 0),
-            ]
+            append(machine.run.text)
+            append(name.description)
+            append(planDigest)
+            append(call.action.text)
+            append(String(machine.instances[name]?.epoch ?? 0))
         }
-        parts = parts.map { "\($0.utf8.count):\($0)" }
-        return Digest.sha256(parts.joined().utf8).hex
+        return Digest.sha256(bytes).hex
     }
 
     // MARK: - Outcomes
@@ -178,6 +185,12 @@ extension Session {
                     )
                 )
             }
+        }
+        var result = result
+        for index in result.evidence.indices {
+            // What the playbook says that a step speaks for goes with what the step has left behind.
+            let known = result.evidence[index].controls
+            result.evidence[index].controls += step.evidence.controls.filter { !known.contains($0) }
         }
         try stage(.succeeded(name, result))
     }

@@ -113,7 +113,7 @@ extension Session {
                     isAuthenticated: ballot.isAuthenticated,
                     shown: ballot.shown,
                     proof: ballot.proof.map { String(decoding: JSON.canonical(.object($0)), as: UTF8.self) },
-                    time: now
+                    time: max(now, machine.lastEvent)
                 )
             )
         )

@@ -45,6 +45,12 @@ extension Session {
     mutating func child(_ name: StepInstance, _ run: RunID) throws -> Effect? {
         guard case .playbook(let sub)? = machine.step(name.base)?.kind else { return nil }
         guard let record = try engine.ledger.run(run) else { return .child(name, run, sub.plan) }
+        if case .rollingBack(let reason, _) = machine.mode, name.role == .work, !record.state.isTerminal {
+            // It would go on waiting for people otherwise, and the run above for it.
+            do {
+                _ = try engine.command(.rollback(to: nil, reason: reason), run: run, by: "lockstep")
+            } catch is InvalidInput {}
+        }
         if record.digest == sub.plan.digest { return .child(name, run, sub.plan) }
         do {
             return .child(name, run, try engine.pinnedPlan(of: record))
@@ -60,7 +66,8 @@ extension Session {
             try stage(.succeeded(name, ActionResult(outputs: summary.outputs, summary: "run \(summary.run)")))
         case .rolledBack where name.role == .rollback:
             try stage(.succeeded(name, ActionResult(outputs: [:], summary: "run \(summary.run) was rolled back")))
-        case .cancelled where machine.mode != .normal: try stage(.cancelled(name))
+        case .cancelled where machine.mode != .normal, .rolledBack where machine.mode != .normal:
+            try stage(.cancelled(name))
         case .failed, .cancelled, .rolledBack:
             let word =
                 summary.state == .failed ? "failed" : summary.state == .cancelled ? "was cancelled" : "was rolled back"

@@ -52,7 +52,14 @@ extension Session {
         let sample = GateMachine.Sample(time: max(now, machine.lastEvent), outcome: outcome, measurements: values)
         switch judge.take(sample) {
         case .again(let due):
-            try stage(.sampled(name, sample, note: note, next: pending(name, .sample, until: due)))
+            let limit = name.role == .work ? machine.step(name.base)?.timeout : nil
+            guard let limit, sample.time >= judge.opened + limit else {
+                let next = limit.map { min(due, judge.opened + $0) } ?? due
+                return try stage(.sampled(name, sample, note: note, next: pending(name, .sample, until: next)))
+            }
+            // Out of time is nothing found out: neither a pass nor a failure.
+            try stage(.sampled(name, sample, note: note, next: nil))
+            try decide(name, gate, .inconclusive, "was not decided within its timeout of \(limit.brief)")
         case .decided(let result, let reason):
             try stage(.sampled(name, sample, note: note, next: nil))
             try decide(name, gate, result, note.map { "\(reason): \($0)" } ?? reason)
@@ -73,6 +80,12 @@ extension Session {
             let summary = result == .pass ? reason : "dry run, would be \(result.rawValue): \(reason)"
             return try stage(.succeeded(name, ActionResult(outputs: [:], summary: summary)))
         }
+        if let waiver = waiver(of: name) {
+            let words = "waived by exception \(waiver.id) of \(waiver.owner) until \(waiver.expires): \(waiver.reason)"
+            return try stage(
+                .succeeded(name, ActionResult(outputs: [:], summary: "\(result.rawValue) (\(reason)), \(words)"))
+            )
+        }
         let fails = result == .fail || (result == .inconclusive && gate.onInconclusive == .fail)
         guard fails else {
             return try stage(.paused(by: "gate `\(name)`", reason: "\(result.rawValue): \(reason)"))
@@ -86,5 +99,11 @@ extension Session {
                 .rollbackRequested(by: "gate `\(name)`", reason: "gate `\(name)` did not pass: \(reason)", to: nil)
             )
         }
+    }
+
+    /// The waiver under which a gate of this run may be passed although it did not pass.
+    private func waiver(of name: StepInstance) -> Core.Exception? {
+        let scopes = [name, StepInstance(name.step)].map { "gate:\(machine.run)/\($0)" }
+        return engine.facts.waivers().first { scopes.contains($0.scope) && $0.isActive(at: now) }
     }
 }

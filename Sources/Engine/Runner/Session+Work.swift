@@ -238,11 +238,13 @@ extension Session {
                 try stage(.skipped(name, reason: "nothing to undo: it never ran", by: nil))
                 return nil
             }
-            _ = try engine.command(
-                .rollback(to: nil, reason: machine.reason ?? "the run above rolls back"),
-                run: child,
-                by: "lockstep"
-            )
+            if try engine.ledger.run(child)?.state != .rolledBack {
+                _ = try engine.command(
+                    .rollback(to: nil, reason: machine.reason ?? "the run above rolls back"),
+                    run: child,
+                    by: "lockstep"
+                )
+            }
             try stage(.childStarted(name, child))
             return nil
         }

@@ -9,6 +9,8 @@ import Playbooks
 struct Session {
     let engine: Engine
     let token: String
+    /// As text, for the key of every attempt.
+    let planDigest: String
     private(set) var machine: RunMachine
     private var events: [RunEvent] = []
     private var touched: Set<StepInstance> = []
@@ -21,6 +23,12 @@ struct Session {
     private var timed: Set<StepInstance>
     /// How many events the ledger has.
     private var committed: Int
+    /// Whether the ledger says that somebody works on the run.
+    private var isBusyInLedger = false
+    /// What the time should have been when the run was taken, where the clock was set since it was last taken.
+    var expectedTime: Timestamp?
+    /// The run's row as the last commit left it.
+    private var row: (head: [UInt8], state: RunState)?
     /// Runs below this one that begin with the next commit.
     private var children: [RunCommit] = []
     private var doneRequests: [Int64] = []
@@ -32,6 +40,7 @@ struct Session {
         self.engine = engine
         self.token = token
         self.machine = machine
+        planDigest = machine.plan.digest.description
         committed = machine.sequence
         timed = Set(machine.open.keys.filter { machine.instances[$0]?.pending != nil })
         random = SeededRandom(seed: engine.seed())
@@ -43,7 +52,7 @@ struct Session {
 
     mutating func stage(_ body: RunEvent.Body) throws(MachineFault) {
         // Time in the record never runs backwards, whatever the clock does.
-        let event = RunEvent(body, at: max(now, machine.lastEvent))
+        let event = RunEvent(body, at: max(body.time ?? now, machine.lastEvent))
         var concerned: Set<StepInstance> = []
         switch body {
         case .retried, .resumed, .rollbackRequested, .cancelRequested: concerned = Set(machine.instances.keys)
@@ -54,7 +63,8 @@ struct Session {
         touched.formUnion(concerned)
         guard let name = event.instance else { return }
         touched.insert(name)
-        let instance = machine.instances[name]
+        // Looked up for the few that need it.
+        var instance: RunMachine.Instance? { machine.instances[name] }
         switch body {
         case .sampled(_, let sample, let note, _):
             samples.append(
@@ -89,7 +99,7 @@ struct Session {
 
     /// Writes what happened since the last commit, in one transaction.
     mutating func commit(isBusy: Bool) throws {
-        guard hasNews else { return }
+        guard hasNews || (isBusyInLedger && !isBusy) else { return }
         try engine.crash.hit("before commit of \(machine.run) at \(committed)")
         var commit = RunCommit(
             run: machine.run,
@@ -97,6 +107,7 @@ struct Session {
             token: token,
             state: machine.state(isBusy: isBusy)
         )
+        commit.known = row
         commit.reason = machine.reason
         commit.durability = events.contains(where: \.isDecision) ? .decision : .progress
         commit.doneRequests = doneRequests
@@ -114,10 +125,11 @@ struct Session {
         commit.approvals = approvals
         commit.votes = votes
         for name in touched { project(name, into: &commit) }
-        try engine.ledger.commit(children + [commit])
+        row = try engine.ledger.commit(children + [commit]).last.map { ($0, commit.state) }
+        isBusyInLedger = isBusy
         committed += events.count
-        events = []
-        touched = []
+        events.removeAll(keepingCapacity: true)
+        touched.removeAll(keepingCapacity: true)
         samples = []
         verdicts = []
         approvals = []
@@ -129,8 +141,31 @@ struct Session {
 
     /// The row of a step follows from the machine alone.
     private mutating func project(_ name: StepInstance, into commit: inout RunCommit) {
-        guard let instance = machine.instances[name], let position = machine.graph.positions[name.base] else { return }
-        let step = machine.graph.steps[position]
+        guard let instance = machine.instances[name], let record = machine.row(of: name) else { return }
+        commit.steps.append(record)
+        if let pending = instance.pending {
+            // One row an instance: a new wait replaces the old one.
+            commit.timers.append(
+                TimerRecord(
+                    run: machine.run,
+                    instance: name,
+                    kind: "wait",
+                    generation: pending.generation,
+                    due: pending.due
+                )
+            )
+            timed.insert(name)
+        } else if timed.remove(name) != nil {
+            commit.stoppedTimers.append(RunCommit.TimerKey(instance: name, kind: "wait"))
+        }
+    }
+}
+
+extension RunMachine {
+    /// The row of a step instance in the ledger.
+    func row(of name: StepInstance) -> StepRecord? {
+        guard let instance = instances[name], let position = graph.positions[name.base] else { return nil }
+        let step = graph.steps[position]
         let kind =
             switch name.role {
             case .work: step.kindName
@@ -152,31 +187,16 @@ struct Session {
         record.error = instance.question ?? instance.error?.message
         record.summary = instance.summary
         record.due = instance.pending?.due
-        record.waitsFor = instance.state == .waiting ? machine.waitsFor(name) : nil
-        commit.steps.append(record)
-        if let pending = instance.pending {
-            // One row an instance: a new wait replaces the old one.
-            commit.timers.append(
-                TimerRecord(
-                    run: machine.run,
-                    instance: name,
-                    kind: "wait",
-                    generation: pending.generation,
-                    due: pending.due
-                )
-            )
-            timed.insert(name)
-        } else if timed.remove(name) != nil {
-            commit.stoppedTimers.append(RunCommit.TimerKey(instance: name, kind: "wait"))
-        }
+        record.waitsFor = instance.state == .waiting ? waitsFor(name) : nil
+        return record
     }
-}
 
-extension RunMachine {
     /// What an instance waits for, in a word for people.
     func waitsFor(_ name: StepInstance) -> String {
         guard let instance = instances[name] else { return "start" }
         if let note = instance.pending?.note { return note }
+        // Its question was answered by nobody, or its gate did not pass: the run is held until a person lets it go on.
+        if instance.state == .waiting, instance.result != nil { return "resume" }
         if instance.approval != nil { return "approval" }
         if instance.gate != nil || gate(of: name) != nil { return "gate" }
         return switch instance.pending?.kind {

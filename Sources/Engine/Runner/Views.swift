@@ -105,7 +105,11 @@ extension Engine {
 
     private func below(_ run: RunID, path: String) throws -> [RunSummary.Waiting] {
         var waiting: [RunSummary.Waiting] = []
-        for step in try ledger.steps(of: run, in: [.waiting, .needsAttention]) {
+        let steps = try ledger.steps(of: run, in: [.waiting, .needsAttention])
+        if try ledger.run(run)?.state == .paused, !steps.contains(where: { $0.waitsFor == "resume" }) {
+            waiting.append(RunSummary.Waiting(run: run, path: path, waitsFor: "resume"))
+        }
+        for step in steps {
             waiting.append(
                 RunSummary.Waiting(
                     run: run,
@@ -137,6 +141,8 @@ extension Engine {
         for run in candidates.sorted() {
             let root = try root(of: run)
             if !roots.contains(root) { roots.append(root) }
+            // A run whose step above is done again by a newer one ends by itself: nobody above goes on with it.
+            if try ledger.run(run)?.state == .cancelling, run != root { roots.append(run) }
         }
         var summaries: [RunSummary] = []
         for root in roots {

@@ -9,6 +9,41 @@ extension Credentials {
         return isRandom(bytes[...])
     }
 
+    /// Whether a segment of a URL's path is more likely a key than a name: some hosted servers are guarded by nothing else.
+    ///
+    /// Stricter on the text than `looksRandom`, for people write few things into a path that only look like a key: from
+    /// 12 characters on, by how often letters and digits change places inside one word, how often the case does, or how
+    /// few vowels there are.
+    package static func looksLikePathKey(_ segment: some StringProtocol) -> Bool {
+        let bytes = Array(segment.utf8)
+        if isRandom(bytes[...]) { return true }
+        let runs = bytes.split { !CredentialKind.Alphabet.alphanumeric.contains($0) }
+        for run in runs where run.count >= 12 && run.count <= 4096 {
+            var (digits, between, cases, vowels, upper) = (0, 0, 0, 0, 0)
+            var previous: UInt8?
+            for byte in run {
+                let isDigit = (0x30...0x39).contains(byte)
+                let isUpper = (0x41...0x5A).contains(byte)
+                if isDigit { digits += 1 }
+                if isUpper { upper += 1 }
+                if "aeiouyAEIOUY".utf8.contains(byte) { vowels += 1 }
+                if let previous {
+                    let wasDigit = (0x30...0x39).contains(previous)
+                    if wasDigit != isDigit {
+                        between += 1
+                    } else if !isDigit, (0x41...0x5A).contains(previous) != isUpper {
+                        cases += 1
+                    }
+                }
+                previous = byte
+            }
+            if digits >= 3, digits < run.count, between >= 4 { return true }
+            if run.count >= 16, upper > 3, (between + cases) * 5 >= 2 * run.count { return true }
+            if run.count >= 20, digits == 0, vowels * 4 < run.count { return true }
+        }
+        return false
+    }
+
     static func randomRuns(in bytes: [UInt8]) -> [CredentialMatch] {
         var matches: [CredentialMatch] = []
         var start = 0

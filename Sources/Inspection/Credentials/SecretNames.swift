@@ -4,7 +4,8 @@ package enum SecretNames {
         "key", "apikey", "token", "secret", "password", "passwd", "passphrase", "passcode", "pwd", "pass", "credential",
         "credentials", "creds", "auth", "authorization", "bearer", "pat", "cookie", "session", "sessionid", "signature",
         "sas", "dsn", "webhook", "jwt", "private", "salt", "pin", "otp", "connectionstring", "accesstoken", "authtoken",
-        "secretkey", "accesskey", "clientsecret", "privatekey", "refreshtoken", "bottoken", "apitoken", "userkey",
+        "secretkey", "accesskey", "pw", "psw", "cred", "userpwd", "accountkey", "clientsecret", "privatekey",
+        "refreshtoken", "bottoken", "apitoken", "userkey",
     ]
     private static let endings = ["token", "secret", "password", "apikey", "passwd", "credentials"]
 

@@ -7,12 +7,13 @@ extension Ledger {
         try write(.decision) { db in
             try db.execute(
                 sql: """
-                    INSERT INTO exception (id, scope, owner, reason, created_by, created, expires, closed)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                    INSERT INTO exception (id, scope, owner, reason, created_by, created, expires, closed,
+                    authenticated, proof) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                     """,
                 arguments: [
                     exception.id, exception.scope, exception.owner, exception.reason, exception.createdBy,
                     exception.created.microseconds, exception.expires.microseconds, exception.closed?.microseconds,
+                    exception.isAuthenticated ? 1 : 0, exception.proof,
                 ]
             )
         }
@@ -30,7 +31,9 @@ extension Ledger {
                     createdBy: row["created_by"],
                     created: Timestamp(microseconds: row["created"]),
                     expires: Timestamp(microseconds: row["expires"]),
-                    closed: (row["closed"] as Int64?).map(Timestamp.init(microseconds:))
+                    closed: (row["closed"] as Int64?).map(Timestamp.init(microseconds:)),
+                    isAuthenticated: row["authenticated"],
+                    proof: row["proof"]
                 )
             }
         }

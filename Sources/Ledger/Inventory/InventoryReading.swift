@@ -221,4 +221,21 @@ extension Ledger {
                 .compactMap { Digest($0) }
         }
     }
+
+    /// Artifacts whose bytes in the ledger are not those of their digest.
+    package func alteredArtifacts() throws(LedgerError) -> [String] {
+        try read { db in
+            var altered: [String] = []
+            let rows = try Row.fetchCursor(
+                db,
+                sql: "SELECT digest, byte_count, bytes FROM artifact WHERE bytes IS NOT NULL ORDER BY digest"
+            )
+            while let row = try rows.next() {
+                let bytes = Array(row[2] as Data)
+                let name: String = row[0]
+                if Digest.sha256(bytes).description != name || bytes.count != row[1] { altered.append(name) }
+            }
+            return altered
+        }
+    }
 }

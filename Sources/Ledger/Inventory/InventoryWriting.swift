@@ -129,11 +129,12 @@ extension Ledger {
         _ names: [String: ServerID],
         _ db: Database
     ) throws -> ServerID {
-        let known = try String.fetchOne(
-            db,
-            sql: "SELECT id FROM server WHERE canonical_key = ?",
-            arguments: [sighting.canonicalKey]
-        )
+        let known =
+            try String.fetchOne(
+                db,
+                sql: "SELECT id FROM server WHERE canonical_key = ?",
+                arguments: [sighting.canonicalKey]
+            ) ?? adopt(sighting, db)
         let description = sighting.description.map { text($0.json) }
         let secrets = text(.array(sighting.secrets.map(\.json)))
         if let known {
@@ -168,6 +169,24 @@ extension Ledger {
         )
         try alias(sighting.name, of: id, db)
         return id
+    }
+
+    /// Gives the row that this server had under its former key the new one, so that its id, owner and history stay.
+    private static func adopt(_ sighting: Sighting, _ db: Database) throws -> String? {
+        guard let former = sighting.former, !former.arguments.isEmpty,
+            let row = try Row.fetchOne(
+                db,
+                sql: "SELECT id, command FROM server WHERE canonical_key = ?",
+                arguments: [former.key]
+            ),
+            let command = try? JSON.parse(Array((row["command"] as String).utf8)).array?.compactMap(\.string),
+            command.suffix(former.arguments.count) == former.arguments[...]
+        else { return nil }
+        try db.execute(
+            sql: "UPDATE server SET canonical_key = ? WHERE id = ?",
+            arguments: [sighting.canonicalKey, row["id"] as String]
+        )
+        return row["id"]
     }
 
     private static func alias(_ name: String, of server: ServerID, _ db: Database) throws {

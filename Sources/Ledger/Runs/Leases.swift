@@ -1,19 +1,34 @@
 package import Core
 import GRDB
 
+/// How far the clock is ahead of the time since a machine started: it changes only when somebody sets the clock.
+package struct ClockOffset: Sendable, Hashable {
+    /// The kernel's id of that start of the machine.
+    package var boot: String
+    package var microseconds: Int64
+
+    package init(boot: String, microseconds: Int64) {
+        self.boot = boot
+        self.microseconds = microseconds
+    }
+}
+
 extension Ledger {
     /// Takes the lease of a run, so that nobody else advances it.
     ///
     /// `isDead` says whether the process that holds a lease is known to be gone, or known to live, or nothing where only
     /// its heartbeat can tell; a lease of a living process of this machine is never taken, however late it is.
     ///
+    /// - Returns: How the clock stood when the run was last taken.
     /// - Throws: `leased` with the owner in the message, `missing` when there is no such run.
+    @discardableResult
     package func acquire(
         _ run: RunID,
         _ lease: Lease,
         now: Timestamp,
+        clock: ClockOffset? = nil,
         isDead: (Lease) -> Bool?
-    ) throws(LedgerError) {
+    ) throws(LedgerError) -> ClockOffset? {
         try write(.progress) { db in
             guard let row = try Row.fetchOne(db, sql: "SELECT * FROM run WHERE id = ?", arguments: [run.text]) else {
                 throw LedgerError(.missing, "there is no run `\(run)`")
@@ -27,12 +42,16 @@ extension Ledger {
             try db.cachedStatement(
                 sql: """
                     UPDATE run SET lease_token = ?, lease_host = ?, lease_boot = ?, lease_pid = ?,
-                    lease_heartbeat = ?, lease_expires = ? WHERE id = ?
+                    lease_heartbeat = ?, lease_expires = ?, clock_boot = ?, clock_offset = ? WHERE id = ?
                     """
             ).execute(arguments: [
                 lease.token, lease.host, lease.boot, lease.process, lease.heartbeat.microseconds,
-                lease.expires.microseconds, run.text,
+                lease.expires.microseconds, clock?.boot, clock?.microseconds, run.text,
             ])
+            guard let boot = row["clock_boot"] as String?, let offset = row["clock_offset"] as Int64? else {
+                return nil
+            }
+            return ClockOffset(boot: boot, microseconds: offset)
         }
     }
 

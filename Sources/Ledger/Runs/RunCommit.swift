@@ -9,6 +9,8 @@ package struct RunCommit: Sendable {
     package var sequence: Int
     /// The lease under which the writer acts, or nothing for the first commit of a run.
     package var token: String?
+    /// The hash of its last event, where the writer knows it, and the state of its row: then nothing is read first.
+    package var known: (head: [UInt8], state: RunState)?
     package var durability: Ledger.Durability = .progress
     package var events: [EventRecord] = []
     package var state: RunState
@@ -50,45 +52,30 @@ package struct RunCommit: Sendable {
 extension Ledger {
     /// Writes all of it or nothing, in one transaction as durable as its most demanding part.
     ///
+    /// - Returns: The hash of the last event of each run.
     /// - Throws: `conflict` when somebody else wrote to a run or took its lease.
-    package func commit(_ commits: [RunCommit]) throws(LedgerError) {
+    @discardableResult
+    package func commit(_ commits: [RunCommit]) throws(LedgerError) -> [[UInt8]] {
         let durability = commits.map(\.durability).max() ?? .progress
-        try write(durability) { db in
-            for commit in commits { try Self.apply(commit, db) }
-        }
+        let sealer = sealer
+        return try write(durability) { db in try commits.map { try Self.apply($0, db, sealer) } }
     }
 
-    private static func apply(_ commit: RunCommit, _ db: Database) throws {
+    private static func apply(_ commit: RunCommit, _ db: Database, _ sealer: Sealer?) throws -> [UInt8] {
         for artifact in commit.artifacts { try insert(artifact, db) }
         if let record = commit.creation { try insert(record, db) }
         let run = commit.run.text
-        guard
-            let head = try Data.fetchOne(
-                db.cachedStatement(sql: "SELECT head FROM run WHERE id = ? AND sequence = ? AND lease_token IS ?"),
-                arguments: [run, commit.sequence, commit.token]
+        let key = Bound.text(run)
+        let hashes = try move(commit, db, sealer)
+        for (event, hash) in zip(commit.events, hashes) {
+            try db.run(
+                "INSERT INTO event (run, sequence, time, kind, instance, payload, hash) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    key, .integer(event.sequence), .integer(event.time.microseconds), .text(event.kind),
+                    .text(event.instance), .text(event.payload), .blob(hash),
+                ]
             )
-        else {
-            throw LedgerError(.conflict, "run `\(run)` was changed by somebody else meanwhile")
         }
-        var hash = Array(head)
-        let insertEvent = try db.cachedStatement(
-            sql: "INSERT INTO event (run, sequence, time, kind, instance, payload, hash) VALUES (?, ?, ?, ?, ?, ?, ?)"
-        )
-        for event in commit.events {
-            hash = event.hash(after: hash, run: commit.run)
-            try insertEvent.execute(arguments: [
-                run, event.sequence, event.time.microseconds, event.kind, event.instance, event.payload, Data(hash),
-            ])
-        }
-        try db.cachedStatement(
-            sql: """
-                UPDATE run SET sequence = ?, head = ?, state = ?, reason = ?, outputs = coalesce(?, outputs),
-                updated = max(updated, ?), ended = ? WHERE id = ?
-                """
-        ).execute(arguments: [
-            commit.events.last?.sequence ?? commit.sequence, Data(hash), commit.state.rawValue, commit.reason,
-            commit.outputs.map(text), commit.events.last?.time.microseconds ?? 0, commit.ended?.microseconds, run,
-        ])
         for step in commit.steps { try put(step, run: run, db) }
         for key in commit.stoppedTimers {
             try db.cachedStatement(sql: "DELETE FROM timer WHERE run = ? AND instance = ? AND kind = ?")
@@ -106,9 +93,62 @@ extension Ledger {
             try db.cachedStatement(sql: "DELETE FROM request WHERE id = ?").execute(arguments: [request])
         }
         for sequence in commit.outbox {
-            try db.cachedStatement(sql: "INSERT INTO outbox (run, sequence) VALUES (?, ?)")
-                .execute(arguments: [run, sequence])
+            try db.run("INSERT INTO outbox (run, sequence) VALUES (?, ?)", [key, .integer(sequence)])
         }
+        return hashes.last ?? []
+    }
+
+    /// Moves the run's own row on, if it is still what the writer believes it to be.
+    ///
+    /// - Returns: The hashes of the new events; where there are none, the one that the run has.
+    private static func move(_ commit: RunCommit, _ db: Database, _ sealer: Sealer?) throws -> [[UInt8]] {
+        let old: [Bound] = [.text(commit.run.text), .integer(commit.sequence), .text(commit.token)]
+        if let known = commit.known, known.state == commit.state {
+            // A state that stays is not written: the index by state would cost every commit a page more.
+            let hashes = hashes(of: commit, after: known.head)
+            try db.run(
+                """
+                UPDATE run SET sequence = ?, head = ?, reason = ?, outputs = coalesce(?, outputs),
+                updated = max(updated, ?), ended = ?, seal = ?, seal_key = ?
+                WHERE id = ? AND sequence = ? AND lease_token IS ? AND head = ? AND state = ?
+                """,
+                changes(commit, hashes, sealer) + old + [.blob(known.head), .text(known.state.rawValue)]
+            )
+            if db.changesCount == 1 { return hashes }
+        }
+        guard let head = try db.run("SELECT head FROM run WHERE id = ? AND sequence = ? AND lease_token IS ?", old)
+        else {
+            throw LedgerError(.conflict, "run `\(commit.run)` was changed by somebody else meanwhile")
+        }
+        let hashes = hashes(of: commit, after: head)
+        try db.run(
+            """
+            UPDATE run SET sequence = ?, head = ?, reason = ?, outputs = coalesce(?, outputs),
+            updated = max(updated, ?), ended = ?, seal = ?, seal_key = ?,
+            state = ? WHERE id = ?
+            """,
+            changes(commit, hashes, sealer) + [.text(commit.state.rawValue), .text(commit.run.text)]
+        )
+        return hashes
+    }
+
+    private static func hashes(of commit: RunCommit, after head: [UInt8]) -> [[UInt8]] {
+        var hashes: [[UInt8]] = []
+        hashes.reserveCapacity(commit.events.count)
+        for event in commit.events { hashes.append(event.hash(after: hashes.last ?? head, run: commit.run)) }
+        return hashes.isEmpty ? [head] : hashes
+    }
+
+    private static func changes(_ commit: RunCommit, _ hashes: [[UInt8]], _ sealer: Sealer?) -> [Bound] {
+        let last = commit.events.last
+        let sequence = last?.sequence ?? commit.sequence
+        let head = hashes.last ?? []
+        return [
+            .integer(sequence), .blob(head), .text(commit.reason),
+            .text(commit.outputs.map(text)), .integer(last?.time.microseconds ?? 0),
+            .integer(commit.ended?.microseconds),
+            sealer.map { .blob($0.seal(commit.run, sequence: sequence, head: head)) } ?? .null, .text(sealer?.keyID),
+        ]
     }
 
     private static func applyDecisions(_ commit: RunCommit, _ db: Database) throws {
@@ -184,21 +224,24 @@ extension Ledger {
     }
 
     private static func put(_ step: StepRecord, run: String, _ db: Database) throws {
-        try db.cachedStatement(
-            sql: """
-                INSERT INTO step (run, instance, position, step, item, kind, name, state, attempts, started,
-                ended, result, outputs, error, summary, waits_for, due)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                ON CONFLICT (run, instance) DO UPDATE SET name = excluded.name, state = excluded.state,
-                attempts = excluded.attempts, started = excluded.started, ended = excluded.ended,
-                result = excluded.result, outputs = excluded.outputs, error = excluded.error,
-                summary = excluded.summary, waits_for = excluded.waits_for, due = excluded.due
-                """
-        ).execute(arguments: [
-            run, step.instance.description, step.position, step.instance.step.text, step.instance.item, step.kind,
-            step.name, step.state.rawValue, step.attempts, step.started?.microseconds, step.ended?.microseconds,
-            step.result, step.outputs.map(text), step.error, step.summary, step.waitsFor, step.due?.microseconds,
-        ])
+        try db.run(
+            """
+            INSERT INTO step (run, instance, position, step, item, kind, name, state, attempts, started,
+            ended, result, outputs, error, summary, waits_for, due)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (run, instance) DO UPDATE SET name = excluded.name, state = excluded.state,
+            attempts = excluded.attempts, started = excluded.started, ended = excluded.ended,
+            result = excluded.result, outputs = excluded.outputs, error = excluded.error,
+            summary = excluded.summary, waits_for = excluded.waits_for, due = excluded.due
+            """,
+            [
+                .text(run), .text(step.instance.description), .integer(step.position), .text(step.instance.step.text),
+                .text(step.instance.item), .text(step.kind), .text(step.name), .text(step.state.rawValue),
+                .integer(step.attempts), .integer(step.started?.microseconds), .integer(step.ended?.microseconds),
+                .text(step.result), .text(step.outputs.map(text)), .text(step.error), .text(step.summary),
+                .text(step.waitsFor), .integer(step.due?.microseconds),
+            ]
+        )
     }
 
     private static func put(_ approval: ApprovalRecord, _ db: Database) throws {
@@ -229,12 +272,18 @@ extension EventRecord {
     /// The hash of this event in its run's chain: SHA-256 over the last hash and every column, each with its length.
     package func hash(after last: [UInt8], run: RunID) -> [UInt8] {
         var bytes = last
-        bytes.reserveCapacity(last.count + payload.utf8.count + 120)
-        for field in [run.text, String(sequence), String(time.microseconds), kind, instance, payload] {
+        bytes.reserveCapacity(last.count + payload.utf8.count + 160)
+        func append(_ field: String) {
             bytes.append(contentsOf: String(field.utf8.count).utf8)
             bytes.append(UInt8(ascii: ":"))
             bytes.append(contentsOf: field.utf8)
         }
+        append(run.text)
+        append(String(sequence))
+        append(String(time.microseconds))
+        append(kind)
+        append(instance)
+        append(payload)
         return Digest.sha256(bytes).bytes
     }
 }

@@ -117,6 +117,23 @@ extension Ledger {
 
     // MARK: - Time
 
+    /// When the clock was set while a run was under way: the time that it should have shown, and what it showed.
+    package func clockJumps(of run: RunID) throws(LedgerError) -> [(from: Timestamp, to: Timestamp)] {
+        try read { db in
+            try String.fetchAll(
+                db,
+                sql: "SELECT payload FROM event WHERE run = ? AND kind = 'clock.jumped' ORDER BY sequence",
+                arguments: [run.text]
+            ).compactMap { text in
+                let payload = try Self.object(text)
+                guard let from = payload["from"]?.int else { return nil }
+                return (
+                    Timestamp(microseconds: from), Timestamp(microseconds: payload["to"]?.int ?? from)
+                )
+            }
+        }
+    }
+
     /// Timers that are due, earliest first.
     package func dueTimers(at time: Timestamp) throws(LedgerError) -> [TimerRecord] {
         try timers(sql: "SELECT * FROM timer WHERE due <= ? ORDER BY due, run", [time.microseconds])

@@ -5,12 +5,12 @@ enum Schema {
     /// "Lock" in ASCII: what `file` and SQLite's own tools show for our files.
     static let applicationID: Int32 = 0x4C6F_636B
 
-    static let migrations: [[String]] = [runs + people + inventory]
+    static let migrations: [[String]] = [runs + people + inventory, trust]
 
     static var version: Int32 { Int32(migrations.count) }
 
     /// Brings a database to the newest version, each step in one transaction; leaves a current one alone.
-    static func migrate(_ db: Database) throws {
+    static func migrate(_ db: Database, upTo newest: Int32 = version) throws {
         let application = try Int32.fetchOne(db, sql: "PRAGMA application_id") ?? 0
         let version = try Int32.fetchOne(db, sql: "PRAGMA user_version") ?? 0
         let tables = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") ?? 0
@@ -23,7 +23,7 @@ enum Schema {
                 "the ledger has schema version \(version), this program knows up to \(Self.version): use a newer one"
             )
         }
-        for (index, statements) in migrations.enumerated() where index >= Int(version) {
+        for (index, statements) in migrations.enumerated() where index >= Int(version) && index < Int(newest) {
             try db.inTransaction(.immediate) {
                 // Another process may have been quicker between our look and our lock.
                 guard try Int32.fetchOne(db, sql: "PRAGMA user_version") ?? 0 == Int32(index) else { return .rollback }
@@ -34,6 +34,57 @@ enum Schema {
             }
         }
     }
+
+    /// Everything that a database of a version consists of, as SQLite lists it: tables, indexes, triggers, views.
+    static func objects(_ db: Database) throws -> Set<Object> {
+        // What `ANALYZE` leaves behind is SQLite's own and holds nothing of ours.
+        try Set(
+            Row.fetchAll(db, sql: "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_stat_'")
+                .map { row in Object(kind: row[0], name: row[1], sql: row[2]) }
+        )
+    }
+
+    struct Object: Hashable {
+        var kind: String
+        var name: String
+        /// Nothing for an index that SQLite made by itself.
+        var sql: String?
+    }
+
+    /// How a database differs from what its version says; nothing when it is exactly that.
+    ///
+    /// A trigger or a view that somebody added would act with the rights of whoever opens the file.
+    static func differences(_ db: Database) throws -> [String] {
+        let version = try Int32.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+        guard (1...Self.version).contains(version) else { return ["the schema version \(version) is not known"] }
+        let found = try objects(db)
+        let known = try DatabaseQueue().inDatabase { db in
+            try migrate(db, upTo: version)
+            return try objects(db)
+        }
+        let names = Dictionary(grouping: known.symmetricDifference(found), by: \.name).sorted { $0.key < $1.key }
+        return names.map { name, objects in
+            let isKnown = objects.contains(where: known.contains)
+            let isFound = objects.contains(where: found.contains)
+            let kind = objects.first?.kind ?? "object"
+            return "the \(kind) `\(name)` is \(!isFound ? "missing" : isKnown ? "altered" : "not ours")"
+        }
+    }
+
+    /// What makes a change of the state by other means show.
+    private static let trust: [String] = [
+        // A keyed code over the end of the chain of events, and the id of its key.
+        "ALTER TABLE run ADD COLUMN seal BLOB",
+        "ALTER TABLE run ADD COLUMN seal_key TEXT",
+        // How far the clock was ahead of the machine's uptime when somebody last advanced the run.
+        "ALTER TABLE run ADD COLUMN clock_boot TEXT",
+        "ALTER TABLE run ADD COLUMN clock_offset INTEGER",
+        // Whether a signature or only the name of the OS user stands behind a waiver.
+        """
+        ALTER TABLE exception ADD COLUMN authenticated INTEGER NOT NULL DEFAULT 0 CHECK (authenticated IN (0, 1))
+        """,
+        "ALTER TABLE exception ADD COLUMN proof TEXT",
+    ]
 
     private static let runs: [String] = [
         """

@@ -9,6 +9,13 @@ package struct ActionSchema: Sendable {
         case change
     }
 
+    /// Something that a workspace declares and a playbook only names.
+    package enum Reference: Sendable, Hashable {
+        case hook
+        /// `user:ana`, `group:security-leads`.
+        case principal
+    }
+
     package struct Parameter: Sendable {
         package var name: String
         package var type: ValueType
@@ -21,6 +28,12 @@ package struct ActionSchema: Sendable {
         package var allowed: [String]
         /// Whether the text is a `snake_case` name of something that is declared elsewhere, such as a hook.
         package var isName: Bool
+        /// The least and the greatest whole number.
+        package var range: ClosedRange<Int>?
+        /// What a text that is written out must be beyond its type; for a list, each element.
+        package var rule: LiteralRule?
+        /// What a text names that `lockstep.yaml` declares.
+        package var refersTo: Reference?
         package var summary: String
 
         package init(
@@ -31,12 +44,18 @@ package struct ActionSchema: Sendable {
             isSecret: Bool = false,
             allowed: [String] = [],
             isName: Bool = false,
+            range: ClosedRange<Int>? = nil,
+            rule: LiteralRule? = nil,
+            refersTo: Reference? = nil,
             summary: String
         ) {
             self.name = name
             self.type = type
             self.items = items
             self.isName = isName
+            self.range = range
+            self.rule = rule
+            self.refersTo = refersTo
             self.isRequired = isRequired
             self.isSecret = isSecret
             self.allowed = allowed
@@ -48,6 +67,8 @@ package struct ActionSchema: Sendable {
     package var version: Int
     package var summary: String
     package var effect: Effect
+    /// Whether its change only adds something, such as a report: no consent and no rollback are asked for it.
+    package var isAdditive: Bool
     package var parameters: [Parameter]
     package var outputs: [(name: String, type: ValueType)]
 
@@ -56,6 +77,7 @@ package struct ActionSchema: Sendable {
         version: Int = 1,
         summary: String,
         effect: Effect,
+        isAdditive: Bool = false,
         parameters: [Parameter] = [],
         outputs: [(name: String, type: ValueType)] = []
     ) {
@@ -63,6 +85,7 @@ package struct ActionSchema: Sendable {
         self.version = version
         self.summary = summary
         self.effect = effect
+        self.isAdditive = isAdditive
         self.parameters = parameters
         self.outputs = outputs
     }
@@ -165,12 +188,21 @@ package struct MetricSchema: Sendable {
     package var summary: String
     package var unit: String
     package var parameters: [ActionSchema.Parameter]
+    /// The command with which a person changes what is measured; nothing where only time or other people do.
+    package var remedy: String?
 
-    package init(name: String, summary: String, unit: String, parameters: [ActionSchema.Parameter] = []) {
+    package init(
+        name: String,
+        summary: String,
+        unit: String,
+        parameters: [ActionSchema.Parameter] = [],
+        remedy: String? = nil
+    ) {
         self.name = name
         self.summary = summary
         self.unit = unit
         self.parameters = parameters
+        self.remedy = remedy
     }
 }
 

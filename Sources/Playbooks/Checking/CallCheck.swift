@@ -10,6 +10,7 @@ extension DocumentCheck {
         var required: [String]
         var secrets: Set<String> = []
         var names: [String: String] = [:]
+        var references: [String: ActionSchema.Reference] = [:]
 
         init(name: String, parameters: [ActionSchema.Parameter]) {
             self.name = name
@@ -20,6 +21,7 @@ extension DocumentCheck {
                 parameters.filter(\.isName).map { ($0.name, $0.summary) },
                 uniquingKeysWith: { first, _ in first }
             )
+            for parameter in parameters { references[parameter.name] = parameter.refersTo }
         }
 
         init(_ plan: Plan) {
@@ -83,6 +85,7 @@ extension DocumentCheck {
             var inner = scope
             inner.maySeeSecrets = callee.secrets.contains(rule.name)
             let value = argument(entry.value, rule, isName: callee.names[rule.name], in: inner)
+            if let reference = callee.references[rule.name] { check(entry.value, refersTo: reference) }
             given.append((rule.name, value))
         }
         let present = Set(given.map(\.name))
@@ -115,13 +118,22 @@ extension DocumentCheck {
                     help: "\(quoted(rule.name)): \(isName)"
                 )
             }
-        case .expression:
-            guard diagnostics.count == before, !rule.type.accepts(type) else { break }
-            report(
-                Code.type,
-                "\(quoted(rule.name)) is \(rule.type.called), but this is \(type.description)",
-                at: valueStart(node)
-            )
+        case .expression(let expression):
+            guard diagnostics.count == before else { break }
+            checkDefault(of: expression, rule)
+            if !rule.type.accepts(type) {
+                report(
+                    Code.type,
+                    "\(quoted(rule.name)) is \(rule.type.called), but this is \(type.description)",
+                    at: valueStart(node)
+                )
+            } else if let items = rule.items, case .list(let element) = type, !items.accepts(element) {
+                report(
+                    Code.type,
+                    "\(quoted(rule.name)) is a list of \(items.rawValue) values, but this is \(type.description)",
+                    at: valueStart(node)
+                )
+            }
         case .text:
             guard !rule.type.acceptsText else { break }
             mixed = []
@@ -140,12 +152,26 @@ extension DocumentCheck {
     }
 }
 
+extension DocumentCheck {
+    /// A default that reaches an action as it is must be something that the action takes.
+    private mutating func checkDefault(of expression: Expression, _ rule: ValueRule) {
+        guard rule.literal != nil, let reference = expression.references.first, reference.root == "inputs",
+            let name = reference.path.first?.name, expression.source == "inputs.\(name)",
+            let value = names.defaults[name], rule.type.accepts(names.inputs[name] ?? .dyn)
+        else { return }
+        for fault in rule.faults(in: value) where !diagnostics.contains(where: { $0.place == fault.place }) {
+            report(fault.code, fault.message, at: fault.place, help: fault.help)
+        }
+    }
+}
+
 extension ValueFault {
     var code: String {
         switch kind {
         case .type: Code.wrongType
         case .value: Code.invalidValue
         case .duration: Code.invalidDuration
+        case .forbidden: Code.outOfBounds
         }
     }
 }

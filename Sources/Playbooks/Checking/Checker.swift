@@ -37,15 +37,18 @@ package struct Checker: Sendable {
     package typealias Loader = @Sendable (_ file: String) throws -> [UInt8]
 
     private let catalogue: Catalogue
+    private let surroundings: Surroundings?
     private let loader: Loader
 
-    package init(catalogue: Catalogue, loader: @escaping Loader) {
+    /// Without surroundings the names of people, groups and hooks are taken as they are.
+    package init(catalogue: Catalogue, surroundings: Surroundings? = nil, loader: @escaping Loader) {
         self.catalogue = catalogue
+        self.surroundings = surroundings
         self.loader = loader
     }
 
     package func check(file: String, bytes: [UInt8]) -> Checked {
-        let loading = Loading(catalogue: catalogue, loader: loader)
+        let loading = Loading(catalogue: catalogue, surroundings: surroundings, loader: loader)
         let (document, diagnostics) = loading.check(file: file, bytes: bytes)
         return Checked(
             diagnostics: diagnostics.sorted,
@@ -62,6 +65,7 @@ final class Loading {
     private static let deepest = 16
 
     private let catalogue: Catalogue
+    let surroundings: Surroundings?
     private let loader: Checker.Loader
     private(set) var sources: [String: [UInt8]] = [:]
     /// Files that are being checked, outermost first.
@@ -71,8 +75,9 @@ final class Loading {
     /// Circles that were found further in than the file in which they are reported.
     var recursions: [[String]] = []
 
-    init(catalogue: Catalogue, loader: @escaping Checker.Loader) {
+    init(catalogue: Catalogue, surroundings: Surroundings?, loader: @escaping Checker.Loader) {
         self.catalogue = catalogue
+        self.surroundings = surroundings
         self.loader = loader
     }
 

@@ -16,6 +16,7 @@ struct DocumentCheck {
     let source: Source
     let catalogue: Catalogue
     let loading: Loading
+    let surroundings: Surroundings?
     var names = DocumentNames()
     var calendar = Calendar()
     var diagnostics: [Diagnostic] = []
@@ -31,6 +32,7 @@ struct DocumentCheck {
         self.source = source
         self.catalogue = catalogue
         self.loading = loading
+        surroundings = loading.surroundings
     }
 
     mutating func report(_ code: String, _ message: String, at place: Place, help: String? = nil) {

@@ -78,7 +78,8 @@ extension DocumentCheck {
         guard node.mapping != nil else { return nil }
         let approvers = node.texts("approvers")
         let min = node["min"]?.integer
-        if let min, let place = node["min"]?.place, !approvers.isEmpty, approvers.allSatisfy({ $0.hasPrefix("user:") })
+        if surroundings == nil, let min, let place = node["min"]?.place, !approvers.isEmpty,
+            approvers.allSatisfy({ $0.hasPrefix("user:") })
         {
             let people = Set(approvers).count
             if min > people, min <= 10 {
@@ -100,7 +101,11 @@ extension DocumentCheck {
                 help: "name people or groups in `escalate-to`"
             )
         }
+        for key in ["approvers", "escalate-to"] {
+            for principal in node[key]?.sequence ?? [] { checkPrincipal(principal) }
+        }
         let distinct = (node["distinct-from"]?.sequence ?? []).compactMap { excluded($0, in: scope) }
+        if let min { checkVoters(node, approvers: approvers, min: min, distinct: distinct) }
         let show = (node["show"]?.sequence ?? []).map { text($0, in: scope) }
         let ticket = node["ticket"].map { text($0, in: scope) }
         guard let expires = node.duration("expires"), let min else { return nil }
@@ -121,7 +126,19 @@ extension DocumentCheck {
     /// Who may not vote: a person, or an expression that names one.
     private mutating func excluded(_ node: Node, in scope: Scope) -> Template? {
         guard let text = node.string, node.interpolation == nil else { return nil }
-        if TextRule.principal.accepts(text) { return .literal(.string(text)) }
+        if TextRule.principal.accepts(text) {
+            guard text.hasPrefix("user:") else {
+                report(
+                    Code.invalidValue,
+                    "`distinct-from` excludes people, and \(quoted(text)) is a group",
+                    at: node.place,
+                    help: "write `user:` and a name, `run.started_by` or the `actor` of a step"
+                )
+                return nil
+            }
+            checkPrincipal(node)
+            return .literal(.string(text))
+        }
         let before = diagnostics.count
         guard let (parsed, type) = expression(ExpressionText(text, node), in: scope) else { return nil }
         if diagnostics.count == before, type != .string, type != .dyn {

@@ -5,6 +5,8 @@ import Expressions
 extension DocumentCheck {
     /// The plan of a playbook whose form was looked at already; nothing is promised about it if there are errors.
     mutating func playbook(_ root: Node, digest: Digest, bytes: [UInt8]) -> Plan? {
+        // Nothing is done with the owner of a document, so one that is unknown ends nothing.
+        if let owner = root["owner"] { checkPrincipal(owner, as: .warning) }
         let inputs = self.inputs(root["inputs"])
         let secrets = self.secrets(root["secrets"])
         let variables = self.variables(root["vars"])
@@ -23,6 +25,7 @@ extension DocumentCheck {
         let finalNeeds = needs(of: finals, finals: [])
         let stepGraph = graph(stepNeeds, steps)
         let finalGraph = graph(finalNeeds, finals)
+        checkOrder(stepGraph, steps)
 
         var planned: [PlannedStep] = []
         var plannedFinals: [PlannedStep] = []
@@ -176,13 +179,14 @@ extension DocumentCheck {
 
     // MARK: Head
 
-    private mutating func inputs(_ node: Node?) -> [InputDeclaration] {
+    mutating func inputs(_ node: Node?) -> [InputDeclaration] {
         var result: [InputDeclaration] = []
         for entry in node?.mapping ?? [] {
             let given = entry.value
             let type = given["type"]?.string.flatMap { ValueType(rawValue: $0) }
             let items = given["items"]?.string.flatMap { ValueType(rawValue: $0) }
             names.inputs[entry.name] = type?.celType(items: items) ?? .dyn
+            names.defaults[entry.name] = given["default"]
             guard let type else { continue }
             var input = InputDeclaration(
                 name: entry.name,
@@ -230,12 +234,15 @@ extension DocumentCheck {
                 let colon = from.firstIndex(of: ":")
             else { continue }
             let rest = String(from[from.index(after: colon)...])
-            let origin: SecretDeclaration.Origin =
-                switch from[..<colon] {
-                case "env": .environment(rest)
-                case "file": .file(rest)
-                default: .vault(rest)
-                }
+            let origin: SecretDeclaration.Origin = from[..<colon] == "env" ? .environment(rest) : .file(rest)
+            if case .file = origin, let place = entry.value["from"]?.place, WorkspacePath.touchesState(rest) {
+                report(
+                    Code.outOfBounds,
+                    "the state folder of the workspace holds no secrets for playbooks",
+                    at: place,
+                    help: "keep the secret in a file of its own, as in `file:/run/secrets/mcp`"
+                )
+            }
             result.append(SecretDeclaration(name: entry.name, origin: origin))
         }
         return result

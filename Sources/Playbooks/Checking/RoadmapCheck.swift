@@ -5,6 +5,8 @@ import Expressions
 extension DocumentCheck {
     /// The roadmap of a document whose form was looked at already.
     mutating func roadmap(_ root: Node, digest: Digest, bytes: [UInt8]) -> Roadmap? {
+        let inputs = self.inputs(root["inputs"])
+        if let owner = root["owner"] { checkPrincipal(owner, as: .warning) }
         var phases: [Roadmap.Phase] = []
         var ids: Set<String> = []
         for node in root["phases"]?.sequence ?? [] {
@@ -30,6 +32,7 @@ extension DocumentCheck {
             digest: digest,
             source: bytes,
             file: source.file,
+            inputs: inputs,
             start: root["start"]?.string.flatMap { CivilDate($0) },
             phases: phases
         )
@@ -49,16 +52,18 @@ extension DocumentCheck {
         }
         var scope = Scope(steps: .none)
         scope.hasVariables = false
+        // What a phase is given is fixed before it begins: the inputs are known then, and nothing of the phase is.
+        let before = scope
         scope.phase = DocumentNames.phase
         var playbook: SubPlaybook?
         let isNone = node["playbook"]?.string == "none"
         if let given = node["playbook"], !isNone {
             if let sub = subPlaybook(given, missing: Code.missingPlaybook) {
-                let inputs = arguments(node["with"], of: Callee(sub.plan), missingAt: given.place, in: scope)
+                let inputs = arguments(node["with"], of: Callee(sub.plan), missingAt: given.place, in: before)
                 playbook = SubPlaybook(plan: sub.plan, path: sub.path, inputs: inputs)
                 scope.phase = phaseType(sub.plan)
             } else {
-                checkUnknown(node["with"], in: scope)
+                checkUnknown(node["with"], in: before)
             }
         } else if isNone, let with = node.mapping?.first(where: { $0.name == "with" }) {
             report(Code.invalidValue, "a phase without a playbook takes no `with`", at: with.keyPlace)

@@ -1,4 +1,5 @@
 import Core
+import Documents
 import Expressions
 
 /// What the linter knows of a step that expressions refer to.
@@ -34,6 +35,8 @@ struct KnownStep {
 /// The names of one document.
 struct DocumentNames {
     var inputs: [String: CELType] = [:]
+    /// The defaults of inputs as they are written.
+    var defaults: [String: Node] = [:]
     var variables: [String: CELType] = [:]
     var secrets: Set<String> = []
     var steps: [String: KnownStep] = [:]

@@ -77,13 +77,15 @@ extension DocumentCheck {
                 checkUnknown(node["with"], in: scope)
             }
         }
-        checkPlacement(node)
+        checkPlacement(node, schema)
 
         var undoing = scope
         undoing.steps = .before(position: step.position, isFinal: step.isFinal, mayReadItself: true)
         let rollback = node["rollback"].flatMap { call($0, in: undoing)?.call }
         let onCancel = node["on-cancel"].flatMap { call($0, in: scope)?.call }
-        if let schema, schema.effect == .change, !step.isFinal, node["rollback"] == nil, let uses = node["uses"] {
+        if let schema, schema.effect == .change, !schema.isAdditive, !step.isFinal, node["rollback"] == nil,
+            let uses = node["uses"]
+        {
             warn(
                 Code.missingRollback,
                 "\(quoted(schema.name.text)) changes something and the step cannot be undone",
@@ -124,7 +126,7 @@ extension DocumentCheck {
     }
 
     /// Keys that mean nothing for a step of this kind.
-    private mutating func checkPlacement(_ node: Node) {
+    private mutating func checkPlacement(_ node: Node, _ schema: ActionSchema?) {
         func key(_ name: String) -> Node.Entry? { node.mapping?.first { $0.name == name } }
         let kinds = PlaybookGrammar.stepKinds.filter { key($0) != nil }
         guard kinds.count == 1, let kind = kinds.first else { return }
@@ -134,7 +136,18 @@ extension DocumentCheck {
         if let waves = key("after-each-wave"), key("for-each") == nil {
             report(Code.invalidValue, "`after-each-wave` needs `for-each`", at: waves.keyPlace)
         }
-        for name in ["rollback", "retry", "on-cancel", "outputs", "idempotency-key"] where kind != "uses" {
+        if let timeout = key("timeout"), let help = Self.timeLimits[kind] {
+            report(Code.invalidValue, "\(quoted(kind)) takes no `timeout`", at: timeout.keyPlace, help: help)
+        }
+        if let plan = key("plan"), let schema, schema.effect == .change, plan.value.string == "read" {
+            report(
+                Code.invalidValue,
+                "\(quoted(schema.name.text)) changes something and cannot be planned as `read`",
+                at: plan.value.place,
+                help: "write `simulate` or `skip`, or leave it out"
+            )
+        }
+        for name in PlaybookGrammar.keysOfActions where kind != "uses" {
             guard let entry = key(name) else { continue }
             report(
                 Code.invalidValue,
@@ -143,6 +156,13 @@ extension DocumentCheck {
             )
         }
     }
+
+    /// What limits the time of a step that is no attempt at something; nothing for a kind that has a `timeout`.
+    private static let timeLimits = [
+        "approval": "say in `expires` how long people have, and in `on-expiry` what happens then",
+        "wait": "give `for`, `until` or `window` as it should be",
+        "playbook": "give the steps of that playbook a `timeout` each",
+    ]
 
     private mutating func forEach(_ node: Node, in scope: Scope) -> (loop: ForEach, type: CELType)? {
         guard node.mapping != nil else { return nil }

@@ -53,7 +53,7 @@ extension ValueType {
 
 /// A fault of a plain value against the type that is wanted.
 struct ValueFault {
-    enum Kind { case type, value, duration }
+    enum Kind { case type, value, duration, forbidden }
 
     let kind: Kind
     let message: String
@@ -70,6 +70,8 @@ struct ValueRule {
     var min: Double?
     var max: Double?
     var pattern: String?
+    /// Of a text, or of each element of a list.
+    var literal: LiteralRule?
 
     init(
         name: String,
@@ -78,7 +80,8 @@ struct ValueRule {
         allowed: [JSON.Value] = [],
         min: Double? = nil,
         max: Double? = nil,
-        pattern: String? = nil
+        pattern: String? = nil,
+        literal: LiteralRule? = nil
     ) {
         self.name = name
         self.type = type
@@ -87,6 +90,7 @@ struct ValueRule {
         self.min = min
         self.max = max
         self.pattern = pattern
+        self.literal = literal
     }
 
     init(_ input: InputDeclaration) {
@@ -106,14 +110,17 @@ struct ValueRule {
             name: parameter.name,
             type: parameter.type,
             items: parameter.items,
-            allowed: parameter.allowed.map { JSON.Value.string($0) }
+            allowed: parameter.allowed.map { JSON.Value.string($0) },
+            min: parameter.range.map { Double($0.lowerBound) },
+            max: parameter.range.map { Double($0.upperBound) },
+            literal: parameter.rule
         )
     }
 
     /// The type alone, for an element of a list.
     private var element: ValueRule? {
         guard items != nil || !allowed.isEmpty else { return nil }
-        return ValueRule(name: name, type: items ?? .string, allowed: allowed)
+        return ValueRule(name: name, type: items ?? .string, allowed: allowed, literal: literal)
     }
 
     /// What is wrong with a value that holds no expression; elements of a list that hold one are left out.
@@ -136,7 +143,9 @@ struct ValueRule {
         case .map: if node.mapping == nil { return wrongType() }
         case .list:
             guard let nodes = node.sequence else { return wrongType() }
-            guard let element else { return rangeFault(Double(nodes.count), node) }
+            guard let element else {
+                return nodes.flatMap { looseFaults(in: $0) } + rangeFault(Double(nodes.count), node)
+            }
             return nodes.filter { $0.interpolation == nil }.flatMap { element.faults(in: $0) }
                 + rangeFault(Double(nodes.count), node)
         case .duration:
@@ -170,7 +179,32 @@ struct ValueRule {
         if let pattern, Pattern.matches(text, pattern) == false {
             return fault(.value, "\(quoted(text)) does not match \(quoted(pattern))")
         }
-        return rangeFault(Double(text.unicodeScalars.count), node)
+        return literalFaults(text, node) + rangeFault(Double(text.unicodeScalars.count), node)
+    }
+
+    /// What is wrong with an element of a list that may hold texts and whole numbers side by side, such as ports.
+    private func looseFaults(in node: Node) -> [ValueFault] {
+        guard literal != nil, node.interpolation == nil else { return [] }
+        if let text = node.string { return literalFaults(text, node) }
+        if node.integer != nil { return literalFaults(node.json.description, node) }
+        return [
+            ValueFault(
+                kind: .type,
+                message: "an element of \(quoted(name)) is a text or an integer, not \(node.called)",
+                help: nil,
+                place: node.place
+            )
+        ]
+    }
+
+    private func literalFaults(_ text: String, _ node: Node) -> [ValueFault] {
+        switch literal?.judge(text) {
+        case nil, .fine?: []
+        case .malformed(let reason, let help)?:
+            [ValueFault(kind: .value, message: "\(quoted(text)) \(reason)", help: help, place: node.place)]
+        case .forbidden(let reason, let help)?:
+            [ValueFault(kind: .forbidden, message: "\(quoted(text)) \(reason)", help: help, place: node.place)]
+        }
     }
 
     private func rangeFault(_ measure: Double, _ node: Node) -> [ValueFault] {

@@ -36,6 +36,12 @@ enum Code {
     static let outputType = "playbook.output-type"
     static let unknownPlaybook = "playbook.unknown-playbook"
     static let recursivePlaybook = "playbook.recursive-playbook"
+    static let outOfBounds = "playbook.out-of-bounds"
+    static let unknownPerson = "playbook.unknown-person"
+    static let unknownGroup = "playbook.unknown-group"
+    static let unknownHook = "playbook.unknown-hook"
+    static let noOtherVoter = "playbook.no-other-voter"
+    static let changeUnguarded = "playbook.change-unguarded"
     static let tooManyErrors = "playbook.too-many-errors"
 
     static let duplicatePhase = "roadmap.duplicate-phase"

@@ -85,6 +85,15 @@ package struct EditorSchema {
             for (key, needed) in record.companions where key != "min-samples" { dependent[key] = [.string(needed)] }
             result["dependentRequired"] = .object(dependent)
         }
+        if record.name == "step" {
+            var dependent: JSON.Object = ["after-each-wave": ["for-each"]]
+            for key in PlaybookGrammar.keysOfActions + ["timeout"] { dependent[key] = ["uses"] }
+            result["dependentRequired"] = .object(dependent)
+        }
+        if record.name == "approval" {
+            result["if"] = ["properties": ["on-expiry": ["const": "escalate"]], "required": ["on-expiry"]]
+            result["then"] = ["required": ["escalate-to"]]
+        }
         let callers: [(String, [String])] = [
             ("uses", catalogue.actions.keys.map(\.text).sorted()), ("source", catalogue.metrics.keys.sorted()),
         ]
@@ -128,8 +137,17 @@ package struct EditorSchema {
             let allowed: JSON.Object = ["anyOf": [.object(choice(parameter.allowed)), Self.interpolated]]
             guard parameter.type == .list else { return allowed }
             plain["items"] = .object(allowed)
-        } else if parameter.type == .list, let items = parameter.items {
-            plain["items"] = ["anyOf": [.object(Self.schema(of: items)), Self.interpolated]]
+        } else if parameter.type == .list, parameter.items != nil || parameter.rule != nil {
+            var element = parameter.items.map { Self.schema(of: $0) } ?? ["type": ["string", "integer"]]
+            if let pattern = parameter.rule?.pattern { element["pattern"] = .string(pattern) }
+            plain["items"] = ["anyOf": [.object(element), Self.interpolated]]
+        } else if let pattern = parameter.isName ? TextRule.name.pattern : parameter.rule?.pattern {
+            plain["pattern"] = .string(pattern)
+            return ["anyOf": [.object(plain), Self.interpolated]]
+        }
+        if let range = parameter.range {
+            plain["minimum"] = .integer(Int64(range.lowerBound))
+            plain["maximum"] = .integer(Int64(range.upperBound))
         }
         if parameter.type == .string { return plain }
         return ["anyOf": [.object(plain), Self.interpolated]]

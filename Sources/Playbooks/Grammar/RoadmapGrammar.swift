@@ -3,6 +3,7 @@ enum RoadmapGrammar {
     static let document = Record(
         "roadmap",
         PlaybookGrammar.header(kind: "Roadmap") + [
+            .init("inputs", .map(.name, .record(PlaybookGrammar.input)), "Values that whoever starts it gives."),
             .init("start", .date, "The day on which the programme starts, quoted: `\"2027-01-04\"`."),
             .init("phases", .list(.record(phase), minimum: 1), isRequired: true, "The phases, in order."),
         ]

@@ -122,9 +122,9 @@ enum TextRule: Sendable, Hashable, CaseIterable {
         case .name, .input: "^[a-z][a-z0-9_]{0,62}$"
         case .slug: "^[a-z][a-z0-9-]{0,62}$"
         case .version: "^[0-9]{1,6}\\.[0-9]{1,6}\\.[0-9]{1,6}$"
-        case .principal: "^(user|group|role):[A-Za-z0-9][A-Za-z0-9._@-]{0,126}$"
+        case .principal: "^(user|group):[A-Za-z0-9][A-Za-z0-9._@-]{0,126}$"
         case .action, .metric: "^[a-z][a-z0-9_]*(\\.[a-z][a-z0-9_]*)+$"
-        case .secretOrigin: "^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|vault:.+)$"
+        case .secretOrigin: "^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$"
         case .percent: "^[1-9][0-9]{0,2}%$"
         case .control: "^[a-z0-9-]+:.+$"
         case .hours: "^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
@@ -139,10 +139,10 @@ enum TextRule: Sendable, Hashable, CaseIterable {
         case .name, .input: "a lower-case letter, then lower-case letters, digits and `_`, at most 63 in all"
         case .slug: "a lower-case letter, then lower-case letters, digits and `-`, at most 63 in all"
         case .version: "three numbers, as in `1.0.0`"
-        case .principal: "`user:`, `group:` or `role:` and a name, as in `group:security-leads`"
+        case .principal: "`user:` or `group:` and a name, as in `group:security-leads`"
         case .action: "`noun.verb`, as in `inventory.snapshot`"
         case .metric: "`noun.measure`, as in `inventory.servers`"
-        case .secretOrigin: "`env:` and a variable, `file:` and a path, or `vault:` and a path"
+        case .secretOrigin: "`env:` and a variable, or `file:` and a path"
         case .percent: "a whole share of all items, as in `25%`"
         case .control: "a framework and a control, as in `soc2:CC6.1`"
         case .hours: "two times of day, as in `09:00-16:00`"
@@ -162,7 +162,7 @@ enum TextRule: Sendable, Hashable, CaseIterable {
         case .principal:
             guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")) else { return false }
             let name = bytes[bytes.index(after: colon)...]
-            guard ["user", "group", "role"].contains(String(text[..<colon])), let first = name.first else {
+            guard ["user", "group"].contains(String(text[..<colon])), let first = name.first else {
                 return false
             }
             return name.count <= 127 && Self.isAlphanumeric(first)
@@ -172,7 +172,6 @@ enum TextRule: Sendable, Hashable, CaseIterable {
             return parts.count >= 2 && parts.allSatisfy { Self.isName($0, joint: UInt8(ascii: "_")) }
         case .secretOrigin:
             if text.hasPrefix("file:") { return bytes.count > 5 }
-            if text.hasPrefix("vault:") { return bytes.count > 6 }
             let name = bytes.dropFirst(4)
             guard text.hasPrefix("env:"), let first = name.first, !Self.isDigit(first) else { return false }
             return name.allSatisfy { Self.isAlphanumeric($0) || $0 == UInt8(ascii: "_") }

@@ -3,6 +3,8 @@ import Core
 /// The keys of a step and of what a step may be.
 extension PlaybookGrammar {
     static let stepKinds = ["uses", "gate", "approval", "wait", "playbook"]
+    /// Keys that only a step that `uses` an action can honour.
+    static let keysOfActions = ["rollback", "retry", "on-cancel", "outputs", "idempotency-key"]
 
     static let step = Record(
         "step",

@@ -169,7 +169,6 @@ package struct SecretDeclaration: Sendable, Hashable {
     package enum Origin: Sendable, Hashable {
         case environment(String)
         case file(String)
-        case vault(String)
     }
 
     package var name: String

@@ -40,6 +40,8 @@ package struct Roadmap: Sendable {
     package var digest: Digest
     package var source: [UInt8]
     package var file: String
+    /// What whoever starts the programme may give; phases pass it on in `with`.
+    package var inputs: [InputDeclaration]
     /// The day on which the programme starts, from which offsets count; nothing for the start of the run.
     package var start: CivilDate?
     package var phases: [Phase]
@@ -53,6 +55,7 @@ package struct Roadmap: Sendable {
         digest: Digest,
         source: [UInt8],
         file: String,
+        inputs: [InputDeclaration] = [],
         start: CivilDate? = nil,
         phases: [Phase]
     ) {
@@ -64,6 +67,7 @@ package struct Roadmap: Sendable {
         self.digest = digest
         self.source = source
         self.file = file
+        self.inputs = inputs
         self.start = start
         self.phases = phases
     }
@@ -109,6 +113,7 @@ package struct Roadmap: Sendable {
             digest: digest,
             source: source,
             file: file,
+            inputs: inputs,
             steps: steps
         )
     }

@@ -310,7 +310,9 @@ struct Conformance {
                 Code.unknownSecretSource,
                 "the secret has no known source",
                 at: node.place,
-                help: "write \(rule.inWords)"
+                help: text.hasPrefix("vault:")
+                    ? "let the vault's agent write it to a file or the environment: write \(rule.inWords)"
+                    : "write \(rule.inWords)"
             )
         case .action, .metric, .input: break
         case .free:

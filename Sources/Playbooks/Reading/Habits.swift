@@ -12,6 +12,12 @@ enum Habits {
         case ("step", "loop"), ("step", "with_items"), ("step", "matrix"), ("step", "strategy"): "write `for-each`"
         case ("step", "env"): "an action is given values by `with`"
         case ("gate", "msg"): "did you mean `message`?"
+        case ("approval", "form"):
+            "a vote carries a `reason` and a `ticket`; other answers are not asked for in this version"
+        case ("schedule", "cron"):
+            "nothing starts a run by itself: let cron or a timer call `lockstep run`"
+        case ("approval", "timeout"): "write `expires`"
+        case ("gate", "timeout"): "write `within`"
         case ("approval", "quorum"): "the number of votes is `min`"
         case ("window", "timezone"), ("window", "zone"): "did you mean `tz`?"
         case ("playbook", "phases"): "phases belong to a document with `kind: Roadmap`"

@@ -45,6 +45,7 @@ package struct PlanOutline: Sendable {
     package var name: String
     package var version: String
     package var digest: Digest
+    package var schedule: Schedule
     package var inputs: [(name: String, value: JSON.Value?)]
     package var steps: [Step]
     /// The longest chain of waits and soaks: no run can be quicker.
@@ -58,6 +59,7 @@ package struct PlanOutline: Sendable {
         name = plan.name
         version = plan.version
         digest = plan.digest
+        schedule = plan.schedule
         self.inputs = plan.inputs.map { ($0.name, inputs[$0.name] ?? $0.defaultValue) }
         var describer = StepDescriber(plan: plan, known: known, catalogue: catalogue)
         let main = describer.describe(plan.steps, section: "steps")
@@ -165,6 +167,9 @@ struct StepDescriber {
             )
         }
         if let timeout = step.timeout { outline.add("timeout", timeout.brief) }
+        if case .action = step.kind, !step.evidence.controls.isEmpty {
+            outline.add("evidence for", step.evidence.controls.joined(separator: ", "))
+        }
         if step.continueOnError { outline.add("on error", "the run goes on") }
         if let rollback = step.rollback {
             outline.add("undone by", rollback.action.text)

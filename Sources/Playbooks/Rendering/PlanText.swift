@@ -3,7 +3,9 @@ package import Core
 extension PlanOutline {
     /// The plan as a terminal shows it.
     package var text: String {
-        var lines = ["\(name) (\(id) \(version))", "  \(file), \(digest.description.prefix(19))…", ""]
+        var lines = ["\(name) (\(id) \(version))", "  \(file), \(digest.description.prefix(19))…"]
+        if let planned = schedule.inWords { lines.append("  planned \(planned) of the roadmap") }
+        lines.append("")
         if !inputs.isEmpty {
             lines.append("Inputs")
             let width = inputs.map(\.name.count).max() ?? 0
@@ -64,6 +66,8 @@ extension PlanOutline {
         return [
             "schema": "lockstep.plan/1", "file": .string(file), "id": .string(id), "name": .string(name),
             "version": .string(version), "digest": .string(digest.description), "inputs": .object(inputs),
+            "planned_start_seconds": schedule.start.map { .integer($0.components.seconds) } ?? .null,
+            "planned_due_seconds": schedule.due.map { .integer($0.components.seconds) } ?? .null,
             "steps": .array(steps.map(\.json)), "counts": .object(counts),
             "at_least_seconds": .integer(atLeast.components.seconds),
         ]
@@ -106,5 +110,15 @@ extension String {
         var text = self[...]
         while text.last == " " { text.removeLast() }
         return String(text)
+    }
+}
+
+extension Schedule {
+    /// `from day 0 to day 28`; nothing where the playbook has no schedule.
+    fileprivate var inWords: String? {
+        let parts = [("from", start), ("to", due)].compactMap { word, offset in
+            offset.map { "\(word) day \($0.components.seconds / 86_400)" }
+        }
+        return parts.isEmpty ? nil : parts.joined(separator: " ")
     }
 }

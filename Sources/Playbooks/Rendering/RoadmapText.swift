@@ -3,9 +3,19 @@ import Expressions
 
 extension Roadmap {
     /// The programme as a terminal shows it: the phases with their times, and the plan of each that has a playbook.
-    package func text(catalogue: Catalogue) -> String {
+    package func text(catalogue: Catalogue, inputs given: JSON.Object = [:]) -> String {
         var lines = ["\(name) (\(id) \(version))", "  \(file), \(digest.description.prefix(19))…", ""]
         if let start { lines += ["Starts on \(start)", ""] }
+        if !inputs.isEmpty {
+            lines.append("Inputs")
+            let width = inputs.map(\.name.count).max() ?? 0
+            for input in inputs {
+                let value = given[input.name] ?? input.defaultValue
+                let text = value.map { $0.string ?? $0.description } ?? "(must be given)"
+                lines.append("  \(padded(input.name, width))  \(shortened(text))")
+            }
+            lines.append("")
+        }
         for phase in phases {
             let time =
                 phase.due.map { "\(when(phase.start)) to \(when($0))" } ?? "from \(when(phase.start)), without an end"
@@ -15,7 +25,11 @@ extension Roadmap {
             if let playbook = phase.playbook {
                 lines.append("  runs     \(playbook.path)")
                 lines.append("")
-                let outline = PlanOutline(playbook.plan, catalogue: catalogue, inputs: phase.knownInputs(in: plan))
+                let outline = PlanOutline(
+                    playbook.plan,
+                    catalogue: catalogue,
+                    inputs: phase.knownInputs(in: plan, given)
+                )
                 lines += outline.text.split(separator: "\n", omittingEmptySubsequences: false).map {
                     $0.isEmpty ? "" : "    " + $0
                 }
@@ -29,11 +43,13 @@ extension Roadmap {
     }
 
     /// The same content for programs.
-    package func json(catalogue: Catalogue) -> JSON.Value {
-        [
+    package func json(catalogue: Catalogue, inputs given: JSON.Object = [:]) -> JSON.Value {
+        var values = JSON.Object()
+        for input in inputs { values[input.name] = given[input.name] ?? input.defaultValue ?? .null }
+        return [
             "schema": "lockstep.roadmap-plan/1", "file": .string(file), "id": .string(id), "name": .string(name),
             "version": .string(version), "digest": .string(digest.description),
-            "start": start.map { .string($0.description) } ?? .null,
+            "inputs": .object(values), "start": start.map { .string($0.description) } ?? .null,
             "phases": .array(
                 phases.map { phase in
                     [
@@ -43,7 +59,7 @@ extension Roadmap {
                         "exit": phase.exit.map { .string($0.pass.source) } ?? .null,
                         "playbook": phase.playbook.map { .string($0.path) } ?? .null,
                         "plan": phase.playbook.map {
-                            PlanOutline($0.plan, catalogue: catalogue, inputs: phase.knownInputs(in: plan)).json
+                            PlanOutline($0.plan, catalogue: catalogue, inputs: phase.knownInputs(in: plan, given)).json
                         } ?? .null,
                     ]
                 }
@@ -61,8 +77,8 @@ extension Roadmap {
 }
 
 extension Roadmap.Phase {
-    fileprivate func knownInputs(in plan: Plan) -> JSON.Object {
-        let known = KnownValues(plan, inputs: [:])
+    fileprivate func knownInputs(in plan: Plan, _ given: JSON.Object) -> JSON.Object {
+        let known = KnownValues(plan, inputs: given)
         var inputs = JSON.Object()
         for (name, template) in playbook?.inputs ?? [] {
             let value = known.json(template)

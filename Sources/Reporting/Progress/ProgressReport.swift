@@ -20,6 +20,26 @@ package struct ProgressReport: Sendable {
         return try MustacheTemplate(string: source).render(ProgressPage(snapshot).content)
     }
 
+    /// One table for spreadsheets: each cell of each section with the names of its row and column.
+    package func csv() -> String {
+        var csv = CSV(columns: ["section", "row", "item", "field", "value"])
+        for blocker in snapshot.blockers.enumerated() {
+            let (row, blocker) = (String(blocker.offset + 1), blocker.element)
+            csv.append(["Blockers", row, blocker.instance, "Reason", blocker.reason])
+            csv.append(["Blockers", row, blocker.instance, "Waits for", blocker.waitingOn])
+            csv.append(["Blockers", row, blocker.instance, "Command", blocker.command])
+        }
+        for section in Sheet(snapshot).sections {
+            for (number, cells) in section.rows.enumerated() {
+                for (column, cell) in zip(section.columns, cells).dropFirst() {
+                    let text = ([cell.text] + cell.details).joined(separator: "; ")
+                    csv.append([section.title, String(number + 1), cells.first?.text ?? "", column.name, text])
+                }
+            }
+        }
+        return csv.text
+    }
+
     /// GitHub-flavoured Markdown.
     package func markdown() -> String {
         ProgressMarkdown(snapshot).text

@@ -60,7 +60,8 @@ struct Sheet {
 
     init(_ snapshot: ProgressSnapshot) {
         sections = [
-            Self.phases(snapshot), Self.coverage(snapshot), Self.gates(snapshot), Self.approvals(snapshot),
+            Self.phases(snapshot), Self.burnDown(snapshot), Self.coverage(snapshot), Self.gates(snapshot),
+            Self.approvals(snapshot),
             Self.findings(snapshot), Self.exceptions(snapshot), Self.gaps(snapshot), Self.servers(snapshot),
             Self.steps(snapshot),
         ]

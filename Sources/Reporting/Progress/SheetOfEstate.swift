@@ -83,13 +83,15 @@ extension Sheet {
     }
 
     static func servers(_ snapshot: ProgressSnapshot) -> Section {
-        let tools = snapshot.servers.reduce(0.0) { $0 + Double($1.tools) }
+        let tools = snapshot.servers.reduce(0.0) { $0 + Double($1.tools ?? 0) }
+        let unknown = snapshot.servers.count { $0.tools == nil }
         return Section(
             id: "servers",
             title: "Servers",
             summary: snapshot.servers.isEmpty
                 ? "The inventory is empty."
-                : "\(Standing.counted(snapshot.servers.count, "server", "servers")) with \(number(tools)) tools",
+                : "\(Standing.counted(snapshot.servers.count, "server", "servers")) with \(number(tools)) tools"
+                    + (unknown == 0 ? "" : ", those of \(unknown) unknown"),
             columns: [
                 "Server", "Transport", "Encryption", "Authentication", "Owner", "Criticality", .number("Tools"),
                 "Revisions",
@@ -102,7 +104,7 @@ extension Sheet {
                     .code(server.id), Cell(server.transport), Cell(server.security, tone: isCleartext ? .warn : nil),
                     Cell(server.authentication, tone: isOpen ? .bad : nil),
                     Cell(server.owner ?? "no owner", tone: (server.owner ?? "").isEmpty ? .warn : nil),
-                    Cell(server.criticality ?? "not rated"), .number(server.tools),
+                    Cell(server.criticality ?? "not rated"), server.tools.map { .number($0) } ?? Cell("?"),
                     Cell(server.revisions.isEmpty ? "–" : server.revisions.joined(separator: ", ")),
                 ]
             }

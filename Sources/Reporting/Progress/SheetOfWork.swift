@@ -89,8 +89,7 @@ extension Sheet {
                 ? "No approval has been asked for." : tally(snapshot.approvals.map(\.state)),
             columns: ["Step", "State", "Who", "Vote", "Why", "When"],
             rows: snapshot.approvals.flatMap { approval -> [[Cell]] in
-                let approvals = approval.votes.count { $0.verdict == "approve" }
-                var details = ["\(approvals) of \(approval.needed) needed"]
+                var details = ["\(approval.approvals) of \(approval.needed) people needed"]
                 if let expires = approval.expires, approval.state == "open" {
                     details.append("expires \(expires.minute)")
                 }
@@ -111,6 +110,30 @@ extension Sheet {
                         .state(vote.verdict), Cell(vote.reason), .time(vote.time),
                     ]
                 }
+            }
+        )
+    }
+
+    static func burnDown(_ snapshot: ProgressSnapshot) -> Section {
+        guard let burn = BurnDown(snapshot) else {
+            return Section(
+                id: "burn-down",
+                title: "Burn-down",
+                summary: "Nothing to forecast: no step has been planned yet.",
+                columns: ["When", .number("Steps left"), .number("By plan")],
+                rows: []
+            )
+        }
+        return Section(
+            id: "burn-down",
+            title: "Burn-down",
+            summary: burn.summary,
+            columns: ["When", .number("Steps left"), .number("By plan")],
+            rows: burn.points.map { point in
+                [
+                    Cell(point.time.minute), Cell(point.left.map(String.init) ?? "–"),
+                    Cell(point.planned.map(String.init) ?? "–"),
+                ]
             }
         )
     }

@@ -243,8 +243,10 @@ extension ProgressSnapshot.Server {
             authentication: reader.string("authentication"),
             owner: reader.optionalString("owner"),
             criticality: reader.optionalString("criticality"),
-            tools: reader.count("tools"),
-            revisions: reader.strings("revisions")
+            tools: reader.optionalCount("tools"),
+            revisions: reader.strings("revisions"),
+            // Reports from before it was written held MCP servers in the main.
+            kind: reader.optionalString("kind") ?? "mcp"
         )
     }
 }

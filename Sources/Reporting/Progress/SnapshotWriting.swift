@@ -119,8 +119,8 @@ extension ProgressSnapshot.Server {
         [
             "id": .string(id), "transport": .string(transport), "security": .string(security),
             "authentication": .string(authentication), "owner": .optional(owner),
-            "criticality": .optional(criticality), "tools": .count(tools),
-            "revisions": .array(revisions.map { .string($0) }),
+            "criticality": .optional(criticality), "tools": tools.map { .count($0) } ?? .null,
+            "revisions": .array(revisions.map { .string($0) }), "kind": .string(kind),
         ]
     }
 }

@@ -121,7 +121,8 @@ struct Standing {
         let gates = snapshot.gates
         let passed = gates.count { $0.verdict == "pass" }
         let failed = gates.count { $0.verdict == "fail" || $0.verdict == "error" }
-        let servers = snapshot.servers
+        // The same whole as under Coverage and in the gates: MCP servers, not whatever else listens.
+        let servers = snapshot.servers.filter { $0.kind == "mcp" }
         let owned = servers.count { !($0.owner ?? "").isEmpty }
         let remote = servers.filter { $0.transport != Transport.stdio.rawValue }
         let guarded = remote.count { !["", "none", "unknown"].contains($0.authentication) }
@@ -146,13 +147,13 @@ struct Standing {
                 tone: failed > 0 ? .bad : gates.isEmpty ? .plain : passed == gates.count ? .good : .busy
             ),
             Figure(
-                name: "Servers with an owner",
+                name: "MCP servers with an owner",
                 share: ownership,
                 remark: "\(servers.count - owned) without",
                 tone: missingTone(ownership)
             ),
             Figure(
-                name: "Network servers that ask who calls",
+                name: "MCP servers on the network that ask who calls",
                 share: access,
                 remark: "\(remote.count - guarded) open or unknown",
                 tone: missingTone(access)

@@ -1,9 +1,10 @@
-import Core
+package import Core
 
 /// What a command line starts, told apart from how it is started.
 ///
 /// Two people who run the same package with other arguments run the same server; so the identity is the package where
-/// there is one, a script's path else, and the digest of the shown command where neither can be told.
+/// there is one. A script is whatever its arguments make of it: its identity is its path, and its key has a digest of
+/// the shown arguments as well. Where neither can be told, it is the digest of the shown command.
 package struct CommandIdentity: Sendable, Hashable {
     package enum Kind: String, Sendable, Hashable {
         case npm, pypi, oci, jsr, go, nuget, git, script, remote, command
@@ -21,6 +22,28 @@ package struct CommandIdentity: Sendable, Hashable {
     }
 
     package var text: String { kind == .remote ? name : "\(kind.rawValue):\(name)" }
+
+    /// The words after a script in the command that starts it; empty for everything that is no script.
+    package func arguments(in words: [String]) -> [String] {
+        guard kind == .script else { return [] }
+        var words = words[...]
+        // The last word of `sh -c` is a command line of its own.
+        if let last = words.last, words.count > 1, last.contains(name), last != name, !last.hasSuffix("/" + name) {
+            words = CommandReader.split(last)[...]
+        }
+        let place = words.dropFirst().firstIndex { $0 == name || name.hasSuffix("/" + $0) || $0.hasPrefix(name + ":") }
+        return place.map { Array(words[($0 + 1)...]) } ?? []
+    }
+
+    /// The key of what a command starts on a host, and the one that it had before arguments were part of it.
+    package func key(host: String, words: [String]) -> (key: String, former: Sighting.FormerKey?) {
+        let plain = CanonicalKey.stdio(host: host, identity: text)
+        let arguments = arguments(in: words)
+        guard !arguments.isEmpty else { return (plain, nil) }
+        // A zero cannot be part of an argument, so it keeps `a b` and `a`, `b` apart.
+        let digest = Digest.sha256(arguments.joined(separator: "\0").utf8).hex.prefix(12)
+        return ("\(plain)#\(digest)", Sighting.FormerKey(key: plain, arguments: arguments))
+    }
 
     /// Whether each start may run other code than the last, because a registry decides what the name means.
     package var isUnpinned: Bool {

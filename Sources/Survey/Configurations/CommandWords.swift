@@ -149,3 +149,39 @@ extension CommandReader {
             }
     }
 }
+
+extension CommandReader {
+    private static let launcherFlags: [String: Set<String>] = {
+        var table: [String: Set<String>] = [:]
+        for name in ["npx", "pnpx", "bunx", "npm", "pnpm", "yarn", "bun"] { table[name] = npmFlagsWithValue }
+        for name in ["uvx", "uv", "pipx"] { table[name] = uvFlagsWithValue }
+        for name in ["docker", "podman", "nerdctl"] { table[name] = containerFlagsWithValue }
+        return table
+    }()
+
+    /// The words that a launcher reads itself, up to the name of what it starts; none where it signs somebody in.
+    static func launcherWords(_ words: [String]) -> Range<Int> {
+        guard let start = words.prefix(8).firstIndex(where: { launcherFlags[baseName($0)] != nil }),
+            let withValue = launcherFlags[baseName(words[start])]
+        else {
+            // The port of a connection, and parents of a folder.
+            return words.first.map { ["ssh", "mkdir"].contains(baseName($0)) } == true
+                ? 0..<words.count : 0..<0
+        }
+        let subcommands: Set<String> = ["run", "exec", "x", "tool", "dlx", "container", "compose", "create", "start"]
+        var position = start + 1
+        while position < words.count {
+            let word = words[position]
+            if subcommands.contains(word) {
+                position += 1
+            } else if withValue.contains(word) {
+                position += 2
+            } else if word.hasPrefix("-") {
+                position += 1
+            } else {
+                break
+            }
+        }
+        return start..<min(position, words.count)
+    }
+}

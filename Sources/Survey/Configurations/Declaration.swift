@@ -214,10 +214,11 @@ extension Declaration {
             address = read
         }
         let key: String
+        var former: Sighting.FormerKey?
         if let address {
             key = CanonicalKey.url(address)
         } else if let identity {
-            key = CanonicalKey.stdio(host: host, identity: identity.text)
+            (key, former) = identity.key(host: host, words: words)
         } else {
             throw EntryRefusal(reason: "the entry has neither a command nor a url")
         }
@@ -225,6 +226,7 @@ extension Declaration {
             source: "configuration",
             location: location,
             canonicalKey: key,
+            former: former,
             name: Credentials.redact(name),
             transport: transport(isCommand: !words.isEmpty || image != nil, address: address),
             url: address?.text,

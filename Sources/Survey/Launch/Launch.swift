@@ -221,7 +221,8 @@ package struct Launch: Sendable {
             capabilities: .object(introduction?.capabilities ?? [:]),
             definitions: conversation.definitions,
             authentication: .none,
-            gaps: gaps
+            gaps: gaps,
+            areToolsKnown: introduction != nil && conversation.areToolsKnown
         )
         var outcome = ProbeOutcome()
         outcome.sightings = [
@@ -237,6 +238,7 @@ package struct Launch: Sendable {
             )
         ]
         outcome.gaps = gaps.map { CoverageGap(subject: server.canonicalKey, reason: $0) }
+        outcome.findings = UnreadTools.finding(description, key: server.canonicalKey).map { [$0] } ?? []
         return outcome
     }
 

@@ -11,6 +11,7 @@ struct StdioConversation {
     private(set) var report = EraProbe.stdio().report
     private(set) var definitions: [Definition] = []
     private(set) var gaps: [String] = []
+    private(set) var areToolsKnown = true
     private var lastID: Int64 = 0
 
     init(
@@ -72,6 +73,9 @@ struct StdioConversation {
             listing.receive(response)
         }
         definitions += listing.definitions
+        if kind == .tools, isOffered, listing.definitions.isEmpty {
+            areToolsKnown = Conversation.isRead(listing.stop, refusals: listing.refusals.count)
+        }
         if let trouble = Conversation.trouble(listing.stop, words: words, isOffered: isOffered) { note(trouble) }
         for refusal in listing.refusals.prefix(4) {
             note("entry \(refusal.index) of the list of \(words) is malformed: \(refusal.reason)")

@@ -43,9 +43,10 @@ package struct NetworkSurvey: Sendable {
     /// What was not looked at is a gap of the result: pairs that the system could not try, pairs and endpoints that the
     /// time did not reach.
     ///
-    /// Tokens are for servers that somebody named. Progress is reported from the task that runs this.
+    /// `paths` are where clients expect servers. Tokens are for servers that somebody named. Progress is reported from the task that runs this.
     package func run(
         _ targets: SweepTargets,
+        paths: [Endpoint: [String]] = [:],
         tokens: [Endpoint: Redacted<String>] = [:],
         token: Redacted<String>? = nil,
         progress: @Sendable (Progress) -> Void = { _ in }
@@ -75,6 +76,7 @@ package struct NetworkSurvey: Sendable {
                             index,
                             await prober.probe(
                                 endpoint,
+                                paths: paths[endpoint] ?? [],
                                 token: tokens[endpoint] ?? (endpoint.address.isLoopback ? token : nil)
                             )
                         )
@@ -98,6 +100,21 @@ package struct NetworkSurvey: Sendable {
             )
         }
         return result
+    }
+
+    /// The paths that URLs name, by the address and port they belong to; names other than the loopback's are not resolved.
+    ///
+    /// A path whose secret part was taken out cannot be asked.
+    package static func paths(of urls: some Sequence<String>) -> [Endpoint: [String]] {
+        var paths: [Endpoint: [String]] = [:]
+        for url in urls {
+            guard let key = CanonicalKey.url(url), let address = CanonicalKey.address(key),
+                let host = Address(address.host), let port = UInt16(exactly: address.port),
+                !address.path.contains("redacted")
+            else { continue }
+            paths[Endpoint(address: host, port: port), default: []].append(address.path)
+        }
+        return paths.mapValues { $0.sorted() }
     }
 
     private static func gaps(of outcome: Sweep.Outcome) -> [CoverageGap] {

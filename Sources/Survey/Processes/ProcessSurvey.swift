@@ -122,19 +122,24 @@ package struct ProcessSurvey: Sendable {
                 user: user
             )
         }
-        let key: String
+        var key = identity.name
+        var former: Sighting.FormerKey?
         if identity.kind == .remote {
-            key = identity.name
+            // Asked in the clear, because the shown words have lost what tells two secret paths apart.
+            var hiding = SecretHiding(digest: digest)
+            let address = process.words.first { CanonicalKey.address($0) != nil }.flatMap { hiding.address($0) }
+            if let address { key = CanonicalKey.url(address) }
         } else {
-            key = CanonicalKey.stdio(host: host, identity: identity.text)
+            (key, former) = identity.key(host: host, words: words)
         }
         return Sighting(
             source: "process",
             location: location,
             canonicalKey: key,
+            former: former,
             name: name(identity, process),
             transport: isListening || identity.kind == .remote ? .unknown : .stdio,
-            url: identity.kind == .remote ? identity.name : nil,
+            url: identity.kind == .remote ? key : nil,
             command: words,
             secrets: secrets,
             user: user

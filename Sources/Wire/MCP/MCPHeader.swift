@@ -1,3 +1,5 @@
+import Core
+
 /// The HTTP headers of MCP and the form of their values.
 package enum MCPHeader {
     package static let protocolVersion = "MCP-Protocol-Version"
@@ -36,44 +38,5 @@ package enum MCPHeader {
             return nil
         }
         return String(validating: bytes, as: UTF8.self)
-    }
-}
-
-/// The padded base64 of RFC 4648 §4; decoding accepts nothing but what encoding makes.
-enum Base64 {
-    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-
-    static func encode(_ bytes: [UInt8]) -> String {
-        var text: [UInt8] = []
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let group = bytes[start..<min(start + 3, bytes.count)]
-            var word: UInt32 = 0
-            for index in 0..<3 {
-                word = word << 8 | (index < group.count ? UInt32(group[start + index]) : 0)
-            }
-            for index in 0..<4 {
-                let sextet = Int(word >> UInt32(18 - 6 * index) & 63)
-                text.append(index <= group.count ? alphabet[sextet] : UInt8(ascii: "="))
-            }
-        }
-        return String(decoding: text, as: UTF8.self)
-    }
-
-    static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
-        guard text.count.isMultiple(of: 4) else { return nil }
-        var bytes: [UInt8] = []
-        var word: UInt32 = 0
-        var bits = 0
-        let padding = text.suffix(2).count { $0 == UInt8(ascii: "=") }
-        for character in text.dropLast(padding) {
-            guard let value = alphabet.firstIndex(of: character) else { return nil }
-            word = word << 6 | UInt32(value)
-            bits += 6
-            if bits >= 8 {
-                bits -= 8
-                bytes.append(UInt8(word >> UInt32(bits) & 0xFF))
-            }
-        }
-        return encode(bytes).utf8.elementsEqual(text) ? bytes : nil
     }
 }

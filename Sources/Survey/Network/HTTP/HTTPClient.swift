@@ -61,6 +61,9 @@ actor HTTPClient {
         )
     }
 
+    /// How much time is left for everything that is asked of this origin.
+    nonisolated var remaining: Duration { deadline - .now }
+
     /// Half of what is left: one question that hangs leaves room for another.
     private var patience: Duration { max(.milliseconds(50), (deadline - .now) / 2) }
 

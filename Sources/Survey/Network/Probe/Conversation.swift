@@ -23,6 +23,8 @@ struct Conversation {
     /// Lists that want a token.
     private(set) var guardedLists: [ListKind] = []
     private(set) var answeredLists: [ListKind] = []
+    /// Whether the list of tools was read, or the server has none.
+    private(set) var areToolsKnown = true
     /// The last status that was no answer, and the last failure: what to say about a server that is none of ours.
     private(set) var lastAnswer: HTTPExchange.Answer?
     private(set) var lastFailure: HTTPExchange.Failure?
@@ -330,11 +332,21 @@ extension Conversation {
         }
         definitions += listing.definitions
         if listing.stop != nil { answeredLists.append(kind) }
+        if kind == .tools {
+            let isRead = Self.isRead(listing.stop, refusals: listing.refusals.count)
+            areToolsKnown = !listing.definitions.isEmpty || (isOffered ? isRead : !guardedLists.contains(.tools))
+        }
         if let trouble = Self.trouble(listing.stop, words: words, isOffered: isOffered) { note(trouble) }
         for refusal in listing.refusals.prefix(4) {
             note("entry \(refusal.index) of the list of \(words) is malformed: \(refusal.reason)")
         }
         if !listing.duplicates.isEmpty { note("the list of \(words) names \(listing.duplicates.count) of them twice") }
+    }
+
+    /// Whether a list without an entry says that there are none; one whose entries were all refused does not.
+    static func isRead(_ stop: Listing.Stop?, refusals: Int) -> Bool {
+        if case .complete = stop { return refusals == 0 }
+        return false
     }
 
     static func words(_ kind: ListKind) -> String { kind == .resourceTemplates ? "resource templates" : kind.rawValue }

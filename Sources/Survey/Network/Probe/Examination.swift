@@ -21,9 +21,10 @@ struct Examination {
         var hasMetadata: Bool { if case .oauth = authentication { true } else { false } }
     }
 
-    /// Examines the paths in their order until one answers, beginning with the answer to the opening question.
+    /// Examines the paths in their order, beginning with the answer to the opening question, and describes each server.
     ///
-    /// Where the path is certain, because somebody wrote it down, a challenge there is a server of ours behind a door.
+    /// One port may carry several servers. Two paths that answer alike are one server, known by the first of them. Where
+    /// the path is certain, because somebody wrote it down, a challenge there is a server of ours behind a door.
     func run(
         paths: [String],
         first: Result<HTTPExchange.Answer, HTTPExchange.Failure>,
@@ -36,14 +37,26 @@ struct Examination {
         }
         var candidates: [Candidate] = []
         var contact: Result<HTTPExchange.Answer, HTTPExchange.Failure>? = first
+        var isKnown = false
         for path in paths {
+            // A busy server is not asked on to the last moment: what has been found is worth more than one more path.
+            if isKnown, client.remaining < limits.endpoint / 4 {
+                outcome.gaps.append(CoverageGap(subject: location, reason: "the path \(path) was not asked, for time"))
+                continue
+            }
             let candidate = await introduce(path, first: contact)
             contact = nil
             candidates.append(candidate)
-            if candidate.conversation.report.isModelContextProtocol || candidate.hasMetadata { break }
+            guard candidate.conversation.report.isModelContextProtocol || candidate.hasMetadata else { continue }
+            // Servers in the field show the metadata of their host to every path.
+            if isKnown, !candidate.conversation.report.isModelContextProtocol {
+                await leave(candidate)
+                continue
+            }
+            isKnown = true
+            await describeServer(candidate, &outcome)
         }
-        var isKnown = false
-        if let candidate = Self.choose(candidates, isPathCertain: isPathCertain) {
+        if !isKnown, let candidate = Self.choose(candidates, isPathCertain: isPathCertain) {
             isKnown = true
             await describeServer(candidate, &outcome)
         }
@@ -51,6 +64,11 @@ struct Examination {
         if !isKnown, let last = candidates.last { await describeOther(last, candidates[0], &outcome) }
         outcome.requests = await client.requests
         return outcome
+    }
+
+    private func leave(_ candidate: Candidate) async {
+        var conversation = candidate.conversation
+        await conversation.leave()
     }
 
     private func introduce(
@@ -139,7 +157,8 @@ extension Examination {
             definitions: conversation.definitions,
             authentication: authentication,
             security: await client.security,
-            gaps: candidate.gaps + conversation.gaps
+            gaps: candidate.gaps + conversation.gaps,
+            areToolsKnown: introduction != nil && conversation.areToolsKnown
         )
         let transport: Transport =
             report.transports.contains(.legacySSE) && !report.transports.contains(.streamableHTTP)
@@ -154,9 +173,19 @@ extension Examination {
             url: key,
             description: description
         )
+        if outcome.sightings.contains(where: { $0.kind == .mcp && Self.isSame($0.description, description) }) { return }
         outcome.sightings.append(sighting)
         outcome.findings += Exposure.findings(sighting, isLoopback: isLoopback)
         outcome.gaps += description.gaps.map { CoverageGap(subject: key, reason: $0) }
+    }
+
+    /// Whether two paths lead to one server: it calls itself the same and offers the same, in whatever revision.
+    private static func isSame(_ known: ServerDescription?, _ other: ServerDescription) -> Bool {
+        guard let known, known.name == other.name, known.version == other.version else { return false }
+        func offers(_ description: ServerDescription) -> Set<String> {
+            Set(description.definitions.map { "\($0.kind.rawValue) \($0.name) \($0.digest)" })
+        }
+        return offers(known) == offers(other) && known.areToolsKnown == other.areToolsKnown
     }
 
     /// Looks for an agent card and, where no MCP server was found, for a model server.
@@ -280,6 +309,24 @@ extension Examination {
     }
 }
 
+/// A server that lets clients in and shows no tools that could be reviewed.
+enum UnreadTools {
+    /// Nothing where the tools are known, or behind authentication, which is as it should be.
+    static func finding(_ description: ServerDescription, key: String) -> Finding? {
+        guard !description.areToolsKnown, !description.gaps.contains(where: { $0.contains("behind authentication") }),
+            !description.revisions.isEmpty
+        else { return nil }
+        let reasons = description.gaps.filter { $0.contains("tools") || $0.contains("json") || $0.contains("answer") }
+        return Finding(
+            code: "server.tools-unreadable",
+            severity: .high,
+            subject: key,
+            message: "the server's tools could not be read",
+            evidence: (reasons.isEmpty ? description.gaps : reasons).prefix(4).joined(separator: "; ")
+        )
+    }
+}
+
 /// What a server's place on the network says against it, without regard to what it offers.
 enum Exposure {
     static func findings(_ sighting: Sighting, isLoopback: Bool) -> [Finding] {
@@ -297,6 +344,7 @@ enum Exposure {
             )
         }
         let tools = description.definitions.count { $0.kind == .tool }
+        if let finding = UnreadTools.finding(description, key: sighting.canonicalKey) { findings.append(finding) }
         if sighting.kind == .mcp, description.authentication == .none, tools > 0 {
             add(
                 "server.unauthenticated",

@@ -7,6 +7,8 @@ package import Wire
 package struct Prober: Sendable {
     /// Where servers are looked for on a port of which nothing else is known.
     package static let paths = ["/mcp", "/", "/sse"]
+    /// How many paths of one port are asked at most, so that no server is searched.
+    static let mostPaths = 6
 
     package let limits: ProbeLimits
     package let calls: Calls
@@ -22,24 +24,26 @@ package struct Prober: Sendable {
     /// Cleartext HTTP is tried first, because asking it of a TLS port costs one refused request, while the reverse
     /// makes many small servers log a failure.
     ///
-    /// The path is where an MCP server is known to be on this port; the usual ones are tried after it. The token is sent
-    /// only after the server has asked for one, and only to this machine or over trusted TLS.
+    /// The known paths are where clients expect MCP servers on this port; the usual ones are tried after them, six in all.
+    /// The token is sent only after the server has asked for one, and only to this machine or over trusted TLS.
     package func probe(
         _ endpoint: Endpoint,
-        path: String? = nil,
+        paths known: [String] = [],
         token: Redacted<String>? = nil
     ) async -> ProbeOutcome {
         let deadline = ContinuousClock.now + limits.endpoint
-        let paths = (path.map { [$0] } ?? []) + Self.paths.filter { $0 != path }
+        let named = known.reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
+        let first = Array(named.prefix(Self.mostPaths - Self.paths.count))
+        let paths = first + Self.paths.filter { !first.contains($0) }
         let host = endpoint.address.description
         let plain = client(Origin(isEncrypted: false, host: host, port: Int(endpoint.port)), deadline)
-        let first = await knock(plain, paths[0])
-        if case .failure(let failure) = first, failure.code == .unreachable {
+        let answer = await knock(plain, paths[0])
+        if case .failure(let failure) = answer, failure.code == .unreachable {
             return missed(endpoint.description, failure.reason)
         }
         var chosen = plain
-        var contact = first
-        if Self.suggestsTLS(first) {
+        var contact = answer
+        if Self.suggestsTLS(answer) {
             let secure = client(Origin(isEncrypted: true, host: host, port: Int(endpoint.port)), deadline)
             let second = await knock(secure, paths[0])
             if case .success = second {

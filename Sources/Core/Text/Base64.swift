@@ -1,12 +1,12 @@
-/// Base64 of RFC 4648 §4 in its one canonical form.
+/// Base64 of RFC 4648 §4.
 ///
 /// Foundation's decoder accepts non-zero spare bits in the last character, so that several texts mean the same bytes.
 /// Where text is signed or compared, one value may have only one form; this decoder refuses all others.
-enum Base64 {
+package enum Base64 {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
     private static let padding = UInt8(ascii: "=")
 
-    static func encode(_ bytes: [UInt8], padded: Bool = true) -> String {
+    package static func encode(_ bytes: [UInt8], padded: Bool = true) -> String {
         var text: [UInt8] = []
         text.reserveCapacity((bytes.count + 2) / 3 * 4)
         for start in stride(from: 0, to: bytes.count, by: 3) {
@@ -27,12 +27,15 @@ enum Base64 {
     }
 
     /// The bytes, or nothing where a character, the length, the padding or the spare bits are wrong.
-    static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
-        guard text.count % 4 == 0 else { return nil }
-        let padding = text.reversed().prefix { $0 == Self.padding }.count
+    ///
+    /// With `mayLackPadding` text without its `=` counts too, all or none of them: CEL decodes so.
+    package static func decode(_ text: some Collection<UInt8>, mayLackPadding: Bool = false) -> [UInt8]? {
+        let isWhole = text.count.isMultiple(of: 4)
+        guard isWhole || (mayLackPadding && text.count % 4 != 1) else { return nil }
+        let padding = isWhole ? text.reversed().prefix { $0 == Self.padding }.count : 0
         guard padding <= 2 else { return nil }
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(text.count / 4 * 3)
+        bytes.reserveCapacity(text.count / 4 * 3 + 2)
         var bits: UInt32 = 0
         var held: UInt32 = 0
         for character in text.dropLast(padding) {

@@ -1,0 +1,121 @@
+import Core
+import Engine
+import Identity
+import Ledger
+
+/// What a voter is asked, in a form that a person reads: the signed bytes as tables, and what is known beside them.
+struct ShownText {
+    /// More rows than this are counted; `--show --format json` prints all of them.
+    private static let rowLimit = 60
+
+    let view: ApprovalView
+    let name: String
+    let ledger: Ledger
+    let now: Timestamp
+
+    /// Throws when the ledger cannot be read.
+    func text() throws -> String {
+        let page = (try? JSON.parse(view.shown, limits: .standard))?.object ?? [:]
+        var lines = [
+            "\(name)  [\(view.step) of run \(view.run)]", "  playbook  \(page["playbook"]?.string ?? "?")",
+            "  state     \(standing)", "  voters    \(voters)", "  digest    \(view.digest)",
+        ]
+        if let ticket = page["ticket"]?.string { lines.append("  ticket    \(ticket)") }
+        lines.append("")
+        let shown = page["show"]?.array ?? []
+        var named: [ServerID] = []
+        if shown.isEmpty { lines.append("the playbook shows nothing besides the step itself") }
+        for value in shown {
+            lines.append(block(value, servers: try ledger.servers(), named: &named))
+            lines.append("")
+        }
+        if !named.isEmpty { lines += try findings(of: named) }
+        while lines.last?.isEmpty ?? false { lines.removeLast() }
+        return lines.joined(separator: "\n")
+    }
+
+    /// `open, 1 of 2 approvals, until …`.
+    private var standing: String {
+        let count = Self.approvals(view)
+        let until = view.record.state == .open ? ", until \(view.record.expires)" : ""
+        return "\(view.record.state.rawValue), \(count) of \(view.record.quorum) approvals\(until)"
+    }
+
+    /// The distinct people whose newest vote is an approval.
+    static func approvals(_ view: ApprovalView) -> Int {
+        var latest: [PersonID: String] = [:]
+        for vote in view.votes { latest[vote.person] = vote.verdict }
+        return latest.values.count { $0 == Vote.Verdict.approve.rawValue }
+    }
+
+    private var voters: String {
+        let names = view.eligible.map(\.text).joined(separator: ", ")
+        let excluded = view.record.excluded.joined(separator: ", ")
+        return (names.isEmpty ? "nobody" : names) + (excluded.isEmpty ? "" : "; not \(excluded)")
+    }
+
+    /// A list of servers becomes a table with what is known of each now; other lists and values print as they are.
+    private func block(_ value: JSON.Value, servers: [InventoryServer], named: inout [ServerID]) -> String {
+        guard let list = value.array, !list.isEmpty else { return plain(value) }
+        let names = list.compactMap(\.string)
+        let known = Dictionary(servers.map { ($0.id.text, $0) }, uniquingKeysWith: { first, _ in first })
+        let more = list.count > Self.rowLimit ? "\nand \(list.count - Self.rowLimit) more" : ""
+        if names.count == list.count, names.contains(where: { known[$0] != nil }) {
+            named += names.map { ServerID($0) }
+            let rows = names.prefix(Self.rowLimit).map { name in
+                guard let server = known[name] else { return [name, "not in the inventory", "", "", "", ""] }
+                return [
+                    name, server.transport.rawValue, server.description?.authentication.word ?? "unknown",
+                    server.description.map { String($0.definitions.count { $0.kind == .tool }) } ?? "?",
+                    server.owner ?? "nobody", server.url ?? server.command.joined(separator: " "),
+                ]
+            }
+            return "\(list.count) servers\n"
+                + Output.table(["server", "transport", "auth", "tools", "owner", "where"], rows) + more
+        }
+        if names.count == list.count {
+            return names.prefix(Self.rowLimit).map { "  \($0)" }.joined(separator: "\n") + more
+        }
+        let objects = list.compactMap(\.object)
+        guard objects.count == list.count else { return plain(value) }
+        var columns: [String] = []
+        for object in objects.prefix(Self.rowLimit) {
+            for key in object.keys where !columns.contains(key) && columns.count < 8 { columns.append(key) }
+        }
+        let rows = objects.prefix(Self.rowLimit).map { object in
+            columns.map { object[$0].map { $0.string ?? $0.description } ?? "" }
+        }
+        return Output.table(columns, rows) + more
+    }
+
+    private func plain(_ value: JSON.Value) -> String { value.string ?? JSON.pretty(value) }
+
+    /// The open findings on the servers that are shown: what a voter should have seen before saying yes.
+    private func findings(of named: [ServerID]) throws -> [String] {
+        let servers = try ledger.servers().filter { named.contains($0.id) }
+        let subjects = Set(
+            servers.flatMap { [$0.id.text, $0.canonicalKey] + [$0.url].compactMap(\.self) + $0.aliases }
+        )
+        let open = try ledger.openFindings().map(\.finding).filter { finding in
+            subjects.contains(finding.subject) || subjects.contains { finding.subject.hasPrefix($0 + "/") }
+        }
+        guard !open.isEmpty else { return ["no open findings on these servers"] }
+        let waived = Set(try ledger.exceptions().filter { $0.isActive(at: now) }.map(\.scope))
+        var seen: Set<String> = []
+        let isGrave = { (finding: Finding) in finding.severity >= .medium }
+        let rest = Set(open.filter { !isGrave($0) }.map(\.key)).count
+        let rows = open.filter(isGrave).sorted { ($1.severity, $0.key) < ($0.severity, $1.key) }
+            .filter { seen.insert($0.key).inserted }
+            .map { finding in
+                [
+                    finding.severity.rawValue, finding.code, finding.subject,
+                    waived.contains("finding:\(finding.key)") ? "yes" : "no", finding.message,
+                ]
+            }
+        let more = max(0, rows.count - Self.rowLimit) + rest
+        return [
+            "\(rows.count + rest) open findings on these servers (as of now; not part of what is signed)",
+            Output.table(["severity", "code", "subject", "exception", "what"], Array(rows.prefix(Self.rowLimit))),
+        ] + (more > 0 ? ["and \(more) more, see `lockstep inventory findings`"] : [])
+    }
+}

@@ -1,0 +1,151 @@
+"""What a security lead must be able to trust: nothing is passed by unsigned, what was changed by hand shows, and a restore
+that is killed leaves the old workspace or the new one, whole."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sqlite3
+import time
+
+import pytest
+
+from conftest import Shell, write_workspace
+
+HELD = """\
+apiVersion: lockstep/v1
+kind: Playbook
+id: held
+name: Held
+version: 1.0.0
+steps:
+  - id: check
+    gate: {pass: "false", on-fail: pause}
+  - id: review
+    approval: {approvers: ["group:security-leads"], min: 1, expires: 2d}
+  - id: rest
+    wait: {for: 1d}
+"""
+
+
+@pytest.fixture
+def held(workspace: Shell, people) -> Shell:
+    write_workspace(workspace, people)
+    (workspace.folder / "held.yaml").write_text(HELD)
+    workspace("run", "held.yaml").expect(4)
+    return workspace
+
+
+def change(shell: Shell, sql: str) -> None:
+    with contextlib.closing(sqlite3.connect(shell.database)) as connection:
+        connection.executescript(sql)
+
+
+def test_neither_gate_nor_approval_is_skipped(held: Shell):
+    for step, code in (("check", "gate.not-skippable"), ("review", "approval.not-skippable")):
+        refused = held("skip", "latest", step, "--reason", "in a hurry")
+        assert refused.code != 0 and code in refused.err
+    assert "lockstep exception add" in held("skip", "latest", "check", "--reason", "x").err
+
+
+def test_a_gate_gives_way_to_a_signed_exception_only(held: Shell, people):
+    ask = ["exception", "add", "gate:latest/check", "--owner", f"user:{people[0].name}", "--reason", "known", "--for", "2d"]
+    assert "exception.unsigned" in held(*ask).expect(3).err
+    held(*ask, "--key", str(people[0].key)).expect(0)
+    assert "unauthenticated" not in held("exception", "list").out
+    held("resume", "latest").expect(0)
+    held("tick").expect(0)
+    states = {step["step"]: step for step in held("status", "latest", "--format", "json").json["steps"]}
+    assert states["check"]["state"] == "succeeded" and "waived by exception x-" in states["check"]["summary"]
+    assert states["review"]["state"] == "waiting"
+    held("doctor").expect(0)
+    change(held, "UPDATE exception SET reason = 'other'")
+    assert "exception.unproven" in held("doctor", "--format", "json").expect(2).out
+
+
+@pytest.mark.parametrize("scope", ["server:*", "finding:nots/add_note", "gate:latest/chek", "gate:latest/review", "note:x"])
+def test_an_exception_for_what_does_not_exist_is_refused(held: Shell, people, scope: str):
+    refused = held("exception", "add", scope, "--owner", f"user:{people[0].name}", "--reason", "x", "--for", "2d").expect(3)
+    assert "exception.scope" in refused.err
+    assert held("exception", "list", "--format", "json").json == []
+
+
+def test_doctor_names_what_was_changed_by_hand(held: Shell, people):
+    held("exception", "add", "gate:latest/check", "--owner", f"user:{people[0].name}", "--reason", "known", "--for", "2d",
+         "--key", str(people[0].key)).expect(0)
+    held("resume", "latest").expect(0)
+    held("tick").expect(0)
+    held("approve", "latest", "review", "--as", people[1].name, "--key", str(people[1].key), "--reason", "read it").expect(0)
+    held("tick").expect(0)
+    held("doctor").expect(0)
+    saved = held.folder.parent / "whole.db"
+    with contextlib.closing(sqlite3.connect(held.database)) as connection:
+        connection.execute(f"VACUUM INTO '{saved}'")
+    for sql, code in [
+        ("UPDATE step SET state = 'succeeded' WHERE instance = 'rest'", "replay.step"),
+        ("UPDATE run SET state = 'succeeded'", "replay.run"),
+        ("UPDATE approval SET quorum = 7", "replay.approval"),
+        ("DROP TRIGGER vote_kept; DELETE FROM vote", "replay.vote"),
+        ("DROP TRIGGER vote_kept", "ledger.foreign-schema"),
+        ("DROP TRIGGER vote_stays; UPDATE vote SET proof = replace(proof, 'read it', 'not read')", "vote.bad-signature"),
+        ("DROP TRIGGER vote_stays; UPDATE vote SET proof = NULL", "vote.unproven"),
+        ("DROP TRIGGER vote_stays; UPDATE vote SET reason = 'not read'", "vote.differs"),
+        ("UPDATE verdict SET result = 'pass'", "replay.verdict"),
+        ("UPDATE artifact SET bytes = x'00'", "artifact.altered"),
+        ("UPDATE run SET seal = x'00'", "seal.broken"),
+        ("UPDATE run SET seal = NULL", "seal.missing"),
+    ]:
+        for end in ("-wal", "-shm"):
+            held.database.with_name(held.database.name + end).unlink(missing_ok=True)
+        shutil.copy(saved, held.database)
+        held("doctor").expect(0)
+        change(held, sql)
+        assert f"[{code}]" in held("doctor", "--format", "json").expect(2).out, sql
+
+
+def state_of(shell: Shell) -> tuple[int, str]:
+    """How many exceptions the ledger has, and whose `lockstep.yaml` lies beside it."""
+    count = len(shell("exception", "list", "--format", "json").expect(0).json)
+    text = (shell.folder / "lockstep.yaml").read_text()
+    return count, "new" if "organisation: New" in text else "old"
+
+
+def test_a_restore_that_is_killed_leaves_the_old_or_the_new_state_whole(workspace: Shell, people, tmp_path):
+    write_workspace(workspace, people)
+    file = workspace.folder / "lockstep.yaml"
+    old = file.read_text()
+    file.write_text(old.replace("organisation: Example", "organisation: New"))
+    archive = tmp_path / "new.backup"
+    workspace("backup", str(archive)).expect(0)
+    file.write_text(old)
+    (workspace.folder / "held.yaml").write_text(HELD)
+    workspace("run", "held.yaml").expect(4)
+    workspace("exception", "add", "gate:latest/check", "--owner", f"user:{people[0].name}", "--reason", "known", "--for", "2d",
+              "--key", str(people[0].key)).expect(0)
+    started = time.monotonic()
+    template = tmp_path / "template"
+    shutil.copytree(workspace.folder, template, symlinks=True)
+    workspace("restore", str(archive)).expect(0)
+    whole = time.monotonic() - started
+    seen = set()
+    rounds = 40
+    for number in range(rounds):
+        folder = tmp_path / f"kill-{number}"
+        shutil.copytree(template, folder, symlinks=True)
+        shell = Shell(workspace.programs, folder, workspace.home)
+        child = shell.start("restore", str(archive))
+        # The last rounds come after its end: also that must be whole.
+        time.sleep(whole * number / (rounds - 4))
+        child.kill()
+        child.communicate()
+        state = state_of(shell)
+        seen.add(state)
+        assert state in {(1, "old"), (0, "new")}, f"killed after {whole * number / rounds:.3f} s"
+        shell("doctor").expect(0)
+        # Nothing is lost and the next one does not stumble over what the killed one left behind.
+        shell("restore", str(archive)).expect(0)
+        assert state_of(shell) == (0, "new")
+        left = {path.name.rsplit("-", 1)[0] for path in folder.iterdir() if path.name.startswith(".lockstep.")}
+        assert left <= {".lockstep.before-restore"}, left
+        shutil.rmtree(folder)
+    assert seen == {(1, "old"), (0, "new")}, f"the kills came at {seen} only"
