@@ -92,6 +92,7 @@ let package = Package(
         library("Inspection", ["Core"]),
         library("Traffic", ["Core"]),
         library("Policies", ["Core", "Documents", "Expressions", "Traffic"]),
+        library("Behaviour", ["Core", "Documents", "Expressions", "Traffic", "Policies"]),
         library("Identity", ["Core", crypto, cryptoExtras]),
         library(
             "Playbooks",
@@ -139,5 +140,6 @@ let package = Package(
         tests("DocumentsTests", ["Documents", "Core"]),
         tests("PlaybooksTests", ["Playbooks", "Core", "Documents", "Expressions"], data: ["Cases", "Goldens"]),
         tests("ExpressionsTests", ["Expressions"]),
+        tests("BehaviourTests", ["Behaviour", "Core", "Traffic", "Policies"]),
     ] + measures
 )
