@@ -187,6 +187,8 @@ package struct IdentityEvidence: Sampled {
     package static let limit = 16_384
 
     package var value: CanonicalValue
+    /// Keyed hash of the text alone.
+    package var text: UInt64
     package var explained = Tally()
     package var unexplained = Tally()
     package var textOnly = Tally()
@@ -194,7 +196,10 @@ package struct IdentityEvidence: Sampled {
     /// Whether it was a whole argument at least once, not only named inside a text.
     package var isParty = false
 
-    init(_ value: CanonicalValue) { self.value = value }
+    init(_ value: CanonicalValue, text: UInt64) {
+        self.value = value
+        self.text = text
+    }
 
     package mutating func merge(_ other: IdentityEvidence) {
         explained.merge(other.explained)
@@ -208,16 +213,18 @@ package struct IdentityEvidence: Sampled {
         .array([
             .string(value.valueClass.rawValue), .string(value.text), Form.count(explained.count),
             Form.count(unexplained.count), Form.count(textOnly.count), tasks.json, .bool(isParty),
+            Form.hash(self.text),
         ])
     }
 
     package init?(json: JSON.Value) {
-        guard let valueClass = json[0]?.string.flatMap(ValueClass.init(rawValue:)), let text = json[1]?.string,
+        guard let valueClass = json[0]?.string.flatMap(ValueClass.init(rawValue:)), let spelling = json[1]?.string,
             let explained = Form.tally(json[2]), let unexplained = Form.tally(json[3]),
             let textOnly = Form.tally(json[4]), let tasks = json[5].flatMap(FewMembers.init(json:)),
-            let isParty = json[6]?.bool
+            let isParty = json[6]?.bool, let text = Form.hash(json[7])
         else { return nil }
-        value = CanonicalValue(valueClass, text)
+        value = CanonicalValue(valueClass, spelling)
+        self.text = text
         self.explained = explained
         self.unexplained = unexplained
         self.textOnly = textOnly
@@ -283,7 +290,7 @@ package struct AgentEvidence: Sampled {
         _ hash: KeyedHash
     ) {
         let key = hash.hash(value.key, UInt64(valueClass.bit))
-        identities.update(key, make: { IdentityEvidence(CanonicalValue(valueClass, value.value)) }) {
+        identities.update(key, make: { IdentityEvidence(CanonicalValue(valueClass, value.value), text: value.key) }) {
             if prompt == .exact {
                 $0.explained.note(session)
             } else {
