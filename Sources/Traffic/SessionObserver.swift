@@ -59,6 +59,8 @@ package struct SessionObserver: Sendable {
     /// - Parameters:
     ///   - taskText: What the user asked for; nil where nobody knows.
     ///   - tiers: Of tools whose tier is known better than by name.
+    ///   - explainsReads: Explains every argument of closed reads too, for people who ask.
+    ///   - limits: How much of the session is kept.
     ///   - cache: Shared by the observers of one worker; what results have in common is analysed once.
     package init(
         taskText: String?,

@@ -101,7 +101,9 @@ extension String.UTF8View {
 
 /// File paths and the paths of addresses.
 enum PathName {
-    /// Without `.`, `..` and doubled separators. A relative path keeps the `..` that lead out of where it begins.
+    /// The path without segments of dots and doubled separators.
+    ///
+    /// A relative path keeps the `..` that lead out of where it begins.
     static func resolved(_ path: String, isAbsolute: Bool? = nil) -> String {
         let absolute = isAbsolute ?? path.hasPrefix("/")
         var kept: [Substring] = []
