@@ -34,6 +34,7 @@ struct Hygiene {
     private let hash: KeyedHash
     private let readings: BottomK<ReadingEvidence>
     private var grams: [UInt64: [UInt32]] = [:]
+    private var holders: [Asked: Set<UInt64>] = [:]
     private var shares: [Asked: (shown: Int, sessions: Int)] = [:]
     private var stable: [UInt64: Bool] = [:]
 
@@ -45,21 +46,42 @@ struct Hygiene {
         self.parameters = parameters
         hash = profile.hash
         readings = profile.readings
-        for trace in profile.sample.sessions { examine(trace) }
+        let traces = profile.sample.sessions
+        for trace in traces { collectHolders(trace) }
+        for trace in traces { examine(trace) }
+    }
+
+    /// Notes which results were seen to hold which value: the same result holds it for everybody who got it.
+    private mutating func collectHolders(_ trace: SessionTrace) {
+        var results: [UInt64: UInt64] = [:]
+        for call in trace.calls {
+            for leaf in call.leaves {
+                for reading in leaf.readings { hold(leaf.value.key, reading, results[reading]) }
+                for entity in leaf.entities {
+                    for reading in entity.readings { hold(entity.value.key, reading, results[reading]) }
+                }
+            }
+            if call.result != 0, results[call.reading] == nil { results[call.reading] = call.result }
+        }
+    }
+
+    private mutating func hold(_ value: UInt64, _ reading: UInt64, _ result: UInt64?) {
+        guard let result else { return }
+        holders[Asked(reading: reading, value: value), default: []].insert(result)
     }
 
     private mutating func examine(_ trace: SessionTrace) {
-        var seen: [(reading: UInt64, result: UInt64, tool: ServerTool)] = []
+        var seen: [UInt64: ServerTool] = [:]
         for call in trace.calls {
             if call.tier != .read, !seen.isEmpty {
                 for leaf in call.leaves {
-                    if Self.isTaken(leaf) { examine(leaf.valueClass, leaf.value, leaf, call, trace, seen) }
+                    if Self.isTaken(leaf) { examine(leaf.valueClass, leaf.value, leaf.readings, leaf, call, trace, seen) }
                     for entity in leaf.entities where entity.isTextOnly {
-                        examine(entity.valueClass, entity.value, leaf, call, trace, seen)
+                        examine(entity.valueClass, entity.value, entity.readings, leaf, call, trace, seen)
                     }
                 }
             }
-            if call.tier < .write, call.result != 0 { seen.append((call.reading, call.result, call.tool.value)) }
+            if call.tier < .write, call.result != 0 { seen[call.reading] = call.tool.value }
         }
     }
 
@@ -76,22 +98,23 @@ struct Hygiene {
     private mutating func examine(
         _ valueClass: ValueClass,
         _ value: Keyed<String>,
+        _ taken: [UInt64],
         _ leaf: TracedLeaf,
         _ call: TracedCall,
         _ trace: SessionTrace,
-        _ seen: [(reading: UInt64, result: UInt64, tool: ServerTool)]
+        _ seen: [UInt64: ServerTool]
     ) {
         let phrase = phrase(value)
         var best: (shown: Int, sessions: Int)?
         var sources: Set<ServerTool> = []
-        for source in seen {
-            guard let evidence = readings[source.reading], let text = evidence.texts[source.result],
-                text.holds(phrase)
-            else { continue }
-            guard isStable(source.reading, evidence) else { return }
-            let share = share(source.reading, value.key, phrase, evidence)
-            guard share.sessions >= parameters.sourceSessions else { return }
-            sources.insert(source.tool)
+        for reading in taken {
+            guard let tool = seen[reading] else { continue }
+            // Of a source about which too little is known nothing is said.
+            guard let evidence = readings[reading], evidence.sessions >= parameters.sourceSessions,
+                isStable(reading, evidence)
+            else { return }
+            let share = share(reading, value.key, phrase, evidence)
+            sources.insert(tool)
             // One source that shows the value to most is enough to explain it.
             if best.map({ share.shown * $0.sessions > $0.shown * share.sessions }) ?? true { best = share }
         }
@@ -116,7 +139,7 @@ struct Hygiene {
 
     private mutating func phrase(_ value: Keyed<String>) -> [UInt32] {
         if let known = grams[value.key] { return known }
-        let phrase = Words.grams(value.value, hash)
+        let phrase = TextGrams.grams(value.value, hash)
         grams[value.key] = phrase
         return phrase
     }
@@ -138,7 +161,10 @@ struct Hygiene {
         let asked = Asked(reading: reading, value: value)
         if let known = shares[asked] { return known }
         var shown = 0
-        for (_, text) in evidence.texts.elements where text.holds(phrase) { shown += text.sessions }
+        let holders = holders[asked] ?? []
+        for (result, text) in evidence.texts.elements where holders.contains(result) || text.holds(phrase) {
+            shown += text.sessions
+        }
         let share = (shown, evidence.sessions)
         shares[asked] = share
         return share

@@ -2,20 +2,12 @@ import Traffic
 
 /// The host and the domain behind an address or a page.
 enum Party {
-    static func host(of value: CanonicalValue) -> String? {
-        switch value.valueClass {
-        case .email: value.text.lastIndex(of: "@").map { String(value.text[value.text.index(after: $0)...]) }
-        case .url: String(value.text.prefix { $0 != "/" && $0 != "?" })
-        default: nil
-        }
-    }
+    static func host(of value: CanonicalValue) -> String? { value.host }
 
-    static func domain(of value: CanonicalValue) -> String? {
-        host(of: value).map { $0.split(separator: ".").suffix(2).joined(separator: ".") }
-    }
+    static func domain(of value: CanonicalValue) -> String? { value.registeredDomain }
 
-    /// Whether anybody may have an address there.
+    /// Whether anybody may have an address or a page there, so that the domain says nothing about the party.
     static func isShared(_ domain: String) -> Bool {
-        ["gmail.com", "outlook.com", "example.com"].contains(domain)
+        Domains.freeMail.contains(domain) || Domains.isPublicSuffix(domain)
     }
 }

@@ -12,7 +12,7 @@ package struct Profile: Sendable {
     package internal(set) var shards: Set<Digest> = []
     package internal(set) var sessions = 0
     package internal(set) var calls = 0
-    /// Calls of sessions that were too long to be held, and so not learned from.
+    /// Calls that were not learned from: their session was too long to be held, or their arguments were too many.
     package internal(set) var skippedCalls = 0
     package internal(set) var agents = BottomK<AgentEvidence>()
     package internal(set) var readings = BottomK<ReadingEvidence>()
@@ -36,6 +36,9 @@ package struct Profile: Sendable {
         }
         sample.insert(trace)
     }
+
+    /// Counts a call that cannot be learned from.
+    mutating func skip() { skippedCalls += 1 }
 
     /// Folds what one session saw where it asked something for the first time.
     mutating func fold(reading: UInt64, text: String, key: UInt64) {

@@ -46,14 +46,16 @@ package struct Profiler: Sendable {
     }
 
     package mutating func observe(_ call: ObservedCall, context: CallContext = CallContext()) {
+        // No policy can allow such a call, so there is nothing to learn from it.
+        if call.exceedsLimits { return profile.skip() }
         clock += 1
         let key = Key(session: call.session, principal: call.principal)
         if open[key] == nil { begin(key) }
         let client = call.client.map { writer.name($0) }
         let traced = writer.call(call, context)
         let isFirst = update(key, client: client, traced)
-        if isFirst, traced.result != 0, call.tier < .write, let text = context.resultText {
-            profile.fold(reading: call.reading, text: text, key: traced.result)
+        if isFirst, traced.result != 0, call.tier < .write {
+            profile.fold(reading: call.reading, text: context.resultText ?? "", key: traced.result)
         }
         if open.count > limits.openSessions || openCost > limits.openCost { makeRoom() }
     }

@@ -14,7 +14,7 @@ package struct ShownText: Sampled {
 
     init(_ text: String, _ hash: KeyedHash) {
         var all = Set<UInt32>()
-        Words.forEachGram(text, hash) { all.insert($0) }
+        TextGrams.forEachGram(text, hash) { all.insert($0) }
         grams = all.sorted()
         if grams.count > Self.longest {
             grams.removeSubrange(Self.longest...)
@@ -55,7 +55,7 @@ package struct ShownText: Sampled {
 
 /// What sessions saw that asked one tool the same thing.
 package struct ReadingEvidence: Sampled {
-    package static let limit = 1_024
+    package static let limit = 8_192
 
     /// Sessions that asked, each by its first answer.
     package var sessions = 0
@@ -80,7 +80,7 @@ package struct ReadingEvidence: Sampled {
 }
 
 /// The words of a text, as hygiene compares them.
-enum Words {
+enum TextGrams {
     /// Every word and every pair of neighbouring words.
     static func forEachGram(_ text: String, _ hash: KeyedHash, _ body: (UInt32) -> Void) {
         var last: UInt64?

@@ -59,7 +59,7 @@ package struct TracedCall: Sendable {
     /// By position in `arguments`.
     package var lists: [(argument: Int, count: Int)]
     package var reading: UInt64
-    /// Keyed hash of the result's text; 0 where it is not known.
+    /// Digest of the result; 0 where it is not known.
     package var result: UInt64
 
     package var cost: Int { leaves.reduce(1 + arguments.count) { $0 + 1 + $1.entities.count } }
@@ -79,6 +79,8 @@ package struct TracedLeaf: Sendable {
     package var texts: [Keyed<ServerTool>]
     package var entities: [TracedEntity]
     package var length: Int
+    /// Readings of this session whose text holds the value, where nothing else explains it.
+    package var readings: [UInt64]
 
     package var isTextOnly: Bool { prompt != .exact && fields.isEmpty && !texts.isEmpty }
     package var isEmpty: Bool { valueClass == .empty }
@@ -90,6 +92,7 @@ package struct TracedEntity: Sendable {
     package var prompt: PromptSource
     package var fields: [Keyed<ResultField>]
     package var texts: [Keyed<ServerTool>]
+    package var readings: [UInt64]
 
     package var isTextOnly: Bool { prompt != .exact && fields.isEmpty && !texts.isEmpty }
 }

@@ -118,7 +118,7 @@ extension TracedLeaf {
         .array([
             Form.name(argument), Form.name(path), .string(valueClass.rawValue), Form.name(value), .bool(isAbridged),
             number.map { .number($0) } ?? .null, .string(prompt.rawValue), Form.fields(fields), Form.tools(texts),
-            .array(entities.map(\.json)), Form.count(length),
+            .array(entities.map(\.json)), Form.count(length), .array(readings.map(Form.hash)),
         ])
     }
 
@@ -128,7 +128,7 @@ extension TracedLeaf {
             let isAbridged = json[4]?.bool, let number = json[5], number.isNull || number.double != nil,
             let prompt = json[6]?.string.flatMap(PromptSource.init(rawValue:)), let fields = Form.fields(json[7]),
             let texts = Form.tools(json[8]), let entities = Form.list(json[9], TracedEntity.init(json:)),
-            let length = Form.count(json[10])
+            let length = Form.count(json[10]), let readings = Form.list(json[11], { Form.hash($0) })
         else { return nil }
         self.init(
             argument: argument,
@@ -141,7 +141,8 @@ extension TracedLeaf {
             fields: fields,
             texts: texts,
             entities: entities,
-            length: length
+            length: length,
+            readings: readings
         )
     }
 }
@@ -150,15 +151,22 @@ extension TracedEntity {
     var json: JSON.Value {
         .array([
             .string(valueClass.rawValue), Form.name(value), .string(prompt.rawValue), Form.fields(fields),
-            Form.tools(texts),
+            Form.tools(texts), .array(readings.map(Form.hash)),
         ])
     }
 
     init?(json: JSON.Value) {
         guard let valueClass = json[0]?.string.flatMap(ValueClass.init(rawValue:)), let value = Form.name(json[1]),
             let prompt = json[2]?.string.flatMap(PromptSource.init(rawValue:)), let fields = Form.fields(json[3]),
-            let texts = Form.tools(json[4])
+            let texts = Form.tools(json[4]), let readings = Form.list(json[5], { Form.hash($0) })
         else { return nil }
-        self.init(valueClass: valueClass, value: value, prompt: prompt, fields: fields, texts: texts)
+        self.init(
+            valueClass: valueClass,
+            value: value,
+            prompt: prompt,
+            fields: fields,
+            texts: texts,
+            readings: readings
+        )
     }
 }

@@ -60,6 +60,11 @@ struct TraceWriter {
         return (Keyed(key: key, value: String(text.unicodeScalars.prefix(80))), true)
     }
 
+    /// More than these say nothing new: a value that so many sources show is no secret whisper.
+    private static func few(_ readings: [UInt64]) -> [UInt64] {
+        readings.count > 16 ? Array(readings.prefix(16)) : readings
+    }
+
     private mutating func leaf(_ leaf: ObservedLeaf) -> TracedLeaf {
         let (fields, texts) = sources(leaf.provenance)
         let (value, isAbridged) = abridged(leaf.value.text)
@@ -73,7 +78,8 @@ struct TraceWriter {
                     value: abridged(entity.value.text).0,
                     prompt: entity.provenance.prompt,
                     fields: fields,
-                    texts: texts
+                    texts: texts,
+                    readings: Self.few(entity.readings)
                 )
             )
         }
@@ -88,7 +94,8 @@ struct TraceWriter {
             fields: fields,
             texts: texts,
             entities: entities,
-            length: leaf.length
+            length: leaf.length,
+            readings: Self.few(leaf.readings)
         )
     }
 
@@ -117,7 +124,7 @@ struct TraceWriter {
             leaves: leaves,
             lists: lists,
             reading: call.reading,
-            result: context.resultText.map { hash.hash($0) | 1 } ?? 0
+            result: call.resultDigest
         )
     }
 }
