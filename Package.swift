@@ -93,6 +93,7 @@ let package = Package(
         library("Inspection", ["Core"]),
         library("Traffic", ["Core"]),
         library("Policies", ["Core", "Documents", "Expressions", "Traffic"]),
+        library("Behaviour", ["Core", "Documents", "Expressions", "Traffic", "Policies"]),
         library("Identity", ["Core", crypto, cryptoExtras]),
         library(
             "Playbooks",
@@ -133,6 +134,7 @@ let package = Package(
         tests("CoreTests", ["Core"]),
         tests("WireTests", ["Wire", "Core"]),
         tests("ActionsTests", ["Actions", "Core", "Ledger", "Playbooks", "Survey", "Workspace"], data: ["Cases"]),
+        tests("TrafficTests", ["Traffic", "Wire", "Core"]),
         tests("LabTests", ["Lab", "Wire", "Core"] + nio),
         tests("InspectionTests", ["Core", "Inspection"]),
         tests("SurveyTests", ["Core", "Inspection", "Survey", "Wire", nioTLS] + nio, data: ["Cases"]),
@@ -141,5 +143,6 @@ let package = Package(
         tests("DocumentsTests", ["Documents", "Core"]),
         tests("PlaybooksTests", ["Playbooks", "Core", "Documents", "Expressions"], data: ["Cases", "Goldens"]),
         tests("ExpressionsTests", ["Expressions"]),
+        tests("BehaviourTests", ["Behaviour", "Core", "Traffic", "Policies"]),
     ] + measures
 )

@@ -1,0 +1,170 @@
+import Core
+import Policies
+import Traffic
+
+/// What should make a reviewer look twice at a rule.
+struct Doubts {
+    let rule: Rule
+    let tool: LearnedTool
+    let parameters: MiningParameters
+
+    /// Every widening of one argument, with its evidence.
+    func warnings(_ path: LearnedPath, _ argument: ArgumentRule) -> [Warning] {
+        var warnings: [Warning] = []
+        let add = { (code: String, detail: String) in
+            warnings.append(Warning(code: code, path: path.path, detail: detail))
+        }
+        if path.isOpen {
+            let left = path.leftOut.map { "\($0.denied) of \($0.of) \($0.unit.rawValue)s bring a new text" }
+            add("open-text", left ?? "other tasks bring a new text each time")
+        }
+        if !path.texts.isEmpty {
+            add(
+                "from-text",
+                "values may stand in the text of \(path.texts.values.sorted().map(\.description).joined(separator: ", "))"
+            )
+        }
+        if argument.fromAnyRead, !argument.fromFields.isEmpty {
+            add("any-read", "values may come from any field of a closed read, since \(path.fields.count) fields were used")
+        }
+        if !argument.domains.isEmpty {
+            add(
+                "domain",
+                "at least \(parameters.domainIdentities) identities of \(argument.domains.joined(separator: ", "))"
+            )
+        }
+        if argument.maximum != nil, path.maximumSessions == 1 {
+            add("lonely-extreme", "one session alone has the largest number")
+        }
+        let texts = path.constants.values.filter(\.isTextOnly)
+        if !texts.isEmpty {
+            add("text-only-identity", "mostly known from texts: \(texts.count) of \(path.constants.count) values")
+        }
+        return warnings
+    }
+
+    func warnings() -> [Warning] {
+        var warnings: [Warning] = []
+        if rule.support.sessions < parameters.fewSessions {
+            warnings.append(Warning(code: "few-sessions", detail: "seen in \(rule.support.sessions) sessions"))
+        }
+        if tool.definitions > 1 {
+            warnings.append(
+                Warning(code: "several-definitions", detail: "learned from \(tool.definitions), bound to the latest"))
+        }
+        return warnings
+    }
+
+    /// Values and widenings of one argument that a person should decide.
+    func items(
+        _ path: LearnedPath,
+        _ alternatives: ArgumentAlternatives,
+        _ evidence: PathEvidence?
+    ) -> [ReviewItem] {
+        var items: [ReviewItem] = []
+        for (key, value) in evidence?.values.elements ?? [] {
+            guard value.isIdentity, !value.isAbridged, path.constants[key] == nil,
+                value.textOnly.count * 2 >= max(1, value.unexplained.count), value.explained.count < value.unexplained.count
+            else { continue }
+            items.append(
+                item(
+                    .textOnlyIdentity,
+                    path.path,
+                    "only texts of earlier results explain it",
+                    sessions: value.sessions.count,
+                    values: value.valueClasses.map { CanonicalValue($0, value.text) },
+                    sources: value.texts,
+                    evidence: value.pointers.places,
+                    uncertainty: 1 / Double(value.sessions.count + 1),
+                    reach: 1
+                )
+            )
+        }
+        if path.isOpen, rule.tier == .destructive {
+            items.append(
+                item(
+                    .openText,
+                    path.path,
+                    "whatever the agent composes passes",
+                    sessions: path.sessions,
+                    evidence: evidence?.pointers.places ?? [],
+                    uncertainty: path.leftOut.map { $0.upperBound(parameters.confidence) } ?? 1,
+                    reach: 0.5
+                )
+            )
+        }
+        if alternatives.chosen.rule.maximum != nil, path.maximumSessions == 1, path.sessions >= parameters.fewSessions {
+            items.append(
+                item(
+                    .lonelyExtreme,
+                    path.path,
+                    "one session alone has the largest number",
+                    sessions: 1,
+                    evidence: evidence?.pointers.places ?? [],
+                    uncertainty: alternatives.chosen.upperBound,
+                    reach: 0.4
+                )
+            )
+        }
+        return items
+    }
+
+    func items() -> [ReviewItem] {
+        var items: [ReviewItem] = []
+        if rule.tier >= .write, rule.support.sessions < parameters.fewSessions {
+            items.append(
+                item(
+                    .fewSessions,
+                    nil,
+                    "seen in \(rule.support.sessions) sessions",
+                    sessions: rule.support.sessions,
+                    evidence: tool.pointers,
+                    uncertainty: Binomial.upperBound(0, of: rule.support.sessions, confidence: parameters.confidence),
+                    reach: 0.3
+                )
+            )
+        }
+        if tool.definitions > 1 {
+            items.append(
+                item(
+                    .severalDefinitions,
+                    nil,
+                    "learned from \(tool.definitions) definitions, bound to the latest",
+                    sessions: rule.support.sessions,
+                    evidence: tool.pointers,
+                    uncertainty: 0.5,
+                    reach: 0.5
+                )
+            )
+        }
+        return items
+    }
+
+    private func item(
+        _ kind: ReviewItem.Kind,
+        _ path: String?,
+        _ detail: String,
+        sessions: Int,
+        values: [CanonicalValue] = [],
+        sources: [ServerTool] = [],
+        evidence: [EvidencePointer],
+        uncertainty: Double,
+        reach: Double
+    ) -> ReviewItem {
+        ReviewItem(
+            kind: kind,
+            rule: rule.id,
+            agent: rule.agent,
+            task: rule.task,
+            tool: rule.tool,
+            tier: rule.tier,
+            path: path,
+            values: values,
+            sources: sources,
+            sessions: sessions,
+            detail: detail,
+            evidence: evidence,
+            urgency: rule.tier.weight * min(1, uncertainty) * reach
+        )
+    }
+}

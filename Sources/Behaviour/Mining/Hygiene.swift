@@ -1,0 +1,172 @@
+import Core
+package import Traffic
+
+/// A value that a session took from a source which, read by others, does not show it.
+///
+/// What somebody slips into a source is in the readings of a few sessions and not in those of the rest.
+package struct SuspiciousValue: Sendable, Hashable {
+    package var principal: String
+    package var session: String
+    package var tool: ServerTool
+    package var tier: ToolTier
+    package var path: String
+    package var value: CanonicalValue
+    package var sources: [ServerTool]
+    /// Sessions that read the source, and those of them to which it showed the value.
+    package var readings: Int
+    package var shown: Int
+    package var pointer: EvidencePointer?
+}
+
+/// Finds sessions that are not to be learned from.
+struct Hygiene {
+    struct ToolValue: Hashable {
+        var tool: UInt64
+        var value: UInt64
+    }
+
+    private struct Asked: Hashable {
+        var reading: UInt64
+        var value: UInt64
+    }
+
+    private let parameters: MiningParameters
+    private let hash: KeyedHash
+    private let readings: BottomK<ReadingEvidence>
+    private var grams: [UInt64: [UInt32]] = [:]
+    private var holders: [Asked: Set<UInt64>] = [:]
+    private var shares: [Asked: (shown: Int, sessions: Int)] = [:]
+    private var stable: [UInt64: Bool] = [:]
+
+    private(set) var sessions: Set<UInt64> = []
+    private(set) var values: Set<ToolValue> = []
+    private(set) var findings: [SuspiciousValue] = []
+
+    init(_ profile: Profile, _ parameters: MiningParameters) {
+        self.parameters = parameters
+        hash = profile.hash
+        readings = profile.readings
+        let traces = profile.sample.sessions
+        for trace in traces { collectHolders(trace) }
+        for trace in traces { examine(trace) }
+    }
+
+    /// Notes which results were seen to hold which value: the same result holds it for everybody who got it.
+    private mutating func collectHolders(_ trace: SessionTrace) {
+        var results: [UInt64: UInt64] = [:]
+        for call in trace.calls {
+            for leaf in call.leaves {
+                for reading in leaf.readings { hold(leaf.value.key, reading, results[reading]) }
+                for entity in leaf.entities {
+                    for reading in entity.readings { hold(entity.value.key, reading, results[reading]) }
+                }
+            }
+            if call.result != 0, results[call.reading] == nil { results[call.reading] = call.result }
+        }
+    }
+
+    private mutating func hold(_ value: UInt64, _ reading: UInt64, _ result: UInt64?) {
+        guard let result else { return }
+        holders[Asked(reading: reading, value: value), default: []].insert(result)
+    }
+
+    private mutating func examine(_ trace: SessionTrace) {
+        var seen: [UInt64: ServerTool] = [:]
+        for call in trace.calls {
+            if call.tier != .read, !seen.isEmpty {
+                for leaf in call.leaves {
+                    if Self.isTaken(leaf) { examine(leaf.valueClass, leaf.value, leaf.readings, leaf, call, trace, seen) }
+                    for entity in leaf.entities where entity.isTextOnly {
+                        examine(entity.valueClass, entity.value, entity.readings, leaf, call, trace, seen)
+                    }
+                }
+            }
+            if call.tier < .write, call.result != 0 { seen[call.reading] = call.tool.value }
+        }
+    }
+
+    /// Whether a value may be an instruction that was followed: nothing but a text explains it.
+    private static func isTaken(_ leaf: TracedLeaf) -> Bool {
+        if leaf.isAbridged || leaf.texts.isEmpty || !leaf.fields.isEmpty { return false }
+        switch leaf.valueClass {
+        case .email, .url, .account: return leaf.prompt != .exact
+        case .token, .path, .short, .free: return leaf.prompt == .none && leaf.value.value.unicodeScalars.count < 300
+        case .date, .number, .boolean, .empty: return false
+        }
+    }
+
+    private mutating func examine(
+        _ valueClass: ValueClass,
+        _ value: Keyed<String>,
+        _ taken: [UInt64],
+        _ leaf: TracedLeaf,
+        _ call: TracedCall,
+        _ trace: SessionTrace,
+        _ seen: [UInt64: ServerTool]
+    ) {
+        let phrase = phrase(value)
+        var best: (shown: Int, sessions: Int)?
+        var sources: Set<ServerTool> = []
+        for reading in taken {
+            guard let tool = seen[reading] else { continue }
+            // Of a source about which too little is known nothing is said.
+            guard let evidence = readings[reading], evidence.sessions >= parameters.sourceSessions,
+                isStable(reading, evidence)
+            else { return }
+            let share = share(reading, value.key, phrase, evidence)
+            sources.insert(tool)
+            // One source that shows the value to most is enough to explain it.
+            if best.map({ share.shown * $0.sessions > $0.shown * share.sessions }) ?? true { best = share }
+        }
+        guard let best, Double(best.shown) < parameters.shownShare * Double(best.sessions) else { return }
+        sessions.insert(trace.key)
+        values.insert(ToolValue(tool: call.tool.key, value: value.key))
+        findings.append(
+            SuspiciousValue(
+                principal: trace.principal.value,
+                session: trace.session,
+                tool: call.tool.value,
+                tier: call.tier,
+                path: leaf.path.value,
+                value: CanonicalValue(valueClass, value.value),
+                sources: sources.sorted(),
+                readings: best.sessions,
+                shown: best.shown,
+                pointer: call.pointer
+            )
+        )
+    }
+
+    private mutating func phrase(_ value: Keyed<String>) -> [UInt32] {
+        if let known = grams[value.key] { return known }
+        let phrase = TextGrams.grams(value.value, hash)
+        grams[value.key] = phrase
+        return phrase
+    }
+
+    private mutating func isStable(_ reading: UInt64, _ evidence: ReadingEvidence) -> Bool {
+        if let known = stable[reading] { return known }
+        let commonest = evidence.texts.elements.map(\.value.sessions).max() ?? 0
+        let isStable = Double(commonest) >= parameters.stableShare * Double(evidence.sessions)
+        stable[reading] = isStable
+        return isStable
+    }
+
+    private mutating func share(
+        _ reading: UInt64,
+        _ value: UInt64,
+        _ phrase: [UInt32],
+        _ evidence: ReadingEvidence
+    ) -> (shown: Int, sessions: Int) {
+        let asked = Asked(reading: reading, value: value)
+        if let known = shares[asked] { return known }
+        var shown = 0
+        let holders = holders[asked] ?? []
+        for (result, text) in evidence.texts.elements where holders.contains(result) || text.holds(phrase) {
+            shown += text.sessions
+        }
+        let share = (shown, evidence.sessions)
+        shares[asked] = share
+        return share
+    }
+}

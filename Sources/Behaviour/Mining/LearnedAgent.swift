@@ -1,0 +1,142 @@
+import Core
+import Policies
+import Traffic
+
+/// What one tool was found to need.
+struct LearnedTool: Sendable {
+    var tool: ServerTool
+    var tier: ToolTier
+    var support: Support
+    var definition: String?
+    var definitions: Int
+    /// Names of top-level arguments, with the tasks that send them (five stands for more than four).
+    var arguments: [String: Int]
+    /// The longest list by argument.
+    var lists: [String: Int]
+    var paths: [UInt64: LearnedPath]
+    /// What other tasks may borrow; paths that enough tasks have.
+    var shared: [UInt64: LearnedPath]
+    var pointers: [EvidencePointer]
+}
+
+/// What one agent was found to need, for all its tasks or for one.
+struct LearnedAgent: Sendable {
+    var principal: String
+    var tools: [UInt64: LearnedTool] = [:]
+    var identities: Set<CanonicalValue> = []
+    var hosts: Set<String> = []
+    var domains: Set<String> = []
+    /// Of identities and hosts those that enough tasks deal with.
+    var sharedIdentities: Set<CanonicalValue> = []
+    var sharedHosts: Set<String> = []
+
+    init(
+        _ evidence: AgentEvidence,
+        traces: [SessionTrace],
+        suspicious: Set<Hygiene.ToolValue>,
+        _ parameters: MiningParameters
+    ) {
+        principal = evidence.principal
+        let observations = Observations(traces)
+        for (key, tool) in evidence.tools.elements where tool.learned > 0 {
+            tools[key] = LearnedTool(tool, key: key, observations, suspicious, parameters)
+        }
+        learnParties(evidence, Set(suspicious.map(\.value)), parameters)
+    }
+
+    private mutating func learnParties(
+        _ evidence: AgentEvidence,
+        _ suspicious: Set<UInt64>,
+        _ parameters: MiningParameters
+    ) {
+        var byDomain: [String: Int] = [:]
+        for (_, identity) in evidence.identities.elements {
+            let value = identity.value
+            let domain = Party.domain(of: value)
+            if identity.isParty, let domain { byDomain[domain, default: 0] += 1 }
+            guard !suspicious.contains(identity.text),
+                parameters.isKnown(
+                    explained: identity.explained.count,
+                    unexplained: identity.unexplained.count,
+                    textOnly: identity.textOnly.count
+                )
+            else { continue }
+            identities.insert(value)
+            let isShared = identity.tasks.count >= parameters.sharedTasks
+            if isShared { sharedIdentities.insert(value) }
+            if let host = Party.host(of: value), let domain, !Party.isShared(domain), !host.isEmpty {
+                hosts.insert(host)
+                if isShared { sharedHosts.insert(host) }
+            }
+        }
+        domains = Set(
+            byDomain.filter { $0.value >= parameters.domainIdentities && !Party.isShared($0.key) }.map(\.key)
+        )
+    }
+
+    /// Widens what one task needs by what the agent does in several.
+    ///
+    /// Closed reads are not widened here: they are shared whole.
+    mutating func borrow(from agent: LearnedAgent, _ parameters: MiningParameters) {
+        for (key, common) in agent.tools where common.tier != .read {
+            guard var own = tools[key] else { continue }
+            own.tier = max(own.tier, common.tier)
+            for (name, tasks) in common.arguments where tasks >= parameters.sharedTasks {
+                own.arguments[name] = max(own.arguments[name] ?? 0, tasks)
+            }
+            for (path, shared) in common.shared {
+                if own.paths[path] == nil { own.paths[path] = shared } else { own.paths[path]?.widen(by: shared) }
+            }
+            for (name, count) in common.lists where own.arguments[name] != nil {
+                own.lists[name] = max(own.lists[name] ?? 0, count)
+            }
+            tools[key] = own
+        }
+        identities.formUnion(agent.sharedIdentities)
+        hosts.formUnion(agent.sharedHosts)
+    }
+}
+
+extension LearnedTool {
+    init(
+        _ evidence: ToolEvidence,
+        key: UInt64,
+        _ observations: Observations,
+        _ suspicious: Set<Hygiene.ToolValue>,
+        _ parameters: MiningParameters
+    ) {
+        tool = evidence.tool
+        tier = evidence.tier
+        support = Support(
+            calls: evidence.learned,
+            sessions: evidence.sessions.count,
+            tasks: evidence.tasks.count,
+            days: evidence.days.count,
+            principals: 1
+        )
+        let known = evidence.definitions.elements.map(\.value)
+        definition = known.max { ($0.last, $0.name) < ($1.last, $1.name) }?.name
+        definitions = known.count
+        arguments = [:]
+        lists = [:]
+        paths = [:]
+        shared = [:]
+        pointers = evidence.pointers.places
+        for (_, argument) in evidence.arguments.elements {
+            arguments[argument.name] = argument.tasks.count
+            if let longest = argument.lists.maximum { lists[argument.name] = Int(longest) }
+        }
+        for (path, found) in evidence.paths.elements {
+            let learned = LearnedPath(
+                found,
+                key: path,
+                tool: key,
+                observations: observations,
+                suspicious: suspicious,
+                parameters
+            )
+            paths[path] = learned
+            if learned.tasks >= parameters.sharedTasks { shared[path] = learned.shared(found, parameters) }
+        }
+    }
+}

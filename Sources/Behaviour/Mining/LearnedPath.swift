@@ -1,0 +1,194 @@
+import Core
+import Traffic
+
+/// A value that became a constant.
+struct Constant: Sendable {
+    var text: String
+    var classes: [ValueClass]
+    var sessions: Int
+    var tasks: Int
+    /// Whether it is an identity that mostly nothing but texts explained.
+    var isTextOnly: Bool
+}
+
+/// What one path of a tool's arguments was found to need.
+struct LearnedPath: Sendable {
+    var path: String
+    var argument: String
+    var classes: [Int]
+    var sessions: Int
+    var tasks: Int
+    var constants: [UInt64: Constant] = [:]
+    var fields: [UInt64: ResultField] = [:]
+    var texts: [UInt64: ServerTool] = [:]
+    var domains: Set<String> = []
+    var minimum: Double?
+    var maximum: Double?
+    /// Sessions that had the largest number.
+    var maximumSessions = 0
+    var longest = 0
+    var isOpen = false
+    var leftOut: LeftOut?
+
+    func calls(of valueClass: ValueClass) -> Int { classes[Int(valueClass.bit)] }
+}
+
+extension LearnedPath {
+    init(
+        _ evidence: PathEvidence,
+        key: UInt64,
+        tool: UInt64,
+        observations: Observations,
+        suspicious: Set<Hygiene.ToolValue>,
+        _ parameters: MiningParameters
+    ) {
+        path = evidence.path
+        argument = evidence.argument
+        classes = evidence.classes
+        sessions = evidence.sessions.count
+        tasks = evidence.tasks.count
+        for (key, edge) in evidence.fields.elements where edge.sessions.count >= parameters.fieldSessions {
+            fields[key] = edge.field
+        }
+        for (key, edge) in evidence.texts.elements {
+            let count = edge.sessions.count
+            guard count >= parameters.textSessions, Double(count) >= parameters.textShare * Double(sessions) else {
+                continue
+            }
+            texts[key] = edge.tool
+        }
+        var identities: [String: Int] = [:]
+        for (key, value) in evidence.values.elements {
+            for valueClass in value.valueClasses where !value.isAbridged {
+                if let domain = Party.domain(of: CanonicalValue(valueClass, value.text)) {
+                    identities[domain, default: 0] += 1
+                    break
+                }
+            }
+            guard !value.isAbridged, !suspicious.contains(Hygiene.ToolValue(tool: tool, value: key)) else { continue }
+            let isConstant =
+                value.isIdentity
+                ? parameters.isKnown(
+                    explained: value.explained.count,
+                    unexplained: value.unexplained.count,
+                    textOnly: value.textOnly.count
+                )
+                : value.sessions.count >= parameters.constantSessions
+            guard isConstant else { continue }
+            constants[key] = Constant(
+                text: value.text,
+                classes: value.valueClasses,
+                sessions: value.sessions.count,
+                tasks: value.tasks.count,
+                isTextOnly: value.isIdentity && value.textOnly.count * 2 >= value.unexplained.count
+            )
+        }
+        domains = Set(
+            identities.filter { $0.value >= parameters.domainIdentities && !Party.isShared($0.key) }.map(\.key)
+        )
+        minimum = evidence.numbers.minimum
+        maximum = evidence.numbers.maximum
+        maximumSessions = evidence.numbers.highest.first?.sessions.count ?? 0
+        longest = Int(evidence.lengths.maximum ?? 0)
+        learnOpenness(evidence, observations.values(tool, key), parameters)
+    }
+
+    /// Leaves every session, task and client out once: where too many of them bring text that the rest does not
+    /// explain, the agent composes it anew each time.
+    private mutating func learnOpenness(
+        _ evidence: PathEvidence,
+        _ values: [Observations.Value],
+        _ parameters: MiningParameters
+    ) {
+        let composed = values.filter { $0.leaf.valueClass.isComposable }
+        guard !composed.isEmpty else { return }
+        var found: [LeftOut] = []
+        for unit in [LeftOut.Unit.session, .task, .client] {
+            var units: [UInt64: Bool] = [:]
+            for value in composed {
+                guard let id = value.id(unit), units[id] != true else { continue }
+                units[id] = !isExplained(value, leavingOut: id, unit, evidence)
+            }
+            if unit != .session, units.count < parameters.leaveOutUnits { continue }
+            found.append(LeftOut(unit: unit, denied: units.values.count { $0 }, of: units.count))
+        }
+        leftOut = found.max { $0.rate < $1.rate }
+        isOpen = leftOut.map { $0.rate > parameters.openRate } ?? false
+    }
+
+    private func isExplained(
+        _ value: Observations.Value,
+        leavingOut id: UInt64,
+        _ unit: LeftOut.Unit,
+        _ evidence: PathEvidence
+    ) -> Bool {
+        let leaf = value.leaf
+        if leaf.prompt != .none || leaf.fields.contains(where: { fields[$0.key] != nil })
+            || leaf.texts.contains(where: { texts[$0.key] != nil })
+        {
+            return true
+        }
+        guard let known = evidence.values[leaf.value.key] else { return false }
+        return switch unit {
+        case .session: known.sessions.count > 1
+        case .task: known.tasks.hasOther(than: id)
+        case .client: known.clients.hasOther(than: id)
+        }
+    }
+
+    /// The part that at least so many tasks support, for lending to tasks that were not seen to do it.
+    func shared(_ evidence: PathEvidence, _ parameters: MiningParameters) -> LearnedPath {
+        var shared = self
+        shared.constants = constants.filter { $0.value.tasks >= parameters.sharedTasks }
+        shared.fields = fields.filter { (evidence.fields[$0.key]?.tasks.count ?? 0) >= parameters.sharedTasks }
+        shared.texts = texts.filter { (evidence.texts[$0.key]?.tasks.count ?? 0) >= parameters.sharedTasks }
+        shared.domains = []
+        return shared
+    }
+
+    mutating func widen(by shared: LearnedPath) {
+        constants.merge(shared.constants) { mine, _ in mine }
+        fields.merge(shared.fields) { mine, _ in mine }
+        texts.merge(shared.texts) { mine, _ in mine }
+        domains.formUnion(shared.domains)
+        longest = max(longest, shared.longest)
+        for index in classes.indices { classes[index] += shared.classes[index] }
+        if shared.isOpen, !isOpen { leftOut = shared.leftOut }
+        isOpen = isOpen || shared.isOpen
+        minimum = [minimum, shared.minimum].compactMap(\.self).min()
+        if let theirs = shared.maximum, theirs > maximum ?? -.infinity {
+            maximum = theirs
+            maximumSessions = shared.maximumSessions
+        }
+    }
+}
+
+extension Observations.Value {
+    func id(_ unit: LeftOut.Unit) -> UInt64? {
+        switch unit {
+        case .session: session
+        case .task: task
+        case .client: client
+        }
+    }
+}
+
+extension ValueClass {
+    /// Whether an agent may make up values of this class itself.
+    var isComposable: Bool {
+        switch self {
+        case .token, .short, .free, .path, .date: true
+        case .email, .url, .account, .number, .boolean, .empty: false
+        }
+    }
+}
+
+extension MiningParameters {
+    /// Whether an identity is the agent's own habit.
+    ///
+    /// What the request explains is the user's choice of the day, and what only texts explain may be somebody else's.
+    func isKnown(explained: Int, unexplained: Int, textOnly: Int) -> Bool {
+        if explained >= unexplained || unexplained < constantSessions { return false }
+        return textOnly * 2 < unexplained || unexplained >= textOnlySessions
+    }
+}

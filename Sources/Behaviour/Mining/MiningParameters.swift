@@ -1,0 +1,45 @@
+/// The thresholds of mining, each with its reason.
+///
+/// The defaults are those of a prototype that was measured on recordings of attacked agents; none is tuned to a name or
+/// a format. Sessions are counted, never calls.
+package struct MiningParameters: Sendable, Hashable {
+    /// Sessions before a value becomes a constant: one session may be the attack.
+    package var constantSessions = 2
+    /// Sessions before an identity that only texts explain becomes one: injected instructions look like that.
+    package var textOnlySessions = 3
+    /// Different identities of one domain before the domain is allowed.
+    package var domainIdentities = 3
+    /// Sessions before values may come from a structured field.
+    package var fieldSessions = 2
+    /// Sessions before values may come from a tool's text, and the share of the argument's sessions it must have.
+    package var textSessions = 3
+    package var textShare = 0.2
+    /// Above this share of left-out units that bring something new, composed text is left open.
+    package var openRate = 0.1
+    /// Tasks or clients before they are left out one by one; sessions always are.
+    package var leaveOutUnits = 4
+    /// Different closed reads of an agent before reads that nobody made are allowed too.
+    package var readsForUnseen = 3
+    /// Tasks that do something before it is lent to the others.
+    package var sharedTasks = 3
+    /// Numbers and dates before a range, or any date, is allowed.
+    package var formatCalls = 3
+    /// Room for longer texts and lists than were seen, and the least that is seen as long.
+    package var lengthFactor = 4
+    package var shortestLength = 60
+    package var shortestList = 5
+    /// Hygiene: sessions that read a source before it can be called stable, the share of its commonest text, and the
+    /// share of its readings that must show a value.
+    package var sourceSessions = 4
+    package var stableShare = 0.5
+    package var shownShare = 0.5
+    /// Below this many sessions a rule is marked as weakly supported.
+    package var fewSessions = 3
+    /// For bounds that are shown, and for sufficiency.
+    package var confidence = 0.95
+    package var coverageTarget = 0.95
+    /// The would-deny rate that a gate usually asks for.
+    package var wouldDenyTarget = 0.05
+
+    package init() {}
+}

@@ -1,0 +1,47 @@
+import Core
+import Traffic
+
+/// The values of sampled sessions by tool and path, for leaving sessions, tasks and clients out one by one.
+struct Observations {
+    struct Place: Hashable {
+        var tool: UInt64
+        var path: UInt64
+    }
+
+    struct Value {
+        var session: UInt64
+        var task: UInt64?
+        var client: UInt64?
+        var leaf: TracedLeaf
+    }
+
+    private var values: [Place: [Value]] = [:]
+
+    /// Closed reads are left out: what they may be asked is not learned by value.
+    init(_ traces: [SessionTrace]) {
+        for trace in traces {
+            for call in trace.calls where call.succeeded && call.tier != .read {
+                for leaf in call.leaves where !leaf.isEmpty {
+                    values[Place(tool: call.tool.key, path: leaf.path.key), default: []].append(
+                        Value(session: trace.key, task: call.task?.key, client: trace.client?.key, leaf: leaf)
+                    )
+                }
+            }
+        }
+    }
+
+    func values(_ tool: UInt64, _ path: UInt64) -> [Value] { values[Place(tool: tool, path: path)] ?? [] }
+}
+
+/// Sessions, tasks or clients, each left out once, and how many of them bring something that the rest does not explain.
+package struct LeftOut: Sendable, Hashable {
+    package enum Unit: String, Sendable { case session, task, client }
+    package var unit: Unit
+    package var denied: Int
+    package var of: Int
+
+    package var rate: Double { of > 0 ? Double(denied) / Double(of) : 0 }
+    package func upperBound(_ confidence: Double) -> Double {
+        Binomial.upperBound(denied, of: of, confidence: confidence)
+    }
+}

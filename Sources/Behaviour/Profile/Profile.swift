@@ -1,0 +1,145 @@
+package import Core
+
+/// What is known of recorded traffic: everything a policy is mined from, in bounded memory.
+///
+/// A profile is made only of state that merges exactly. Profiles of the parts of a recording, merged in any order and
+/// grouping, have the same `digest` as one pass over the whole, as long as no session spans two parts.
+package struct Profile: Sendable {
+    package static let schema = "lockstep.profile/1"
+
+    package let hash: KeyedHash
+    /// Digests of the recordings that were folded in; no part of the profile's own digest.
+    package internal(set) var shards: Set<Digest> = []
+    package internal(set) var sessions = 0
+    package internal(set) var calls = 0
+    /// Calls that were not learned from: their session was too long to be held, or their arguments were too many.
+    package internal(set) var skippedCalls = 0
+    package internal(set) var agents = BottomK<AgentEvidence>()
+    package internal(set) var readings = BottomK<ReadingEvidence>()
+    package internal(set) var sample = SessionSample()
+    /// Numbers the sessions that are folded, so that each is counted once.
+    private var number: UInt64 = 0
+
+    package init(hash: KeyedHash = .unkeyed) {
+        self.hash = hash
+    }
+
+    /// Folds one whole session.
+    mutating func fold(_ trace: SessionTrace, skipped: Int = 0) {
+        number += 1
+        let session = number
+        sessions += 1
+        calls += trace.calls.count
+        skippedCalls += skipped
+        agents.update(trace.principal.key, make: { AgentEvidence(trace.principal.value) }) {
+            $0.note(trace, number: session, hash: hash)
+        }
+        sample.insert(trace)
+    }
+
+    /// Counts a call that cannot be learned from.
+    mutating func skip() { skippedCalls += 1 }
+
+    /// Folds what one session saw where it asked something for the first time.
+    mutating func fold(reading: UInt64, text: String, key: UInt64) {
+        let hash = hash
+        readings.update(reading, make: ReadingEvidence.init) {
+            $0.sessions += 1
+            $0.texts.update(key, make: { ShownText(text, hash) }) { $0.sessions += 1 }
+        }
+    }
+
+    package enum MergeError: Error, Hashable, Sendable, CustomStringConvertible {
+        /// The profiles were made under different keys.
+        case differentKeys
+        /// Some recordings are in both, others are not: counting them twice cannot be undone.
+        case sharedRecordings(Int)
+
+        package var description: String {
+            switch self {
+            case .differentKeys: "the profiles were made under different keys"
+            case .sharedRecordings(let count): "the profiles share \(count) recordings and differ in others"
+            }
+        }
+    }
+
+    /// Adds another profile.
+    ///
+    /// A profile all of whose recordings are in this one already changes nothing, so a retry never counts twice.
+    package mutating func merge(_ other: Profile) throws(MergeError) {
+        guard hash == other.hash else { throw .differentKeys }
+        let shared = shards.intersection(other.shards)
+        if !other.shards.isEmpty, shared == other.shards { return }
+        if !shards.isEmpty, shared == shards {
+            self = other
+            return
+        }
+        guard shared.isEmpty else { throw .sharedRecordings(shared.count) }
+        shards.formUnion(other.shards)
+        sessions += other.sessions
+        calls += other.calls
+        skippedCalls += other.skippedCalls
+        agents.merge(other.agents)
+        readings.merge(other.readings)
+        sample.merge(other.sample)
+        number = max(number, other.number)
+    }
+}
+
+extension Profile {
+    package struct ReadError: Error, Hashable, Sendable, CustomStringConvertible {
+        package var description: String
+    }
+
+    /// The canonical bytes (RFC 8785) without the list of recordings.
+    private var content: JSON.Object {
+        [
+            "schema": .string(Self.schema), "key": .array([Form.hash(hash.first), Form.hash(hash.second)]),
+            "sessions": Form.count(sessions), "calls": Form.count(calls), "skippedCalls": Form.count(skippedCalls),
+            "agents": agents.json, "readings": readings.json, "sample": sample.json,
+        ]
+    }
+
+    /// Of what is known, not of how the recordings were cut.
+    package var digest: Digest { .sha256(JSON.canonical(.object(content))) }
+
+    package var bytes: [UInt8] {
+        var content = content
+        content["shards"] = .array(shards.map(\.description).sorted(by: precedes).map { .string($0) })
+        content["digest"] = .string(digest.description)
+        return JSON.canonical(.object(content))
+    }
+
+    /// Reads what `bytes` wrote; a profile whose digest does not fit its content is refused.
+    package init(bytes: [UInt8]) throws(ReadError) {
+        let limits = JSON.Limits(maxBytes: 1 << 30, maxMembers: 10_000_000, maxTokens: 200_000_000)
+        let value: JSON.Value
+        do {
+            value = try JSON.parse(bytes, limits: limits)
+        } catch {
+            throw ReadError(description: "the profile is no JSON: \(error)")
+        }
+        guard value["schema"]?.string == Self.schema else {
+            throw ReadError(description: "this is no profile of the version `\(Self.schema)`")
+        }
+        guard let first = Form.hash(value["key"]?[0]), let second = Form.hash(value["key"]?[1]),
+            let shards = Form.list(value["shards"], { $0.string.flatMap { Digest($0) } }),
+            let sessions = Form.count(value["sessions"]), let calls = Form.count(value["calls"]),
+            let skippedCalls = Form.count(value["skippedCalls"]),
+            let agents = value["agents"].flatMap(BottomK<AgentEvidence>.init(json:)),
+            let readings = value["readings"].flatMap(BottomK<ReadingEvidence>.init(json:)),
+            let sample = value["sample"].flatMap(SessionSample.init(json:))
+        else { throw ReadError(description: "the profile is damaged") }
+        self.init(hash: KeyedHash(first, second))
+        self.shards = Set(shards)
+        self.sessions = sessions
+        self.calls = calls
+        self.skippedCalls = skippedCalls
+        self.agents = agents
+        self.readings = readings
+        self.sample = sample
+        guard value["digest"]?.string == digest.description else {
+            throw ReadError(description: "the profile does not fit its digest")
+        }
+    }
+}

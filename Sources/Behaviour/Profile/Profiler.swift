@@ -1,0 +1,121 @@
+package import Core
+package import Traffic
+
+/// Folds observed calls into a profile, one pass, in bounded memory.
+///
+/// The calls of different sessions may come interleaved. A session is folded when it is closed, when the profiler is
+/// finished, or when so many others were touched since that it must make room; the calls that a session makes after that
+/// count as another session.
+package struct Profiler: Sendable {
+    package struct Limits: Sendable {
+        /// Sessions that are held open at once.
+        package var openSessions = 8_192
+        /// Calls of one session; later ones are counted, not learned from.
+        package var callsOfSession = 10_000
+        /// Calls, arguments and values of all open sessions together.
+        package var openCost = 1 << 19
+
+        package init() {}
+    }
+
+    private struct Key: Hashable {
+        var session: String
+        var principal: String
+    }
+
+    private struct Open {
+        var trace: SessionTrace
+        /// What the session asked already: only the first answer counts.
+        var readings: Set<UInt64> = []
+        var lastTouched: UInt64
+        var skipped = 0
+        var cost = 0
+    }
+
+    private var profile: Profile
+    private var writer: TraceWriter
+    private let limits: Limits
+    private var open: [Key: Open] = [:]
+    private var openCost = 0
+    private var clock: UInt64 = 0
+
+    package init(hash: KeyedHash = .unkeyed, limits: Limits = Limits()) {
+        profile = Profile(hash: hash)
+        writer = TraceWriter(hash)
+        self.limits = limits
+    }
+
+    package mutating func observe(_ call: ObservedCall, context: CallContext = CallContext()) {
+        // No policy can allow such a call, so there is nothing to learn from it.
+        if call.exceedsLimits { return profile.skip() }
+        clock += 1
+        let key = Key(session: call.session, principal: call.principal)
+        if open[key] == nil { begin(key) }
+        let client = call.client.map { writer.name($0) }
+        let traced = writer.call(call, context)
+        let isFirst = update(key, client: client, traced)
+        if isFirst, traced.result != 0, call.tier < .write {
+            profile.fold(reading: call.reading, text: context.resultText ?? "", key: traced.result)
+        }
+        if open.count > limits.openSessions || openCost > limits.openCost { makeRoom() }
+    }
+
+    private mutating func begin(_ key: Key) {
+        let principal = writer.name(key.principal)
+        let trace = SessionTrace(
+            key: profile.hash.hash(profile.hash.hash(key.session), principal.key),
+            session: key.session,
+            principal: principal
+        )
+        open[key] = Open(trace: trace, lastTouched: clock)
+    }
+
+    /// Adds a call to its session; whether the session asks this for the first time.
+    private mutating func update(_ key: Key, client: Keyed<String>?, _ call: TracedCall) -> Bool {
+        let limit = limits.callsOfSession
+        let now = clock
+        func add(_ session: inout Open?) -> (cost: Int, isFirst: Bool) {
+            session?.lastTouched = now
+            if session?.trace.client == nil { session?.trace.client = client }
+            if let count = session?.trace.calls.count, count >= limit {
+                session?.skipped += 1
+                session?.trace.isCut = true
+                return (0, false)
+            }
+            let cost = call.cost
+            session?.trace.calls.append(call)
+            session?.cost += cost
+            return (cost, session?.readings.insert(call.reading).inserted ?? false)
+        }
+        let (cost, isFirst) = add(&open[key])
+        openCost += cost
+        return isFirst
+    }
+
+    /// Folds the sessions that were touched longest ago, an eighth at a time so that sorting is rare.
+    private mutating func makeRoom() {
+        let oldest = open.sorted { $0.value.lastTouched < $1.value.lastTouched }
+        for (key, _) in oldest.prefix(max(1, oldest.count / 8)) { fold(key) }
+        while openCost > limits.openCost, let next = open.min(by: { $0.value.lastTouched < $1.value.lastTouched }) {
+            fold(next.key)
+        }
+    }
+
+    private mutating func fold(_ key: Key) {
+        guard let session = open.removeValue(forKey: key) else { return }
+        openCost -= session.cost
+        profile.fold(session.trace, skipped: session.skipped)
+    }
+
+    /// Says that no more calls of a session will come.
+    package mutating func close(session: String, principal: String) {
+        fold(Key(session: session, principal: principal))
+    }
+
+    /// Folds what is still open and gives the profile, under the digest of the recording if one is known.
+    package consuming func finish(shard: Digest? = nil) -> Profile {
+        for key in open.keys.sorted(by: { ($0.session, $0.principal) < ($1.session, $1.principal) }) { fold(key) }
+        if let shard { profile.shards = [shard] }
+        return profile
+    }
+}

@@ -1,0 +1,146 @@
+package import Core
+package import Traffic
+
+/// A name with its keyed hash, so that it is hashed once and compared as a number.
+package struct Keyed<Value: Sendable>: Sendable {
+    package var key: UInt64
+    package var value: Value
+
+    package init(key: UInt64, value: Value) {
+        self.key = key
+        self.value = value
+    }
+}
+
+/// What one agent did in one session, as small as mining allows.
+package struct SessionTrace: Sendable {
+    /// Keyed hash of the session and the principal.
+    package var key: UInt64
+    package var session: String
+    package var principal: Keyed<String>
+    package var client: Keyed<String>?
+    package var calls: [TracedCall]
+    /// Whether calls are missing at the end.
+    package var isCut: Bool
+
+    package init(
+        key: UInt64,
+        session: String,
+        principal: Keyed<String>,
+        client: Keyed<String>? = nil,
+        calls: [TracedCall] = [],
+        isCut: Bool = false
+    ) {
+        self.key = key
+        self.session = session
+        self.principal = principal
+        self.client = client
+        self.calls = calls
+        self.isCut = isCut
+    }
+
+    /// The size for the sample's budget: calls, values and entities.
+    package var cost: Int { calls.reduce(1) { $0 + $1.cost } }
+}
+
+package struct TracedCall: Sendable {
+    package var tool: Keyed<ServerTool>
+    package var tier: ToolTier
+    package var task: Keyed<String>?
+    package var definition: Keyed<String>?
+    package var outcome: CallRecord.Outcome
+    package var succeeded: Bool
+    package var sequence: Int64
+    /// Seconds since 1970.
+    package var time: Int64
+    package var pointer: EvidencePointer?
+    package var arguments: [Keyed<String>]
+    package var leaves: [TracedLeaf]
+    /// By position in `arguments`.
+    package var lists: [(argument: Int, count: Int)]
+    package var reading: UInt64
+    /// Digest of the result; 0 where it is not known.
+    package var result: UInt64
+
+    package var cost: Int { leaves.reduce(1 + arguments.count) { $0 + 1 + $1.entities.count } }
+    package var day: Int64 { time / 86_400 - (time % 86_400 < 0 ? 1 : 0) }
+}
+
+package struct TracedLeaf: Sendable {
+    package var argument: Keyed<String>
+    package var path: Keyed<String>
+    package var valueClass: ValueClass
+    /// The key is that of the whole text, also where the text is abridged.
+    package var value: Keyed<String>
+    package var isAbridged: Bool
+    package var number: Double?
+    package var prompt: PromptSource
+    package var fields: [Keyed<ResultField>]
+    package var texts: [Keyed<ServerTool>]
+    package var entities: [TracedEntity]
+    package var length: Int
+    /// Readings of this session whose text holds the value, where nothing else explains it.
+    package var readings: [UInt64]
+
+    package var isTextOnly: Bool { prompt != .exact && fields.isEmpty && !texts.isEmpty }
+    package var isEmpty: Bool { valueClass == .empty }
+}
+
+package struct TracedEntity: Sendable {
+    package var valueClass: ValueClass
+    package var value: Keyed<String>
+    package var prompt: PromptSource
+    package var fields: [Keyed<ResultField>]
+    package var texts: [Keyed<ServerTool>]
+    package var readings: [UInt64]
+
+    package var isTextOnly: Bool { prompt != .exact && fields.isEmpty && !texts.isEmpty }
+}
+
+/// Where in a recording something was seen.
+package struct EvidencePointer: Sendable, Hashable {
+    package var file: String
+    /// One-based.
+    package var line: Int
+
+    package init(file: String, line: Int) {
+        self.file = file
+        self.line = line
+    }
+}
+
+/// What the observed call itself does not say.
+package struct CallContext: Sendable {
+    package var time: Timestamp
+    /// Nil: as the observed call says, done or failed.
+    package var outcome: CallRecord.Outcome?
+    package var pointer: EvidencePointer?
+    /// The text of the result, where it was recorded.
+    ///
+    /// Only keyed hashes of its words are kept, to tell a value that a source always shows from one that somebody
+    /// slipped in.
+    package var resultText: String?
+
+    package init(
+        time: Timestamp = Timestamp(seconds: 0),
+        outcome: CallRecord.Outcome? = nil,
+        pointer: EvidencePointer? = nil,
+        resultText: String? = nil
+    ) {
+        self.time = time
+        self.outcome = outcome
+        self.pointer = pointer
+        self.resultText = resultText
+    }
+
+    package init(_ record: CallRecord) {
+        self.init(
+            time: record.time,
+            outcome: record.outcome,
+            pointer: record.source.flatMap { source in
+                source.file.map { EvidencePointer(file: $0, line: source.line ?? 1) }
+            },
+            resultText: record.result?.text
+        )
+    }
+}

@@ -1,0 +1,172 @@
+import Core
+import Traffic
+
+// Traces are written by the thousand, so members have places instead of names. A new member goes to the end.
+
+extension Form {
+    static func name(_ name: Keyed<String>) -> JSON.Value { .array([hash(name.key), .string(name.value)]) }
+
+    static func name(_ value: JSON.Value?) -> Keyed<String>? {
+        guard let key = hash(value?[0]), let text = value?[1]?.string else { return nil }
+        return Keyed(key: key, value: text)
+    }
+
+    static func optional(_ name: Keyed<String>?) -> JSON.Value { name.map { Form.name($0) } ?? .null }
+
+    /// Tells "absent" from "unreadable".
+    static func optional(_ value: JSON.Value?) -> Keyed<String>?? {
+        guard let value else { return nil }
+        if value.isNull { return .some(nil) }
+        return name(value).map { .some($0) }
+    }
+
+    static func fields(_ fields: [Keyed<ResultField>]) -> JSON.Value {
+        .array(fields.map { .array([hash($0.key), field($0.value)]) })
+    }
+
+    static func fields(_ value: JSON.Value?) -> [Keyed<ResultField>]? {
+        list(value) { element in
+            guard let key = hash(element[0]), let field = field(element[1]) else { return nil }
+            return Keyed(key: key, value: field)
+        }
+    }
+
+    static func tools(_ tools: [Keyed<ServerTool>]) -> JSON.Value {
+        .array(tools.map { .array([hash($0.key), tool($0.value)]) })
+    }
+
+    static func tools(_ value: JSON.Value?) -> [Keyed<ServerTool>]? {
+        list(value) { element in
+            guard let key = hash(element[0]), let tool = tool(element[1]) else { return nil }
+            return Keyed(key: key, value: tool)
+        }
+    }
+}
+
+extension SessionTrace {
+    var json: JSON.Value {
+        .array([
+            Form.hash(key), .string(session), Form.name(principal), Form.optional(client), .bool(isCut),
+            .array(calls.map(\.json)),
+        ])
+    }
+
+    init?(json: JSON.Value) {
+        guard let key = Form.hash(json[0]), let session = json[1]?.string, let principal = Form.name(json[2]),
+            let client = Form.optional(json[3]), let isCut = json[4]?.bool,
+            let calls = Form.list(json[5], TracedCall.init(json:))
+        else { return nil }
+        self.init(key: key, session: session, principal: principal, client: client, calls: calls, isCut: isCut)
+    }
+}
+
+extension TracedCall {
+    var json: JSON.Value {
+        .array([
+            Form.tools([tool]), .string(tier.rawValue), Form.optional(task), Form.optional(definition),
+            .string(outcome.rawValue), .bool(succeeded), .string(String(sequence)), .string(String(time)),
+            pointer.map { .array([.string($0.file), .integer(Int64($0.line))]) } ?? .null,
+            .array(arguments.map { Form.name($0) }), .array(leaves.map(\.json)),
+            .array(lists.map { .array([Form.count($0.argument), Form.count($0.count)]) }),
+            Form.hash(reading), Form.hash(result),
+        ])
+    }
+
+    init?(json: JSON.Value) {
+        guard let tool = Form.tools(json[0])?.first, let tier = json[1]?.string.flatMap(ToolTier.init(rawValue:)),
+            let task = Form.optional(json[2]), let definition = Form.optional(json[3]),
+            let outcome = json[4]?.string.flatMap(CallRecord.Outcome.init(rawValue:)), let succeeded = json[5]?.bool,
+            let sequence = json[6]?.string.flatMap({ Int64($0) }), let time = json[7]?.string.flatMap({ Int64($0) }),
+            let place = json[8], let arguments = Form.list(json[9], { Form.name($0) }),
+            let leaves = Form.list(json[10], TracedLeaf.init(json:)),
+            let lists = Form.list(
+                json[11],
+                { value -> (argument: Int, count: Int)? in
+                    guard let argument = Form.count(value[0]), arguments.indices.contains(argument),
+                        let count = Form.count(value[1])
+                    else { return nil }
+                    return (argument, count)
+                }
+            ), let reading = Form.hash(json[12]), let result = Form.hash(json[13])
+        else { return nil }
+        var pointer: EvidencePointer?
+        if !place.isNull {
+            guard let file = place[0]?.string, let line = Form.count(place[1]) else { return nil }
+            pointer = EvidencePointer(file: file, line: line)
+        }
+        self.init(
+            tool: tool,
+            tier: tier,
+            task: task,
+            definition: definition,
+            outcome: outcome,
+            succeeded: succeeded,
+            sequence: sequence,
+            time: time,
+            pointer: pointer,
+            arguments: arguments,
+            leaves: leaves,
+            lists: lists,
+            reading: reading,
+            result: result
+        )
+    }
+}
+
+extension TracedLeaf {
+    var json: JSON.Value {
+        .array([
+            Form.name(argument), Form.name(path), .string(valueClass.rawValue), Form.name(value), .bool(isAbridged),
+            number.map { .number($0) } ?? .null, .string(prompt.rawValue), Form.fields(fields), Form.tools(texts),
+            .array(entities.map(\.json)), Form.count(length), .array(readings.map(Form.hash)),
+        ])
+    }
+
+    init?(json: JSON.Value) {
+        guard let argument = Form.name(json[0]), let path = Form.name(json[1]),
+            let valueClass = json[2]?.string.flatMap(ValueClass.init(rawValue:)), let value = Form.name(json[3]),
+            let isAbridged = json[4]?.bool, let number = json[5], number.isNull || number.double != nil,
+            let prompt = json[6]?.string.flatMap(PromptSource.init(rawValue:)), let fields = Form.fields(json[7]),
+            let texts = Form.tools(json[8]), let entities = Form.list(json[9], TracedEntity.init(json:)),
+            let length = Form.count(json[10]), let readings = Form.list(json[11], { Form.hash($0) })
+        else { return nil }
+        self.init(
+            argument: argument,
+            path: path,
+            valueClass: valueClass,
+            value: value,
+            isAbridged: isAbridged,
+            number: number.double,
+            prompt: prompt,
+            fields: fields,
+            texts: texts,
+            entities: entities,
+            length: length,
+            readings: readings
+        )
+    }
+}
+
+extension TracedEntity {
+    var json: JSON.Value {
+        .array([
+            .string(valueClass.rawValue), Form.name(value), .string(prompt.rawValue), Form.fields(fields),
+            Form.tools(texts), .array(readings.map(Form.hash)),
+        ])
+    }
+
+    init?(json: JSON.Value) {
+        guard let valueClass = json[0]?.string.flatMap(ValueClass.init(rawValue:)), let value = Form.name(json[1]),
+            let prompt = json[2]?.string.flatMap(PromptSource.init(rawValue:)), let fields = Form.fields(json[3]),
+            let texts = Form.tools(json[4]), let readings = Form.list(json[5], { Form.hash($0) })
+        else { return nil }
+        self.init(
+            valueClass: valueClass,
+            value: value,
+            prompt: prompt,
+            fields: fields,
+            texts: texts,
+            readings: readings
+        )
+    }
+}

@@ -1,0 +1,103 @@
+package import Core
+import Traffic
+
+
+/// State that merges exactly: the order and the grouping of merges leave no trace in it.
+///
+/// Whatever a profile holds is made of such parts, which is why a profile of shards equals the profile of one pass.
+package protocol Mergeable: Sendable {
+    mutating func merge(_ other: Self)
+
+    /// The canonical form; equal states have equal forms.
+    var json: JSON.Value { get }
+    init?(json: JSON.Value)
+}
+
+/// Something that is kept by the thousand under a keyed hash of its name.
+package protocol Sampled: Mergeable {
+    /// How many are kept: those with the smallest hashes.
+    static var limit: Int { get }
+}
+
+/// Counts sessions, each of them once.
+///
+/// A session is folded in one go under a number of its own, so remembering the last number is enough. The number is no
+/// part of the state.
+package struct Tally: Sendable {
+    package private(set) var count: Int
+    private var mark: UInt64 = 0
+
+    package init(_ count: Int = 0) { self.count = count }
+
+    /// Whether this session is new here.
+    @discardableResult
+    package mutating func note(_ session: UInt64) -> Bool {
+        guard mark != session else { return false }
+        mark = session
+        count += 1
+        return true
+    }
+
+    package mutating func merge(_ other: Tally) {
+        count += other.count
+        mark = 0
+    }
+}
+
+/// Reads and writes the parts of a profile's canonical form.
+enum Form {
+    static func hash(_ value: UInt64) -> JSON.Value {
+        let digits = String(value, radix: 16)
+        return .string(String(repeating: "0", count: 16 - digits.utf8.count) + digits)
+    }
+
+    static func hash(_ value: JSON.Value?) -> UInt64? {
+        guard let text = value?.string, text.utf8.count == 16 else { return nil }
+        return UInt64(text, radix: 16)
+    }
+
+    static func count(_ value: Int) -> JSON.Value { .integer(Int64(value)) }
+
+    /// A number of things: whole and not negative.
+    static func count(_ value: JSON.Value?) -> Int? {
+        guard let number = value?.int, number >= 0, number < 1 << 53 else { return nil }
+        return Int(number)
+    }
+
+    static func tally(_ value: JSON.Value?) -> Tally? { count(value).map(Tally.init(_:)) }
+
+    static func text(_ value: String?) -> JSON.Value { value.map { .string($0) } ?? .null }
+
+    /// Reads every element, or nothing.
+    static func list<Element>(_ value: JSON.Value?, _ read: (JSON.Value) -> Element?) -> [Element]? {
+        guard let elements = value?.array else { return nil }
+        var result: [Element] = []
+        result.reserveCapacity(elements.count)
+        for element in elements {
+            guard let element = read(element) else { return nil }
+            result.append(element)
+        }
+        return result
+    }
+
+    static func tool(_ tool: ServerTool) -> JSON.Value { .array([.string(tool.server), .string(tool.tool)]) }
+
+    static func tool(_ value: JSON.Value?) -> ServerTool? {
+        guard let server = value?[0]?.string, let tool = value?[1]?.string else { return nil }
+        return ServerTool(server: server, tool: tool)
+    }
+
+    static func field(_ field: ResultField) -> JSON.Value {
+        .array([.string(field.tool.server), .string(field.tool.tool), .string(field.field)])
+    }
+
+    static func field(_ value: JSON.Value?) -> ResultField? {
+        guard let tool = tool(value), let field = value?[2]?.string else { return nil }
+        return ResultField(tool: tool, field: field)
+    }
+}
+
+/// Whether a text stands before another by its bytes: `String` also equates different spellings of one letter.
+func precedes(_ left: String, _ right: String) -> Bool {
+    left.utf8.lexicographicallyPrecedes(right.utf8)
+}

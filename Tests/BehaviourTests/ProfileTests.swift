@@ -1,0 +1,121 @@
+import Behaviour
+import Core
+import Foundation
+import Testing
+import Traffic
+
+@Suite struct ProfileTests {
+    @Test(arguments: [UInt64(1), 2, 3])
+    func shardsMergeToTheProfileOfOnePassInAnyOrder(seed: UInt64) throws {
+        let sessions = Recordings(seed: seed).sessions(60, poisoned: 3)
+        let whole = Recordings.profile(sessions)
+        let parts = stride(from: 0, to: 60, by: 15).map { start in
+            Recordings.profile(Array(sessions[start..<start + 15]), shard: "part \(start)")
+        }
+        var random = Recordings.Generator(state: seed)
+        for _ in 0..<4 {
+            var order = parts.shuffled(using: &random)
+            var merged = order.removeFirst()
+            for part in order { try merged.merge(part) }
+            #expect(merged.digest == whole.digest)
+        }
+        var left = parts[0]
+        try left.merge(parts[1])
+        var right = parts[2]
+        try right.merge(parts[3])
+        try left.merge(right)
+        #expect(left.digest == whole.digest)
+    }
+
+    @Test func theOrderOfInterleavedSessionsLeavesNoTrace() {
+        let sessions = Recordings(seed: 4).sessions(20)
+        var profiler = Profiler()
+        let observed = sessions.map { Recordings.observed([$0]) }
+        for position in 0..<4 {
+            for session in observed.reversed() {
+                profiler.observe(session[position].call, context: session[position].context)
+            }
+        }
+        #expect(profiler.finish().digest == Recordings.profile(sessions).digest)
+    }
+
+    @Test func anotherTimeTheSameRecordingChangesNothing() throws {
+        let sessions = Recordings(seed: 5).sessions(20)
+        let first = Recordings.profile(Array(sessions.prefix(10)), shard: "a")
+        let second = Recordings.profile(Array(sessions.suffix(10)), shard: "b")
+        var both = first
+        try both.merge(second)
+        var again = both
+        try again.merge(first)
+        #expect(again.digest == both.digest)
+        var backwards = second
+        try backwards.merge(both)
+        #expect(backwards.digest == both.digest)
+        let third = Recordings.profile(Recordings(seed: 6).sessions(3), shard: "c")
+        var other = third
+        try other.merge(first)
+        #expect(throws: Profile.MergeError.sharedRecordings(1)) { try both.merge(other) }
+    }
+
+    @Test func setsOfProfilesUniteWithoutCountingTwice() throws {
+        let sessions = Recordings(seed: 7).sessions(12)
+        var first = ProfileSet()
+        var second = ProfileSet()
+        for (index, session) in sessions.enumerated() {
+            let profile = Recordings.profile([session])
+            let shard = Digest.sha256([UInt8(index)])
+            if index < 8 { first.add(profile, of: shard) }
+            if index > 3 { second.add(profile, of: shard) }
+        }
+        let whole = Recordings.profile(sessions).digest
+        #expect(try first.union(second).folded()?.digest == whole)
+        #expect(try second.union(first).union(first).folded()?.digest == whole)
+    }
+
+    @Test func profilesUnderDifferentKeysDoNotMerge() {
+        let sessions = Recordings(seed: 8).sessions(2)
+        var profile = Recordings.profile(sessions)
+        let other = Recordings.profile(sessions, hash: KeyedHash(1, 2))
+        #expect(throws: Profile.MergeError.differentKeys) { try profile.merge(other) }
+    }
+
+    @Test func readsBackWhatItWrote() throws {
+        let profile = Recordings.profile(Recordings(seed: 9).sessions(30, poisoned: 2), shard: "x")
+        let bytes = profile.bytes
+        let again = try Profile(bytes: bytes)
+        #expect(again.bytes == bytes)
+        #expect(again.digest == profile.digest)
+        #expect(Miner().mine(again, name: "p").policy == Miner().mine(profile, name: "p").policy)
+    }
+
+    @Test func refusesWhatWasChanged() throws {
+        let bytes = Recordings.profile(Recordings(seed: 10).sessions(3)).bytes
+        let text = String(decoding: bytes, as: UTF8.self)
+        let changed = text.replacingOccurrences(of: "ann@acme", with: "eve@acme")
+        for damaged in [changed, "", "{}", "[1]", String(text.dropLast(5)), text.replacingOccurrences(of: "/1", with: "/9")] {
+            #expect(throws: Profile.ReadError.self) { try Profile(bytes: Array(damaged.utf8)) }
+        }
+    }
+
+    @Test func longSessionsAreCutAndCounted() {
+        var limits = Profiler.Limits()
+        limits.callsOfSession = 2
+        var profiler = Profiler(limits: limits)
+        for (call, context) in Recordings.observed(Recordings(seed: 11).sessions(1)) {
+            profiler.observe(call, context: context)
+        }
+        let profile = profiler.finish()
+        #expect(profile.calls == 2)
+        #expect(profile.skippedCalls == 2)
+        #expect(!Miner().mine(profile, name: "p").isExact)
+    }
+
+    @Test func fewOpenSessionsAreEnoughWhereSessionsAreContiguous() {
+        let sessions = Recordings(seed: 12).sessions(40)
+        var limits = Profiler.Limits()
+        limits.openSessions = 3
+        var profiler = Profiler(limits: limits)
+        for (call, context) in Recordings.observed(sessions) { profiler.observe(call, context: context) }
+        #expect(profiler.finish().digest == Recordings.profile(sessions).digest)
+    }
+}
