@@ -139,5 +139,6 @@ let package = Package(
         tests("DocumentsTests", ["Documents", "Core"]),
         tests("PlaybooksTests", ["Playbooks", "Core", "Documents", "Expressions"], data: ["Cases", "Goldens"]),
         tests("ExpressionsTests", ["Expressions"]),
+        tests("PoliciesTests", ["Policies", "Core", "Traffic"], data: ["Cases"]),
     ] + measures
 )
