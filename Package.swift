@@ -131,6 +131,7 @@ let package = Package(
         tests("LedgerTests", ["Core", "Ledger", grdb]),
         tests("CoreTests", ["Core"]),
         tests("WireTests", ["Wire", "Core"]),
+        tests("TrafficTests", ["Traffic", "Wire", "Core"]),
         tests("LabTests", ["Lab", "Wire", "Core"] + nio),
         tests("InspectionTests", ["Core", "Inspection"]),
         tests("SurveyTests", ["Core", "Inspection", "Survey", "Wire", nioTLS] + nio, data: ["Cases"]),
