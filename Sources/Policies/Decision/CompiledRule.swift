@@ -140,7 +140,7 @@ final class CompiledRule: Sendable {
                 if admits(identity: leaf, argument, surroundings) { return nil }
                 return Fault(argument: leaf.path, reason: "identity", leaf: leaf)
             }
-            if !admits(leaf, argument, surroundings) {
+            if !admits(leaf, argument, isPartial: call.isEvidencePartial, surroundings) {
                 let isNumber = kind == .number && argument.hasBounds
                 return Fault(argument: leaf.path, reason: isNumber ? "number" : "value", leaf: leaf)
             }
