@@ -109,8 +109,7 @@ let package = Package(
             "Actions",
             [
                 "Core", "Documents", "Expressions", "Playbooks", "Ledger", "Workspace", "Survey", "Reporting",
-                "Inspection",
-                "Identity", subprocess, system,
+                "Inspection", "Identity", "Wire", "Traffic", "Policies", "Behaviour", subprocess, system,
             ]
         ),
         .executableTarget(
@@ -118,7 +117,7 @@ let package = Package(
             dependencies: [
                 "Core", "Documents", "Expressions", "Wire", "Inspection", "Identity", "Playbooks", "Ledger",
                 "Workspace", "Survey",
-                "Engine", "Actions", "Reporting", arguments, lifecycle, unixSignals, logging,
+                "Engine", "Actions", "Reporting", "Traffic", "Policies", "Behaviour", arguments, lifecycle, unixSignals, logging,
             ],
             swiftSettings: house
         ),
@@ -144,5 +143,6 @@ let package = Package(
         tests("PlaybooksTests", ["Playbooks", "Core", "Documents", "Expressions"], data: ["Cases", "Goldens"]),
         tests("ExpressionsTests", ["Expressions"]),
         tests("BehaviourTests", ["Behaviour", "Core", "Traffic", "Policies"]),
+        tests("PoliciesTests", ["Policies", "Core", "Traffic"], data: ["Cases"]),
     ] + measures
 )
