@@ -133,7 +133,6 @@ let package = Package(
         tests("CoreTests", ["Core"]),
         tests("WireTests", ["Wire", "Core"]),
         tests("ActionsTests", ["Actions", "Core", "Ledger", "Playbooks", "Survey", "Workspace"], data: ["Cases"]),
-        tests("TrafficTests", ["Traffic", "Wire", "Core"]),
         tests("LabTests", ["Lab", "Wire", "Core"] + nio),
         tests("InspectionTests", ["Core", "Inspection"]),
         tests("SurveyTests", ["Core", "Inspection", "Survey", "Wire", nioTLS] + nio, data: ["Cases"]),
@@ -143,6 +142,5 @@ let package = Package(
         tests("PlaybooksTests", ["Playbooks", "Core", "Documents", "Expressions"], data: ["Cases", "Goldens"]),
         tests("ExpressionsTests", ["Expressions"]),
         tests("BehaviourTests", ["Behaviour", "Core", "Traffic", "Policies"]),
-        tests("PoliciesTests", ["Policies", "Core", "Traffic"], data: ["Cases"]),
     ] + measures
 )

@@ -25,6 +25,10 @@ struct Lockstep: AsyncParsableCommand {
             CommandGroup(name: "Find out", subcommands: [DiscoverCommand.self, InventoryCommand.self]),
             CommandGroup(name: "Plan", subcommands: [LintCommand.self, PlanCommand.self, PlaybookCommand.self]),
             CommandGroup(
+                name: "Policies",
+                subcommands: [ProfileCommand.self, MergeCommand.self, PolicyCommand.self]
+            ),
+            CommandGroup(
                 name: "Roll out",
                 subcommands: [
                     StartCommand.self, StatusCommand.self, ReportCommand.self, TickCommand.self, ServeCommand.self,

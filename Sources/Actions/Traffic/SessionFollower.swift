@@ -1,0 +1,35 @@
+package import Core
+package import Traffic
+
+/// Follows all sessions of a recording at once, each with an observer of its own.
+///
+/// Sessions may come interleaved. Those that were silent longest are let go of when there are too many: what such a
+/// session does later is explained without what it saw before, which can only make values look less explained.
+package struct SessionFollower {
+    private var observers: [String: (observer: SessionObserver, touched: Int)] = [:]
+    private let cache = ResultCache()
+    private let limit: Int
+    private var clock = 0
+
+    package init(limit: Int = 4_096) {
+        self.limit = limit
+    }
+
+    package mutating func observe(_ record: CallRecord) -> ObservedCall {
+        clock += 1
+        let session = record.principal.id + "\u{0}" + record.session
+        var entry =
+            observers.removeValue(forKey: session)
+            ?? (SessionObserver(taskText: record.task?.text, cache: cache), clock)
+        let call = entry.observer.observe(record)
+        entry.touched = clock
+        if observers.count >= limit { makeRoom() }
+        observers[session] = entry
+        return call
+    }
+
+    private mutating func makeRoom() {
+        let oldest = observers.sorted { $0.value.touched < $1.value.touched }.prefix(max(1, limit / 8))
+        for (session, _) in oldest { observers[session] = nil }
+    }
+}

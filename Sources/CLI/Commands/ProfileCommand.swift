@@ -1,0 +1,51 @@
+import Actions
+import ArgumentParser
+import Behaviour
+import Core
+
+struct ProfileCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "profile",
+        abstract: "Fold recordings into a profile, from which policies are mined."
+    )
+    @Argument(help: "Recordings as lockstep.call/1 lines; - is standard input.") var files: [String]
+    @Option(name: .customLong("out"), help: "Where the profile is written.") var out: String
+
+    func run() async throws {
+        let profile = try Recordings.profile(files, file: nil)
+        try Recordings.write(profile.bytes, to: out)
+        Output.answer("\(profile.calls) calls of \(profile.sessions) sessions, \(profile.digest)")
+    }
+}
+
+struct MergeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "merge",
+        abstract: "Merge profiles; the order makes no difference."
+    )
+    @Argument(help: "Profiles that `lockstep profile` wrote.") var files: [String]
+    @Option(name: .customLong("out"), help: "Where the merged profile is written.") var out: String
+
+    func run() async throws {
+        var merged: Profile?
+        for file in files {
+            let profile = try Recordings.profile([], file: file)
+            guard merged != nil else {
+                merged = profile
+                continue
+            }
+            do throws(Profile.MergeError) {
+                try merged?.merge(profile)
+            } catch {
+                throw CommandFailure(
+                    "profile.merge",
+                    "`\(Output.printable(file))` cannot be merged: \(error)",
+                    status: ExitStatus.invalidInput
+                )
+            }
+        }
+        guard let merged else { throw ExitStatus.invalidInput }
+        try Recordings.write(merged.bytes, to: out)
+        Output.answer("\(merged.calls) calls of \(merged.sessions) sessions, \(merged.digest)")
+    }
+}

@@ -1,0 +1,90 @@
+import Actions
+import Behaviour
+import Core
+import FoundationEssentials
+import Policies
+import Wire
+import Workspace
+
+/// Recordings, profiles and policies as commands name them.
+enum Recordings {
+    /// A profile from recordings or from a file that holds one; exactly one of both.
+    static func profile(_ recordings: [String], file: String?) throws -> Profile {
+        guard recordings.isEmpty != (file == nil) else {
+            throw CommandFailure(
+                "policy.input",
+                "name either recordings or a profile",
+                help: "write --recording FILE, or --profile FILE",
+                status: ExitStatus.invalidInput
+            )
+        }
+        if let file {
+            let bytes = try bytes(file, limit: 1 << 30)
+            do throws(Profile.ReadError) {
+                return try Profile(bytes: bytes)
+            } catch {
+                throw CommandFailure(
+                    "profile.damaged",
+                    "`\(Output.printable(file))`: \(error)",
+                    status: ExitStatus.invalidInput
+                )
+            }
+        }
+        let (profile, count) = try attempt { () throws(RecordingFiles.Failure) in try TrafficProfile.of(recordings) }
+        report(count)
+        return profile
+    }
+
+    /// Reads and checks a policy; everything wrong with it is said at once.
+    static func policy(_ file: String) throws -> Policy {
+        let bytes = try bytes(file, limit: 64 << 20)
+        let (policy, diagnostics) = PolicyReader.read(
+            bytes,
+            file: file,
+            now: SystemClock().now()
+        )
+        for diagnostic in diagnostics { Output.talk(diagnostic.rendered(source: String(decoding: bytes, as: UTF8.self))) }
+        guard let policy else { throw ExitStatus.invalidInput }
+        return policy
+    }
+
+    static func bytes(_ file: String, limit: Int) throws -> [UInt8] {
+        do throws(FileFault) {
+            return try StoredFile.read(file, limit: limit)
+        } catch {
+            throw unreadable(file, error)
+        }
+    }
+
+    static func write(_ bytes: [UInt8], to file: String) throws {
+        let path = file.hasPrefix("/") ? file : FileManager.default.currentDirectoryPath + "/" + file
+        try DurableFile.write(bytes, to: try Destination.checked(path), mode: 0o644)
+    }
+
+    static func attempt<Answer>(_ body: () throws(RecordingFiles.Failure) -> Answer) throws -> Answer {
+        do throws(RecordingFiles.Failure) {
+            return try body()
+        } catch {
+            throw unreadable(error.file, error.fault)
+        }
+    }
+
+    private static func unreadable(_ file: String, _ fault: FileFault) -> CommandFailure {
+        CommandFailure(
+            "input.unreadable",
+            "`\(Output.printable(file))` cannot be read: \(fault)",
+            status: ExitStatus.invalidInput
+        )
+    }
+
+    /// Says which lines were quarantined, if any were.
+    static func report(_ count: RecordingFiles.Count) {
+        guard count.quarantined > 0 else { return }
+        Output.talk("\(count.quarantined) lines were quarantined, \(count.calls) calls were read")
+        for example in count.examples {
+            Output.talk(
+                "  \(Output.printable(example.file)):\(example.line): \(example.refusal) [recording.\(example.refusal.code.rawValue)]"
+            )
+        }
+    }
+}
