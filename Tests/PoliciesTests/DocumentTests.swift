@@ -63,6 +63,14 @@ import Traffic
         #expect(read == policy.sorted)
     }
 
+    @Test func theSampleReadsBackToTheByte() throws {
+        let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Cases/sample.yaml")
+        let bytes = Array(try Data(contentsOf: file))
+        let (policy, diagnostics) = PolicyReader.read(bytes, file: "sample.yaml")
+        #expect(diagnostics.isEmpty, "\(diagnostics.map(\.line))")
+        #expect(try PolicyWriter.write(#require(policy)) == String(decoding: bytes, as: UTF8.self))
+    }
+
     @Test(arguments: ["yaml"]) func brokenDocumentsSayWhatIsWrongAndWhere(ending: String) throws {
         let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Cases/broken")
         let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(ending) }
