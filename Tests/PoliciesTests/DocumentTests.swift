@@ -63,6 +63,18 @@ import Traffic
         #expect(read == policy.sorted)
     }
 
+    @Test func theSampleReadsBackToTheByte() throws {
+        let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Cases/sample.yaml")
+        let bytes = Array(try Data(contentsOf: file))
+        let (policy, diagnostics) = PolicyReader.read(bytes, file: "sample.yaml")
+        #expect(diagnostics.isEmpty, "\(diagnostics.map(\.line))")
+        let written = try PolicyWriter.write(#require(policy))
+        if ProcessInfo.processInfo.environment["UPDATE_GOLDEN"] != nil {
+            try written.write(to: file, atomically: true, encoding: .utf8)
+        }
+        #expect(try written == String(contentsOf: file, encoding: .utf8))
+    }
+
     @Test(arguments: ["yaml"]) func brokenDocumentsSayWhatIsWrongAndWhere(ending: String) throws {
         let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Cases/broken")
         let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(ending) }

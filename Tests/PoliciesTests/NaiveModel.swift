@@ -34,8 +34,9 @@ struct NaiveModel {
         if rule.origin == .written || rule.task != nil { return true }
         let own = policy.rules.filter {
             $0.agent == rule.agent && $0.task == call.task && $0.task != nil && $0.origin == .mined && !isPattern($0)
+                && $0.effect != .forbid
         }
-        if own.contains(where: { $0.tool == rule.tool && $0.effect != .forbid }) { return false }
+        if own.contains(where: { $0.tool == rule.tool }) { return false }
         return policy.scope == .agent || own.isEmpty || rule.tier == .read
     }
 

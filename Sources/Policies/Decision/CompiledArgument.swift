@@ -19,7 +19,7 @@ final class CompiledArgument: Sendable {
         fields = Set(rule.fromFields)
         texts = Set(rule.fromTexts)
         patterns = rule.patterns.map(Wildcard.init)
-        open = Set(rule.open)
+        self.open = Set(rule.open)
         hasBounds = rule.minimum != nil || rule.maximum != nil
     }
 

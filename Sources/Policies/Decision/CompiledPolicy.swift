@@ -97,7 +97,8 @@ package final class CompiledPolicy: Sendable {
                 lengths.insert(rule.tool.tool.hasSuffix("*") ? rule.tool.tool.utf8.count - 1 : -1)
             } else {
                 // Of two opinions on a tool the more dangerous one counts; a forbid has none.
-                if rule.effect != .forbid { tiers[rule.tool] = max(tiers[rule.tool] ?? rule.tier, rule.tier) }
+                if rule.effect == .forbid { continue }
+                tiers[rule.tool] = max(tiers[rule.tool] ?? rule.tier, rule.tier)
                 if task > 0, rule.origin == .mined { ownTasks.insert(PartiesKey(agent: agent, task: task)) }
             }
         }

@@ -111,6 +111,11 @@ private struct Widening {
             return (wider, "bounds that reach the number")
         }
         let source = leaf.provenance
+        // True and false are never told by where they come from.
+        if leaf.value.valueClass == .boolean {
+            wider.values.append(leaf.value)
+            return (wider, "the value is named under values")
+        }
         if source.prompt == .exact {
             wider.fromPrompt = true
             return (wider, "from: \(Phrases.request)")
@@ -120,7 +125,7 @@ private struct Widening {
             return (wider, "from: \(Phrases.field(field))")
         }
         let kind = leaf.value.valueClass
-        if kind.isIdentity || kind == .boolean {
+        if kind.isIdentity {
             wider.values.append(leaf.value)
             let doubt = source.isTextOnly ? "; it is known from free text only, as injected instructions are" : ""
             return (wider, "the value is named under values\(doubt)")
