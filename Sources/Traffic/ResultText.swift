@@ -16,6 +16,7 @@ final class ResultText: Sendable {
     private struct Answers {
         var words: TextIndex?
         var joined: [UInt8]?
+        var hosts: Set<String>?
         var fields: [String: [String]]?
     }
 
@@ -34,6 +35,17 @@ final class ResultText: Sendable {
             let index = TextIndex(text)
             answers.words = index
             return index
+        }
+    }
+
+    /// The hosts and mail domains that the text names.
+    var hosts: Set<String> {
+        let identities = index.identities
+        return answers.withLock { answers in
+            if let hosts = answers.hosts { return hosts }
+            let hosts = Set(identities.compactMap(\.host))
+            answers.hosts = hosts
+            return hosts
         }
     }
 
@@ -70,13 +82,25 @@ package final class ResultCache: Sendable {
     private struct State {
         var texts: [UInt64: ResultText] = [:]
         var bytes = 0
+        var tiers: [String: ToolTier] = [:]
     }
 
+    private static let maxTools = 4096
     private let state = Mutex(State())
     private let maxBytes: Int
 
     package init(maxBytes: Int = 32 << 20) {
         self.maxBytes = maxBytes
+    }
+
+    /// The tier of a tool by its name; taking a name apart costs more than explaining a call.
+    func tier(ofToolNamed name: String) -> ToolTier {
+        state.withLock { state in
+            if let tier = state.tiers[name] { return tier }
+            let tier = ToolTier.classify(tool: name)
+            if state.tiers.count < Self.maxTools { state.tiers[name] = tier }
+            return tier
+        }
     }
 
     func text(_ text: String, structured: JSON.Value?, maxTextBytes: Int) -> ResultText {
@@ -106,8 +130,8 @@ package final class ResultCache: Sendable {
         }
     }
 
-    /// Byte for byte; `==` of strings would also equate different spellings of one letter.
+    /// Two spellings of one letter are equal here, as they are to every question that is asked of the text.
     private static func isSame(_ left: String, _ right: String) -> Bool {
-        left.utf8.count == right.utf8.count && left.utf8.elementsEqual(right.utf8)
+        left.utf8.count == right.utf8.count && left == right
     }
 }

@@ -92,7 +92,7 @@ package struct SessionObserver: Sendable {
     /// Explains a call that has not been made yet; nothing is remembered of it.
     package func explain(_ record: CallRecord) -> ObservedCall {
         let tool = ServerTool(server: record.server, tool: record.tool)
-        let tier = tiers[tool] ?? ToolTier.classify(tool: record.tool)
+        let tier = (tiers.isEmpty ? nil : tiers[tool]) ?? cache.tier(ofToolNamed: record.tool)
         var reading = Fingerprint()
         reading.combine(record.server)
         reading.combine(record.tool)
@@ -135,7 +135,7 @@ package struct SessionObserver: Sendable {
             value: value,
             number: value.valueClass == .number ? leaf.value.double : nil,
             length: text?.unicodeScalars.count ?? 0,
-            words: value.text.split(whereSeparator: \.isWhitespace).count
+            words: Words.count(value.text)
         )
         guard value.valueClass != .empty, value.valueClass != .boolean else { return result }
         let isNeeded = tier != .read || value.valueClass.isIdentity || explainsReads
@@ -201,7 +201,7 @@ extension SessionObserver {
         }
         if prompt.index.identities.contains(value) { return .exact }
         guard let host = value.host else { return .none }
-        return prompt.index.identities.contains { $0.host == host } ? .host : .none
+        return prompt.hosts.contains(host) ? .host : .none
     }
 
     private func fields(holding text: String, before: Int) -> Set<ResultField> {

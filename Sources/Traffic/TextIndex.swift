@@ -56,6 +56,20 @@ enum Words {
         return false
     }
 
+    /// How many pieces white space cuts the text into.
+    static func count(_ text: String) -> Int {
+        if !TextFolding.isASCII(text) { return text.unicodeScalars.split(whereSeparator: TextFolding.isSpace).count }
+        let bytes = text.utf8.span
+        var count = 0
+        var isInside = false
+        for at in bytes.indices {
+            let isSpace = ASCII.isSpace(bytes[at])
+            if !isSpace, !isInside { count += 1 }
+            isInside = !isSpace
+        }
+        return count
+    }
+
     /// The words between single spaces, with a space at both ends.
     static func joined(_ text: String) -> [UInt8] {
         var result: [UInt8] = [0x20]
