@@ -107,7 +107,8 @@ struct MessagePairing: Sendable {
             return nil
         }
         guard method == "tools/call" else {
-            pending[key] = .other
+            // Only so that its answer is not taken for a stray one.
+            if pending.count < calls.settings.limits.calls { pending[key] = .other }
             calls.skip(method)
             return nil
         }
@@ -126,7 +127,7 @@ struct MessagePairing: Sendable {
         draft.end(.lost)
         if let client = connections[observed.connection]?.client { Self.name(client, in: &draft) }
         guard let place = calls.append(draft) else {
-            pending[key] = .other
+            pending[key] = nil
             return nil
         }
         pending[key] = .call(place)
