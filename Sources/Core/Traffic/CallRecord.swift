@@ -100,6 +100,8 @@ package struct CallRecord: Sendable {
     /// Digest of the tool's definition, `sha256:…`, where it was known.
     package var definition: String?
     package var arguments: JSON.Object
+    /// False where the recording does not hold arguments: `arguments` is empty then, which does not mean that none were sent.
+    package var argumentsAreKnown = true
     /// Per argument pointer (RFC 6901) the sources that a recorder computed; used where result texts were not kept.
     package var provenance: [String: [String]]
     package var result: Result?

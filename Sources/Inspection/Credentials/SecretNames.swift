@@ -31,7 +31,7 @@ package enum SecretNames {
     }
 
     /// The words of a name in lower case: `clientSecret` and `CLIENT_SECRET` have the same two.
-    private static func parts(of name: some StringProtocol) -> [String] {
+    static func parts(of name: some StringProtocol) -> [String] {
         var word = ""
         var parts: [String] = []
         var wasLower = false

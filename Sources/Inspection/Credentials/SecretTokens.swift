@@ -1,0 +1,42 @@
+extension Credentials {
+    /// Names under which nothing but a secret is ever sent.
+    private static let secretNames: Set<String> = [
+        "password", "passwd", "passphrase", "passcode", "secret", "apikey", "accesstoken", "authtoken", "secretkey",
+        "clientsecret", "privatekey", "refreshtoken", "bottoken", "apitoken", "authorization", "connectionstring",
+        "otp",
+    ]
+
+    /// The text with each secret replaced by its token, or nil where it holds none.
+    ///
+    /// For recordings on their way to the store. A secret is what has a known form, what stands under a name that says so,
+    /// or what looks random under a name that often means one: `key` and `token` also name issues and pages, whose values
+    /// mining needs. `token` must be keyed and must give equal secrets equal tokens; it sees the secret, so it must not
+    /// keep it.
+    package static func tokenise(
+        _ text: String,
+        named name: String? = nil,
+        token: (_ secret: String) -> String
+    ) -> String? {
+        if let name, !text.isEmpty, !SecretNames.isReference(text) {
+            let isSecret = secretNames.contains(SecretNames.parts(of: name).joined()) || endsInSecret(name)
+            if isSecret || SecretNames.nameSecret(name) && looksRandom(text) { return token(text) }
+        }
+        let bytes = Array(text.utf8)
+        let matches = find(in: bytes)
+        guard !matches.isEmpty else { return nil }
+        var result: [UInt8] = []
+        var end = 0
+        for match in matches {
+            result += bytes[end..<match.range.lowerBound]
+            result += Array(token(String(decoding: bytes[match.range], as: UTF8.self)).utf8)
+            end = match.range.upperBound
+        }
+        result += bytes[end...]
+        return String(decoding: result, as: UTF8.self)
+    }
+
+    /// `db_password` and `userSecret`, but not `password_policy`.
+    private static func endsInSecret(_ name: String) -> Bool {
+        SecretNames.parts(of: name).last.map { secretNames.contains($0) } ?? false
+    }
+}

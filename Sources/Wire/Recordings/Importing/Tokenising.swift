@@ -1,0 +1,55 @@
+import Core
+
+extension Tokeniser {
+    /// Replaces secrets in every text of the record; returns in how many texts it did.
+    func apply(to call: inout CallRecord) -> Int {
+        var count = 0
+        call.arguments = object(call.arguments, &count)
+        if var result = call.result {
+            if let text = result.text { result.text = self.text(text, nil, &count) }
+            if let structured = result.structured { result.structured = value(structured, nil, &count) }
+            call.result = result
+        }
+        if var task = call.task {
+            if let text = task.text { task.text = self.text(text, nil, &count) }
+            if let id = task.id { task.id = self.text(id, nil, &count) }
+            call.task = task
+        }
+        call.principal.id = text(call.principal.id, nil, &count)
+        call.session = text(call.session, nil, &count)
+        call.server = text(call.server, nil, &count)
+        call.tool = text(call.tool, nil, &count)
+        call.delegation = call.delegation.map { text($0, nil, &count) }
+        call.clientName = call.clientName.map { text($0, nil, &count) }
+        return count
+    }
+
+    private func text(_ text: String, _ name: String?, _ count: inout Int) -> String {
+        guard let replaced = replace(text, name) else { return text }
+        count += 1
+        return replaced
+    }
+
+    private func value(_ value: JSON.Value, _ name: String?, _ count: inout Int) -> JSON.Value {
+        switch value {
+        case .string(let text): return .string(self.text(text, name, &count))
+        case .array(let elements): return .array(elements.map { self.value($0, name, &count) })
+        case .object(let object): return .object(self.object(object, &count))
+        case .integer, .number:
+            // A pin is a number; a token can only be text.
+            guard name != nil, let replaced = replace(value.description, name) else { return value }
+            count += 1
+            return .string(replaced)
+        case .null, .bool: return value
+        }
+    }
+
+    private func object(_ object: JSON.Object, _ count: inout Int) -> JSON.Object {
+        var replaced = JSON.Object()
+        replaced.reserveCapacity(object.count)
+        for (key, member) in object {
+            replaced[text(key, nil, &count)] = value(member, key, &count)
+        }
+        return replaced
+    }
+}
