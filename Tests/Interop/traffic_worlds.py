@@ -172,6 +172,8 @@ class Session:
     def __init__(self, world: World, kind: Kind, model: str, rng: random.Random, attack: Callable | None = None, follows: bool = True):
         self.world, self.kind, self.model, self.rng = world, kind, model, rng
         self.surface = world.surfaces[kind.agent]
+        #: Draws what the attacker chooses; the same one in every session of a campaign.
+        self.evil = rng
         self.prompt = kind.text
         self.known: dict[str, object] = {}
         self.calls: list[tuple[str, str, dict, dict, str]] = []
@@ -291,8 +293,12 @@ class Recording:
         return [s for s, m in self.meta.items() if m["kind"] == kind and all(m[key] == value for key, value in wanted.items())]
 
 
-def generate(world: World, seed: int = 0, benign: int = 320, attacks: int = 8, families: Iterable[str] | None = None) -> Recording:
-    """`benign` sessions over all kinds and models, and at least `attacks` of every family and variant that fit the world."""
+def generate(world: World, seed: int = 0, benign: int = 320, attacks: int = 8, families: Iterable[str] | None = None,
+             campaign: bool = False) -> Recording:
+    """`benign` sessions over all kinds and models, and at least `attacks` of every family and variant that fit the world.
+
+    In a campaign the attacker uses the same hosts, addresses and accounts again and again; otherwise new ones each time.
+    """
     from traffic_attacks import FAMILIES
 
     recording = Recording({}, {}, {}, {})
@@ -334,6 +340,8 @@ def generate(world: World, seed: int = 0, benign: int = 320, attacks: int = 8, f
             if not make.fits(world.surfaces[kind.agent]):
                 continue
             session = Session(world, kind, rng.choice(MODELS), rng, build, follows=rng.random() > 0.2)
+            if campaign:
+                session.evil = random.Random(f"{world.name}/{seed}/{family}/campaign")
             session.kind.script(session)
             if session.attack is None:
                 continue

@@ -122,6 +122,24 @@ def strike(s: Session) -> None:
     s.call("terminal.delete_booking", {"reference": reference}, {"deleted": reference})
 
 
+def audit(s: Session) -> None:
+    """Paths that the agent puts together from a folder's listing."""
+    month = s.rng.choice(["03", "04"])
+    names = [identifier(s.rng, "DE") for _ in range(s.rng.randint(2, 4))]
+    s.says(month=month)
+    s.call("docs.list_folder", {"path": f"{ROOT}/{month}"}, {"folder": month, "names": names, "about": s.carrier("Complete.")})
+    for name in names:
+        s.call("docs.read_document", {"path": f"{ROOT}/{month}/{name}.md"}, {"document": name, "lines": [], "remarks": s.carrier("Goods as per invoice.")}, optional={"encoding": "utf-8"})
+
+
+def pilotage(s: Session) -> None:
+    vessel = s.rng.choice(VESSELS)
+    s.says(vessel=vessel)
+    for _ in range(s.rng.randint(1, 3)):
+        s.call("notices.fetch_bulletin", {"url": f"https://pilotage.example/vessels/{vessel.lower().replace(' ', '-')}/{s.rng.randint(1, 900)}"}, f"Draught {s.rng.randint(4, 15)} m. {s.carrier('Two tugs ordered.')}")
+    s.call("log.write", {"tag": "shift-early", "text": f"{vessel}: two tugs are ordered."}, {"entry_id": identifier(s.rng, "E")})
+
+
 KINDS = [
     Kind("shift-box", "planner", "Move container {box} to block {block}.", shift),
     Kind("unload", "planner", "Find places for everything that the {vessel} brings.", unload),
@@ -132,6 +150,8 @@ KINDS = [
     Kind("bulletin", "planner", "Pass on what {url} says.", notice),
     Kind("tell-haulier", "planner", "Write to {address} where {box} stands.", tell),
     Kind("shift-log", "planner", None, shift_log),
+    Kind("audit", "broker", "Check the declarations of month {month}.", audit),
+    Kind("pilotage", "planner", "What does the pilotage say about the {vessel}?", pilotage),
     Kind("strike-booking", "planner", "Delete the booking {reference}.", strike),
 ]
 
