@@ -131,6 +131,7 @@ let package = Package(
         tests("LedgerTests", ["Core", "Ledger", grdb]),
         tests("CoreTests", ["Core"]),
         tests("WireTests", ["Wire", "Core"]),
+        tests("TrafficTests", ["Traffic", "Wire", "Core"]),
         tests("LabTests", ["Lab", "Wire", "Core"] + nio),
         tests("InspectionTests", ["Core", "Inspection"]),
         tests("SurveyTests", ["Core", "Inspection", "Survey", "Wire", nioTLS] + nio, data: ["Cases"]),
@@ -139,5 +140,6 @@ let package = Package(
         tests("DocumentsTests", ["Documents", "Core"]),
         tests("PlaybooksTests", ["Playbooks", "Core", "Documents", "Expressions"], data: ["Cases", "Goldens"]),
         tests("ExpressionsTests", ["Expressions"]),
+        tests("PoliciesTests", ["Policies", "Core", "Traffic"], data: ["Cases"]),
     ] + measures
 )

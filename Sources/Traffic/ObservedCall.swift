@@ -98,10 +98,13 @@ package struct Provenance: Sendable, Hashable {
 package struct ObservedEntity: Sendable, Hashable {
     package var value: CanonicalValue
     package var provenance: Provenance
+    /// As in `ObservedLeaf.readings`.
+    package var readings: [UInt64]
 
-    package init(value: CanonicalValue, provenance: Provenance) {
+    package init(value: CanonicalValue, provenance: Provenance, readings: [UInt64] = []) {
         self.value = value
         self.provenance = provenance
+        self.readings = readings
     }
 }
 
@@ -123,6 +126,10 @@ package struct ObservedLeaf: Sendable, Hashable {
     package var length: Int
     /// Number of words; a copied phrase of several words is a trace, a copied single word is not.
     package var words: Int
+    /// For a value known from text only: the readings of this session whose text holds it, as `ObservedCall.reading`.
+    ///
+    /// Together with `ObservedCall.resultDigest` this tells what only a minority of the readings of one source shows.
+    package var readings: [UInt64]
 
     package init(
         argument: String,
@@ -132,7 +139,8 @@ package struct ObservedLeaf: Sendable, Hashable {
         provenance: Provenance = Provenance(),
         entities: [ObservedEntity] = [],
         length: Int = 0,
-        words: Int = 0
+        words: Int = 0,
+        readings: [UInt64] = []
     ) {
         self.argument = argument
         self.path = path
@@ -142,6 +150,7 @@ package struct ObservedLeaf: Sendable, Hashable {
         self.entities = entities
         self.length = length
         self.words = words
+        self.readings = readings
     }
 }
 
@@ -177,6 +186,12 @@ package struct ObservedCall: Sendable {
     package var listLengths: [String: Int]
     /// Digest of the tool and its canonical arguments: calls with the same one read the same source.
     package var reading: UInt64
+    /// Digest of what the call returned, stable across processes; 0 where nothing is known of it.
+    package var resultDigest: UInt64
+    /// The arguments were deeper or more than is looked at: a decision denies, whatever the leaves say.
+    package var exceedsLimits: Bool
+    /// Earlier results were too many or too long to be kept: what seems composed may come from one of them.
+    package var isEvidencePartial: Bool
 
     package init(
         session: String,
@@ -191,7 +206,10 @@ package struct ObservedCall: Sendable {
         arguments: [String],
         leaves: [ObservedLeaf],
         listLengths: [String: Int] = [:],
-        reading: UInt64 = 0
+        reading: UInt64 = 0,
+        resultDigest: UInt64 = 0,
+        exceedsLimits: Bool = false,
+        isEvidencePartial: Bool = false
     ) {
         self.session = session
         self.sequence = sequence
@@ -206,5 +224,8 @@ package struct ObservedCall: Sendable {
         self.leaves = leaves
         self.listLengths = listLengths
         self.reading = reading
+        self.resultDigest = resultDigest
+        self.exceedsLimits = exceedsLimits
+        self.isEvidencePartial = isEvidencePartial
     }
 }

@@ -2,7 +2,7 @@ package import Core
 package import Traffic
 
 /// A least-privilege policy: what is not allowed by a rule is denied.
-package struct Policy: Sendable {
+package struct Policy: Sendable, Hashable {
     package var name: String
     /// Whether the rules are keyed by agent alone or by agent and task.
     package var scope: Scope
@@ -11,8 +11,21 @@ package struct Policy: Sendable {
     package var unseenReads: [UnseenReads]
     /// Identities that the agent deals with as a matter of course; free text may name them.
     package var known: [KnownParties]
+    /// The people who may own a rule; empty where the document does not keep such a list.
+    package var owners: [Owner]
 
-    package enum Scope: String, Sendable { case agent, task }
+    package enum Scope: String, Sendable, CaseIterable { case agent, task }
+
+    package struct Owner: Sendable, Hashable {
+        package var name: String
+        /// From then on nobody answers for the rules of this owner.
+        package var until: Timestamp?
+
+        package init(name: String, until: Timestamp? = nil) {
+            self.name = name
+            self.until = until
+        }
+    }
 
     package struct UnseenReads: Sendable, Hashable {
         package var agent: String
@@ -23,7 +36,7 @@ package struct Policy: Sendable {
         }
     }
 
-    package struct KnownParties: Sendable {
+    package struct KnownParties: Sendable, Hashable {
         package var agent: String
         /// Nil: for every task.
         package var task: String?
@@ -50,20 +63,26 @@ package struct Policy: Sendable {
         scope: Scope,
         rules: [Rule] = [],
         unseenReads: [UnseenReads] = [],
-        known: [KnownParties] = []
+        known: [KnownParties] = [],
+        owners: [Owner] = []
     ) {
         self.name = name
         self.scope = scope
         self.rules = rules
         self.unseenReads = unseenReads
         self.known = known
+        self.owners = owners
     }
 }
 
 /// What one agent may do with one tool.
-package struct Rule: Sendable {
-    package enum Effect: String, Sendable { case allow, ask, forbid }
-    package enum Mode: String, Sendable { case enforce, shadow }
+///
+/// Of the mined rules about a tool those of the call's task replace those without a task. What people wrote applies
+/// besides: every rule that applies must admit the call, so that a written rule wins where it is stricter.
+package struct Rule: Sendable, Hashable {
+    package enum Effect: String, Sendable, CaseIterable { case allow, ask, forbid }
+    package enum Mode: String, Sendable, CaseIterable { case enforce, shadow }
+    package enum Origin: String, Sendable, CaseIterable { case mined, written }
 
     /// Unique in its policy and stable between versions, for example `banking.send_money`.
     package var id: String
@@ -71,6 +90,7 @@ package struct Rule: Sendable {
     package var agent: String
     /// Nil: any task.
     package var task: String?
+    /// A forbid or ask may name `*` as its server, and end the tool with `*`: `delete_*`.
     package var tool: ServerTool
     /// Digest of the tool definition that the rule was made for; another one is denied as `definition_changed`.
     package var definition: String?
@@ -80,10 +100,13 @@ package struct Rule: Sendable {
     package var arguments: [ArgumentRule]
     /// A CEL condition over `call`, for rules that people write.
     package var condition: String?
+    /// When the rule holds; empty is always.
+    package var windows: [TimeWindow]
     package var owner: String?
     package var expires: Timestamp?
     package var support: Support
     package var warnings: [Warning]
+    package var origin: Origin
 
     package init(
         id: String,
@@ -96,10 +119,12 @@ package struct Rule: Sendable {
         mode: Mode = .enforce,
         arguments: [ArgumentRule] = [],
         condition: String? = nil,
+        windows: [TimeWindow] = [],
         owner: String? = nil,
         expires: Timestamp? = nil,
         support: Support = Support(),
-        warnings: [Warning] = []
+        warnings: [Warning] = [],
+        origin: Origin = .mined
     ) {
         self.id = id
         self.agent = agent
@@ -111,16 +136,20 @@ package struct Rule: Sendable {
         self.mode = mode
         self.arguments = arguments
         self.condition = condition
+        self.windows = windows
         self.owner = owner
         self.expires = expires
         self.support = support
         self.warnings = warnings
+        self.origin = origin
     }
 }
 
 /// What the value at one path of the arguments may be.
 ///
-/// A value passes if one of the ways admits it; no way admits nothing.
+/// A value passes if one of the ways admits it; no way admits nothing. Identities inside a text must pass too, either
+/// in one of these ways or because the policy knows them. On a closed read any value passes, and only what a text
+/// names and its length are looked at, unless `isBinding`. In a forbid the ways say what is forbidden.
 package struct ArgumentRule: Sendable, Hashable {
     /// As in `ObservedLeaf.path`.
     package var path: String
@@ -131,21 +160,25 @@ package struct ArgumentRule: Sendable, Hashable {
     package var fromPrompt: Bool
     /// The value may equal a structured field of an earlier result.
     package var fromFields: [ResultField]
-    /// Any structured field of a closed-world read will do, since one was seen to.
+    /// Any structured field of a closed-world read will do, since one was seen to; for a number any field at all.
     package var fromAnyRead: Bool
     /// The value may stand in the text of an earlier result of these tools.
     package var fromTexts: [ServerTool]
     /// Registered domains or hosts whose addresses and pages are allowed.
     package var domains: [String]
+    /// Texts in which `*` stands for anything, compared with the canonical value: `/srv/data/*`.
+    package var patterns: [String]
     /// Inclusive bounds for numbers.
     package var minimum: Double?
     package var maximum: Double?
     /// Values the agent composes itself, of these classes; identities never.
     package var open: [ValueClass]
-    /// The longest text, in Unicode scalars.
+    /// The longest text that passes, in Unicode scalars: the bound itself, with whatever room the miner gave.
     package var maximumLength: Int?
     /// The longest list.
     package var maximumItems: Int?
+    /// Whether the ways bind on a closed read as they do elsewhere.
+    package var isBinding: Bool
 
     package init(
         path: String,
@@ -156,11 +189,13 @@ package struct ArgumentRule: Sendable, Hashable {
         fromAnyRead: Bool = false,
         fromTexts: [ServerTool] = [],
         domains: [String] = [],
+        patterns: [String] = [],
         minimum: Double? = nil,
         maximum: Double? = nil,
         open: [ValueClass] = [],
         maximumLength: Int? = nil,
-        maximumItems: Int? = nil
+        maximumItems: Int? = nil,
+        isBinding: Bool = false
     ) {
         self.path = path
         self.required = required
@@ -170,11 +205,13 @@ package struct ArgumentRule: Sendable, Hashable {
         self.fromAnyRead = fromAnyRead
         self.fromTexts = fromTexts
         self.domains = domains
+        self.patterns = patterns
         self.minimum = minimum
         self.maximum = maximum
         self.open = open
         self.maximumLength = maximumLength
         self.maximumItems = maximumItems
+        self.isBinding = isBinding
     }
 }
 
@@ -206,26 +243,5 @@ package struct Warning: Sendable, Hashable {
         self.code = code
         self.path = path
         self.detail = detail
-    }
-}
-
-/// What is decided about one call.
-package struct Decision: Sendable, Equatable {
-    package enum Verdict: String, Sendable { case allow, ask, deny }
-
-    package var verdict: Verdict
-    /// The rule that decided, if one did.
-    package var rule: String?
-    /// The argument path that failed.
-    package var argument: String?
-    /// A stable word: `allowed`, `no-rule`, `unseen-tool`, `unseen-argument`, `identity`, `value`, `number`, `entity`,
-    /// `length`, `items`, `missing-argument`, `forbidden`, `asked`, `condition`, `definition-changed`, `expired`.
-    package var reason: String
-
-    package init(_ verdict: Verdict, rule: String? = nil, argument: String? = nil, reason: String) {
-        self.verdict = verdict
-        self.rule = rule
-        self.argument = argument
-        self.reason = reason
     }
 }

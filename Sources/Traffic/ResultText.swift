@@ -1,0 +1,113 @@
+import Core
+import Synchronization
+
+/// One text that a session saw, with what was asked about it so far.
+///
+/// Nothing is computed before it is asked for, and everything once: the same result is often read again and again, by
+/// one session and by many.
+final class ResultText: Sendable {
+    let text: String
+    let structured: JSON.Value?
+    /// Stable across processes.
+    let digest: UInt64
+    /// The result was longer than what is looked at.
+    let isCut: Bool
+
+    private struct Answers {
+        var words: TextIndex?
+        var joined: [UInt8]?
+        var fields: [String: [String]]?
+    }
+
+    private let answers = Mutex(Answers())
+
+    init(text: String, structured: JSON.Value?, digest: UInt64, isCut: Bool) {
+        self.text = text
+        self.structured = structured
+        self.digest = digest
+        self.isCut = isCut
+    }
+
+    var index: TextIndex {
+        answers.withLock { answers in
+            if let index = answers.words { return index }
+            let index = TextIndex(text)
+            answers.words = index
+            return index
+        }
+    }
+
+    /// Whether the words of the value stand in the text in a row, compared by the letter.
+    func holdsExactly(_ value: String) -> Bool {
+        let phrase = Words.joined(value)
+        return answers.withLock { answers in
+            let joined = answers.joined ?? Words.joined(text)
+            answers.joined = joined
+            return Words.contains(joined, phrase)
+        }
+    }
+
+    /// The fields that hold exactly this canonical text.
+    func fields(holding value: String) -> [String] {
+        answers.withLock { answers in
+            if let known = answers.fields { return known[value] ?? [] }
+            var found: [String: [String]] = [:]
+            let fields =
+                (structured.map(StructuredResult.fields(of:)) ?? []) + (isCut ? [] : StructuredResult.fields(of: text))
+            for field in fields where found[field.text]?.contains(field.path) != true {
+                found[field.text, default: []].append(field.path)
+            }
+            answers.fields = found
+            return found[value] ?? []
+        }
+    }
+}
+
+/// Results that sessions of one process had in common, so that they are analysed once.
+///
+/// Bounded by the bytes of its texts; when it is full it starts anew, which costs time and changes no answer.
+package final class ResultCache: Sendable {
+    private struct State {
+        var texts: [UInt64: ResultText] = [:]
+        var bytes = 0
+    }
+
+    private let state = Mutex(State())
+    private let maxBytes: Int
+
+    package init(maxBytes: Int = 32 << 20) {
+        self.maxBytes = maxBytes
+    }
+
+    func text(_ text: String, structured: JSON.Value?, maxTextBytes: Int) -> ResultText {
+        var print = Fingerprint()
+        print.combine(text)
+        if let structured { print.combine(structured) }
+        let digest = print.value
+        return state.withLock { state in
+            // The digest can be forged, so the texts are compared.
+            if let known = state.texts[digest], known.isCut == (text.utf8.count > maxTextBytes),
+                known.isCut || Self.isSame(known.text, text), known.structured == structured
+            {
+                if !known.isCut || text.utf8.starts(with: known.text.utf8) { return known }
+            }
+            let isCut = text.utf8.count > maxTextBytes
+            let kept = isCut ? String(decoding: text.utf8.prefix(maxTextBytes), as: UTF8.self) : text
+            let fresh = ResultText(text: kept, structured: structured, digest: digest, isCut: isCut)
+            // Words and fields take about as much again as the text, twice.
+            let bytes = kept.utf8.count * 3 + 256
+            if state.bytes + bytes > maxBytes {
+                state.texts.removeAll(keepingCapacity: true)
+                state.bytes = 0
+            }
+            state.texts[digest] = fresh
+            state.bytes += bytes
+            return fresh
+        }
+    }
+
+    /// Byte for byte; `==` of strings would also equate different spellings of one letter.
+    private static func isSame(_ left: String, _ right: String) -> Bool {
+        left.utf8.count == right.utf8.count && left.utf8.elementsEqual(right.utf8)
+    }
+}

@@ -1,0 +1,301 @@
+package import Core
+
+/// Follows one session and says of each argument where its value can have come from.
+///
+/// Calls are handed over in their order. The answer to each rests on what came before it: the user's request, and the
+/// results of earlier calls. What an agent itself wrote and then reads back proves nothing: if a value was known from
+/// free text only when the agent first used it, later fields that show it do not count.
+///
+/// Work is done when it is needed: results are kept as they came, and are analysed once an argument of a tool that can
+/// do more than read is to be explained. Arguments of closed reads are explained where they name somebody, and fully
+/// with `explainsReads`.
+package struct SessionObserver: Sendable {
+    /// How much of a session is kept.
+    package struct Limits: Sendable, Hashable {
+        /// A longer result is cut, counts as free text only, and marks later calls with `isEvidencePartial`.
+        package var maxTextBytes: Int
+        package var maxSessionBytes: Int
+        package var maxResults: Int
+        /// Distinct values that the agent sent.
+        package var maxValues: Int
+
+        package init(
+            maxTextBytes: Int = 1 << 20,
+            maxSessionBytes: Int = 64 << 20,
+            maxResults: Int = 8192,
+            maxValues: Int = 100_000
+        ) {
+            self.maxTextBytes = maxTextBytes
+            self.maxSessionBytes = maxSessionBytes
+            self.maxResults = maxResults
+            self.maxValues = maxValues
+        }
+    }
+
+    private struct SeenResult {
+        var tool: ServerTool
+        var tier: ToolTier
+        var text: ResultText
+        var ordinal: Int
+        var reading: UInt64
+    }
+
+    private struct FirstUse {
+        var ordinal: Int
+        var value: CanonicalValue
+    }
+
+    private let prompt: ResultText?
+    private let tiers: [ServerTool: ToolTier]
+    private let explainsReads: Bool
+    private let limits: Limits
+    private let cache: ResultCache
+    private var results: [SeenResult] = []
+    private var bytes = 0
+    private var firstUses: [String: FirstUse] = [:]
+    private var ordinal = 0
+    private var isPartial = false
+
+    /// - Parameters:
+    ///   - taskText: What the user asked for; nil where nobody knows.
+    ///   - tiers: Of tools whose tier is known better than by name.
+    ///   - explainsReads: Explains every argument of closed reads too, for people who ask.
+    ///   - limits: How much of the session is kept.
+    ///   - cache: Shared by the observers of one worker; what results have in common is analysed once.
+    package init(
+        taskText: String?,
+        tiers: [ServerTool: ToolTier] = [:],
+        explainsReads: Bool = false,
+        limits: Limits = Limits(),
+        cache: ResultCache = ResultCache(maxBytes: 4 << 20)
+    ) {
+        self.tiers = tiers
+        self.explainsReads = explainsReads
+        self.limits = limits
+        self.cache = cache
+        if let taskText, !taskText.isEmpty {
+            prompt = cache.text(taskText, structured: nil, maxTextBytes: limits.maxTextBytes)
+        } else {
+            prompt = nil
+        }
+    }
+
+    /// Explains a call by what came before it, and takes in its result.
+    package mutating func observe(_ record: CallRecord) -> ObservedCall {
+        var call = explain(record)
+        remember(call)
+        call.resultDigest = absorb(record, tool: call.tool, tier: call.tier, reading: call.reading)
+        ordinal += 1
+        return call
+    }
+
+    /// Explains a call that has not been made yet; nothing is remembered of it.
+    package func explain(_ record: CallRecord) -> ObservedCall {
+        let tool = ServerTool(server: record.server, tool: record.tool)
+        let tier = tiers[tool] ?? ToolTier.classify(tool: record.tool)
+        var reading = Fingerprint()
+        reading.combine(record.server)
+        reading.combine(record.tool)
+        reading.combine(record.arguments)
+        let arguments = ArgumentLeaves(record.arguments)
+        var leaves: [ObservedLeaf] = []
+        leaves.reserveCapacity(arguments.leaves.count)
+        for leaf in arguments.leaves { leaves.append(observed(leaf, tier, record)) }
+        if arguments.exceedsLimits {
+            // No rule has this path, so that a decision that overlooks the flag denies all the same.
+            let path = ArgumentLeaves.omitted
+            leaves.append(ObservedLeaf(argument: path, path: path, value: CanonicalValue(.free, path)))
+        }
+        return ObservedCall(
+            session: record.session,
+            sequence: record.sequence,
+            principal: record.principal.id,
+            client: record.clientName,
+            task: record.task?.id,
+            tool: tool,
+            definition: record.definition,
+            tier: tier,
+            succeeded: record.succeeded,
+            arguments: record.arguments.keys,
+            leaves: leaves,
+            listLengths: arguments.listLengths,
+            reading: reading.value,
+            exceedsLimits: arguments.exceedsLimits,
+            isEvidencePartial: isPartial
+        )
+    }
+
+    private func observed(_ leaf: ArgumentLeaves.Leaf, _ tier: ToolTier, _ record: CallRecord) -> ObservedLeaf {
+        // An inner list or object that is empty never becomes a leaf.
+        let value = CanonicalValue(argument: leaf.value) ?? CanonicalValue(.empty, "")
+        let text = leaf.value.string
+        var result = ObservedLeaf(
+            argument: leaf.argument,
+            path: leaf.path,
+            value: value,
+            number: value.valueClass == .number ? leaf.value.double : nil,
+            length: text?.unicodeScalars.count ?? 0,
+            words: value.text.split(whereSeparator: \.isWhitespace).count
+        )
+        guard value.valueClass != .empty, value.valueClass != .boolean else { return result }
+        let isNeeded = tier != .read || value.valueClass.isIdentity || explainsReads
+        if isNeeded {
+            result.provenance = provenance(of: value, as: text ?? value.text)
+            if result.provenance.isUnexplained, let sources = record.provenance[leaf.pointer] {
+                result.provenance = Provenance(sources: sources)
+            }
+            if Self.asksReadings(result.provenance, value) {
+                result.readings = readings(showing: value, as: text ?? value.text)
+            }
+        }
+        if let text, value.valueClass.mayHoldIdentities {
+            for entity in Identities.find(in: text).sorted() {
+                var provenance = provenance(of: entity, as: entity.text)
+                if provenance.isUnexplained,
+                    let sources = record.provenance["\(leaf.pointer)#\(entity.valueClass.rawValue):\(entity.text)"]
+                {
+                    provenance = Provenance(sources: sources)
+                }
+                let isTextOnly = Self.asksReadings(provenance, entity)
+                result.entities.append(
+                    ObservedEntity(
+                        value: entity,
+                        provenance: provenance,
+                        readings: isTextOnly ? readings(showing: entity, as: entity.text) : []
+                    )
+                )
+            }
+        }
+        return result
+    }
+
+    private static func asksReadings(_ provenance: Provenance, _ value: CanonicalValue) -> Bool {
+        guard provenance.isTextOnly else { return false }
+        switch value.valueClass {
+        case .email, .url, .account: return true
+        case .token, .path, .short, .free: return provenance.prompt == .none && value.text.utf8.count < 300
+        default: return false
+        }
+    }
+}
+
+extension SessionObserver {
+    private func provenance(of value: CanonicalValue, as text: String) -> Provenance {
+        let source = promptSource(value, text)
+        var fields = fields(holding: value.text, before: ordinal)
+        let texts = texts(showing: value, text, before: ordinal)
+        if source == .none, !fields.isEmpty, let first = firstUses[value.text],
+            !self.texts(showing: first.value, first.value.text, before: first.ordinal).isEmpty
+        {
+            fields.formIntersection(self.fields(holding: value.text, before: first.ordinal))
+        }
+        return Provenance(prompt: source, fields: fields, texts: texts)
+    }
+
+    private func promptSource(_ value: CanonicalValue, _ text: String) -> PromptSource {
+        guard let prompt else { return .none }
+        guard value.valueClass.isIdentity else {
+            let phrase = Words.hashes(of: text)
+            // A hash can be forged, and this match grants, so the words themselves are compared.
+            return prompt.index.holds(phrase) && prompt.holdsExactly(text) ? .exact : .none
+        }
+        if prompt.index.identities.contains(value) { return .exact }
+        guard let host = value.host else { return .none }
+        return prompt.index.identities.contains { $0.host == host } ? .host : .none
+    }
+
+    private func fields(holding text: String, before: Int) -> Set<ResultField> {
+        var found: Set<ResultField> = []
+        for result in results {
+            if result.ordinal >= before { break }
+            for field in result.text.fields(holding: text) {
+                found.insert(ResultField(tool: result.tool, field: field))
+            }
+        }
+        return found
+    }
+
+    private func texts(showing value: CanonicalValue, _ text: String, before: Int) -> Set<ServerTool> {
+        var found: Set<ServerTool> = []
+        forEachResult(showing: value, text, before: before) { found.insert($0.tool) }
+        return found
+    }
+
+    private func readings(showing value: CanonicalValue, as text: String) -> [UInt64] {
+        var found: Set<UInt64> = []
+        forEachResult(showing: value, text, before: ordinal) { result in
+            if result.tier <= .openRead { found.insert(result.reading) }
+        }
+        return found.sorted()
+    }
+
+    private func forEachResult(
+        showing value: CanonicalValue,
+        _ text: String,
+        before: Int,
+        _ body: (SeenResult) -> Void
+    ) {
+        let isIdentity = value.valueClass.isIdentity
+        guard isIdentity || text.utf8.count < Words.longestPhrase, !results.isEmpty else { return }
+        let phrase = isIdentity ? [] : Words.hashes(of: text)
+        guard isIdentity || !phrase.isEmpty else { return }
+        for result in results {
+            if result.ordinal >= before { break }
+            let index = result.text.index
+            if isIdentity ? index.identities.contains(value) : index.holds(phrase) { body(result) }
+        }
+    }
+}
+
+extension SessionObserver {
+    /// Notes which values the agent has sent, and when it first did.
+    private mutating func remember(_ call: ObservedCall) {
+        for leaf in call.leaves {
+            switch leaf.value.valueClass {
+            case .empty, .boolean, .number: continue
+            default: remember(leaf.value)
+            }
+            for entity in leaf.entities { remember(entity.value) }
+        }
+    }
+
+    private mutating func remember(_ value: CanonicalValue) {
+        guard firstUses[value.text] == nil else { return }
+        guard firstUses.count < limits.maxValues else {
+            isPartial = true
+            return
+        }
+        firstUses[value.text] = FirstUse(ordinal: ordinal, value: value)
+    }
+
+    private mutating func absorb(_ record: CallRecord, tool: ServerTool, tier: ToolTier, reading: UInt64) -> UInt64 {
+        guard let result = record.result, let text = Self.text(of: result) else { return 0 }
+        let seen = cache.text(text, structured: result.structured, maxTextBytes: limits.maxTextBytes)
+        guard results.count < limits.maxResults, bytes + text.utf8.count <= limits.maxSessionBytes else {
+            isPartial = true
+            return seen.digest
+        }
+        if seen.isCut { isPartial = true }
+        bytes += seen.text.utf8.count
+        results.append(SeenResult(tool: tool, tier: tier, text: seen, ordinal: ordinal, reading: reading))
+        return seen.digest
+    }
+
+    private static func text(of result: CallRecord.Result) -> String? {
+        if let text = result.text { return text }
+        return result.structured.map { String(decoding: JSON.canonical($0), as: UTF8.self) }
+    }
+}
+
+extension ValueClass {
+    fileprivate var mayHoldIdentities: Bool {
+        switch self {
+        case .free, .short, .token, .path: true
+        default: false
+        }
+    }
+}
+
+extension Provenance {
+    fileprivate var isUnexplained: Bool { isComposed }
+}

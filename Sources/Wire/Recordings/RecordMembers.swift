@@ -1,0 +1,148 @@
+import Core
+
+/// The members of one object of a record, read with the types that the format prescribes; null counts as absent.
+struct RecordMembers {
+    private let outline: JSON.Outline
+    private let node: JSON.Outline.Node
+    /// Where the object stands, for messages: empty, or `task.`.
+    private let place: String
+
+    typealias Refusal = NativeReader.Refusal
+
+    init(_ outline: JSON.Outline, _ node: JSON.Outline.Node, place: String = "") {
+        self.outline = outline
+        self.node = node
+        self.place = place
+    }
+
+    private func present(_ name: String, _ line: Span<UInt8>) -> JSON.Outline.Node? {
+        guard let found = outline.member(name, of: node, in: line), outline.kind(of: found) != .null else { return nil }
+        return found
+    }
+
+    func text(_ name: String, _ line: Span<UInt8>) throws(Refusal) -> String {
+        guard let text = try textIfPresent(name, line) else { throw Refusal(.missingMember, place + name) }
+        return text
+    }
+
+    func textIfPresent(_ name: String, _ line: Span<UInt8>) throws(Refusal) -> String? {
+        guard let found = present(name, line) else { return nil }
+        guard let text = outline.text(of: found, in: line) else { throw Refusal(.wrongType, place + name) }
+        return text
+    }
+
+    /// One of a closed set of words.
+    func choice<Choice: RawRepresentable<String>>(
+        _ name: String,
+        _ line: Span<UInt8>
+    ) throws(Refusal) -> Choice? {
+        guard let text = try textIfPresent(name, line) else { return nil }
+        guard let choice = Choice(rawValue: text) else { throw Refusal(.badValue, place + name) }
+        return choice
+    }
+
+    func flag(_ name: String, _ line: Span<UInt8>) throws(Refusal) -> Bool? {
+        guard let found = present(name, line) else { return nil }
+        switch outline.kind(of: found) {
+        case .true: return true
+        case .false: return false
+        default: throw Refusal(.wrongType, place + name)
+        }
+    }
+
+    func number(_ name: String, _ line: Span<UInt8>) throws(Refusal) -> JSON.Value? {
+        guard let found = present(name, line) else { return nil }
+        switch outline.kind(of: found) {
+        case .integer, .number: return outline.value(of: found, in: line)
+        default: throw Refusal(.wrongType, place + name)
+        }
+    }
+
+    func wholeIfPresent(_ name: String, _ line: Span<UInt8>) throws(Refusal) -> Int64? {
+        guard let number = try number(name, line) else { return nil }
+        guard let whole = number.int else { throw Refusal(.badValue, place + name) }
+        return whole
+    }
+
+    func count(_ name: String, _ line: Span<UInt8>) throws(Refusal) -> Int? {
+        guard let whole = try wholeIfPresent(name, line) else { return nil }
+        guard whole >= 0 else { throw Refusal(.badValue, place + name) }
+        return Int(whole)
+    }
+
+    func value(_ name: String, _ line: Span<UInt8>) -> JSON.Value? {
+        guard let found = present(name, line) else { return nil }
+        return outline.value(of: found, in: line)
+    }
+
+    func object(_ name: String, _ line: Span<UInt8>) throws(Refusal) -> RecordMembers {
+        guard let object = try objectIfPresent(name, line) else { throw Refusal(.missingMember, place + name) }
+        return object
+    }
+
+    func objectIfPresent(_ name: String, _ line: Span<UInt8>) throws(Refusal) -> RecordMembers? {
+        guard let found = present(name, line) else { return nil }
+        guard outline.kind(of: found) == .object else { throw Refusal(.wrongType, place + name) }
+        return RecordMembers(outline, found, place: name + ".")
+    }
+
+    func texts(_ name: String, _ line: Span<UInt8>) throws(Refusal) -> [String] {
+        guard let found = present(name, line) else { return [] }
+        guard outline.kind(of: found) == .array else { throw Refusal(.wrongType, place + name) }
+        return try texts(of: found, name, line)
+    }
+
+    private func texts(of list: JSON.Outline.Node, _ name: String, _ line: Span<UInt8>) throws(Refusal) -> [String] {
+        var texts: [String] = []
+        for element in outline.children(of: list) {
+            guard let text = outline.text(of: element, in: line) else { throw Refusal(.wrongType, place + name) }
+            texts.append(text)
+        }
+        return texts
+    }
+
+    /// Pointers and the sources of the value at each.
+    func provenance(_ line: Span<UInt8>) throws(Refusal) -> [String: [String]] {
+        guard let found = present("provenance", line) else { return [:] }
+        guard outline.kind(of: found) == .object else { throw Refusal(.wrongType, "provenance") }
+        var provenance: [String: [String]] = [:]
+        for (key, value) in outline.members(of: found) {
+            guard outline.kind(of: value) == .array else { throw Refusal(.wrongType, "provenance") }
+            provenance[outline.text(of: key, in: line) ?? ""] = try texts(of: value, "provenance", line)
+        }
+        return provenance
+    }
+
+    func result(_ line: Span<UInt8>) throws(Refusal) -> CallRecord.Result {
+        CallRecord.Result(
+            text: try textIfPresent("text", line),
+            structured: value("structured", line),
+            isError: try flag("isError", line) ?? false,
+            bytes: try count("bytes", line),
+            items: try count("items", line)
+        )
+    }
+
+    func task(_ line: Span<UInt8>) throws(Refusal) -> CallRecord.Task {
+        CallRecord.Task(
+            id: try textIfPresent("id", line),
+            text: try textIfPresent("text", line),
+            assurance: try choice("assurance", line) ?? .declared
+        )
+    }
+
+    func source(_ line: Span<UInt8>) throws(Refusal) -> CallRecord.Source {
+        CallRecord.Source(
+            importer: try text("importer", line),
+            file: try textIfPresent("file", line),
+            line: try count("line", line)
+        )
+    }
+
+    /// A span of time in milliseconds, perhaps with a fraction.
+    func milliseconds(_ name: String, _ line: Span<UInt8>) throws(Refusal) -> Duration? {
+        guard let number = try number(name, line)?.double else { return nil }
+        guard number >= 0, number < 1e15 else { throw Refusal(.badValue, place + name) }
+        return .microseconds(Int64((number * 1000).rounded()))
+    }
+}
