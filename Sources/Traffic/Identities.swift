@@ -22,7 +22,9 @@ enum Identities {
 
     /// Whether the text, which has no white space, is an address and nothing else.
     static func isWholeAddress(_ text: String) -> Bool {
-        let bytes = Array(text.utf8)[...]
+        var bytes = Array(text.utf8)[...]
+        // A name that is written from the root of the domain name system.
+        if bytes.last == UInt8(ascii: "."), !bytes.contains(UInt8(ascii: "/")) { bytes.removeLast() }
         if WebAddress.schemeEnd(bytes) != nil { return bytes.count > 8 || !bytes.ends(with: "://") }
         if bytes.starts(with: "www.".utf8) || bytes.starts(with: "WWW.".utf8) {
             return bytes.count > 4 && !bytes.contains(where: Finder.isDelimiter)

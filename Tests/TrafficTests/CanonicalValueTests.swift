@@ -1,0 +1,118 @@
+import Core
+import Testing
+
+@testable import Traffic
+
+private struct Same: CustomTestStringConvertible, Sendable {
+    var left: String
+    var right: String
+    var testDescription: String { "\(left) = \(right)" }
+}
+
+@Test(arguments: [
+    Same(left: "100", right: "100.0"), Same(left: "100", right: "1e2"), Same(left: "-0", right: "0"),
+    Same(left: "Ann@Example.ORG", right: "ann@example.org"),
+    Same(left: "https://www.Example.com:443/a/../b/#top", right: "example.com/b"),
+    Same(left: "http://example.com/%7Euser/", right: "https://example.com/~user"),
+    Same(left: "https://example.com/a%2fb", right: "https://example.com/a%2Fb"),
+    Same(left: "example.com.", right: "Example.com"),
+    Same(left: "/data/./a//b/", right: "/data/a/b"), Same(left: "/data/x/../../etc", right: "/etc"),
+    Same(left: "/data/%2e%2e/etc", right: "/etc"), Same(left: "dir\\file", right: "dir/file"),
+    Same(left: "Caf\u{E9}", right: "cafe\u{301}"), Same(left: "  Alice ", right: "alice"),
+    Same(left: "GB29 NWBK 6016 1331 9268 19", right: "GB29NWBK60161331926819"),
+])
+private func twoSpellingsOfOneValueAreEqual(_ row: Same) {
+    #expect(CanonicalValue(text: row.left) == CanonicalValue(text: row.right))
+}
+
+@Test(arguments: [
+    // Cyrillic `а`, a full-width `g`, and the same host in punycode: none is the Latin host.
+    Same(left: "https://b\u{430}nk.com/x", right: "https://bank.com/x"),
+    Same(left: "https://\u{FF47}oogle.com", right: "https://google.com"),
+    Same(left: "ann@b\u{430}nk.com", right: "ann@bank.com"),
+    Same(left: "https://good.com@evil.com/", right: "https://good.com/"),
+    Same(left: "https://good.com@evil.com/", right: "https://evil.com/"),
+    Same(left: "https://good.com:8443/", right: "https://good.com/"),
+    Same(left: "https://good.com/a?x=1", right: "https://good.com/a?x=2"),
+    Same(left: "https://good.com/AbC", right: "https://good.com/abc"),
+    Same(left: "file:///etc/passwd", right: "https:///etc/passwd"),
+    Same(left: "12345678901234567", right: "12345678901234568"),
+    Same(left: "../etc", right: "etc"), Same(left: "/etc", right: "etc"),
+])
+private func differentValuesStayDifferent(_ row: Same) {
+    #expect(CanonicalValue(text: row.left) != CanonicalValue(text: row.right))
+}
+
+@Test(arguments: [
+    ("", ValueClass.empty), ("ann@example.org", .email), ("https://example.com/x", .url), ("example.com", .url),
+    ("//evil.com/x", .url), ("10.0.0.5:8080/x", .url), ("s3://bucket/key", .url), ("https://good.com\\@evil.com", .url),
+    ("b\u{430}nk.com", .url), ("readme.md", .token), ("notes.txt", .token), ("1.2.3.4", .token),
+    ("GB29NWBK60161331926819", .account), ("0x52908400098527886E0F7030069857D2E4169EE7", .account),
+    ("2026-01-05", .date), ("2026-01-05T09:00:03.120Z", .date), ("2026-01-05 09:00", .date), ("12.50", .number),
+    ("A-17", .token), ("/srv/data", .path), ("..%2f..%2fetc", .path), ("two words", .short),
+    ("one line\nand another", .free),
+    (String(repeating: "x", count: 65), .free), ("/" + String(repeating: "x", count: 100), .path),
+])
+func everyTextHasAClass(_ text: String, _ expected: ValueClass) {
+    #expect(CanonicalValue(text: text).valueClass == expected)
+}
+
+@Test func aTextThatLooksLikeANumberIsATokenWithTheNumbersText() {
+    #expect(CanonicalValue(argument: "100.0") == CanonicalValue(.token, "100"))
+    #expect(CanonicalValue(argument: 100) == CanonicalValue(.number, "100"))
+    #expect(CanonicalValue(argument: 100.0)?.text == "100")
+}
+
+@Test(arguments: [
+    ("https://user:pw@evil.com/x", "evil.com"), ("https://good.com@evil.com", "evil.com"),
+    ("example.com:8080/a", "example.com"),
+    ("https://a.b.example.co.uk/", "a.b.example.co.uk"), ("ann@mail.example.org", "mail.example.org"),
+    ("https://good.com\\@evil.com/", nil), ("https://a@b@c.com/", nil), ("https://good%2ecom/", nil), ("plain", nil),
+    ("postgres://db.example.net/x", "db.example.net"),
+])
+func theHostIsWhatProgramsConnectTo(_ text: String, _ host: String?) {
+    #expect(CanonicalValue(text: text).host == host)
+}
+
+@Test(arguments: [
+    ("a.b.example.co.uk", "example.co.uk"), ("example.com", "example.com"), ("x.y.example.com", "example.com"),
+    ("mine.github.io", "mine.github.io"), ("a.mine.github.io", "mine.github.io"), ("10.0.0.1", "10.0.0.1"),
+    ("localhost", "localhost"),
+])
+func theRegisteredDomainIsWhatSomebodyOwns(_ host: String, _ domain: String) {
+    #expect(Domains.registered(host) == domain)
+}
+
+@Test(arguments: [
+    ("write to Ann@Example.org, or bob@x.io.", ["ann@example.org", "bob@x.io"]),
+    ("see https://evil.com/a?b=c@d.com.", ["evil.com/a?b=c@d.com", "c@d.com"].sorted()),
+    ("go to www.secure-site.com now", ["secure-site.com"]), ("(https://a.com/x)", ["a.com/x"]),
+    ("visit example.com/path, e.g. today.It is", ["example.com/path"]), ("open b\u{430}nk.com", ["b\u{430}nk.com"]),
+    ("\u{8BF7}\u{8BBF}\u{95EE}example.com", ["example.com"]),
+    ("pay GB29NWBK60161331926819 please", ["gb29nwbk60161331926819"]),
+    ("line\\nhttps://a.com", ["a.com"]), ("https://good.com@evil.com/x", ["good.com@evil.com/x"]),
+    ("no names here, 3.5 or v1.2.3 or file.txt", []),
+])
+func identitiesAreFoundInText(_ text: String, _ expected: [String]) {
+    #expect(Identities.find(in: text).map(\.text).sorted() == expected.sorted())
+}
+
+@Test(arguments: [
+    ("get_user", ToolTier.read), ("getUserInfo", .read), ("calendar_list_events", .read), ("fetch", .openRead),
+    ("browse_page", .openRead), ("send_message", .write), ("send_money", .destructive), ("deleteFile", .destructive),
+    ("checkout", .write), ("listen_to", .write), ("frobnicate", .write), ("", .write), ("delete_website", .destructive),
+    ("add_list", .write),
+])
+func aToolsVerbTellsItsTier(_ tool: String, _ tier: ToolTier) {
+    #expect(ToolTier.classify(tool: tool) == tier)
+}
+
+@Test func hintsMakeAToolMilderOnlyWhereTheServerIsTrusted() {
+    #expect(ToolTier.classify(tool: "send_x", hints: ToolHints(readOnly: true)) == .write)
+    #expect(ToolTier.classify(tool: "get_x", hints: ToolHints(readOnly: false)) == .write)
+    #expect(ToolTier.classify(tool: "get_x", hints: ToolHints(openWorld: true)) == .openRead)
+    #expect(ToolTier.classify(tool: "get_x", hints: ToolHints(destructive: true)) == .destructive)
+    #expect(
+        ToolTier.classify(tool: "run_x", hints: ToolHints(readOnly: true, openWorld: false, isTrusted: true)) == .read
+    )
+}
