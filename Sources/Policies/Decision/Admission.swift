@@ -41,11 +41,18 @@ extension CompiledRule {
         default: break
         }
         if argument.rule.fromPrompt, provenance.prompt == .host { return true }
-        return surroundings.knows { $0.hosts.contains(String(host)) }
+        return surroundings.knows { $0.hosts.contains(host) }
     }
 
     /// Anything else that is a whole argument.
-    func admits(_ leaf: ObservedLeaf, _ argument: CompiledArgument, _ surroundings: Surroundings) -> Bool {
+    ///
+    /// With `isPartial` not all earlier results are known, and what seems composed may stand in one of them.
+    func admits(
+        _ leaf: ObservedLeaf,
+        _ argument: CompiledArgument,
+        isPartial: Bool,
+        _ surroundings: Surroundings
+    ) -> Bool {
         let kind = leaf.value.valueClass
         let provenance = leaf.provenance
         if argument.values.contains(leaf.value.text) { return true }
@@ -59,11 +66,11 @@ extension CompiledRule {
         }
         if !argument.texts.isEmpty, provenance.texts.contains(where: { argument.texts.contains($0) }) { return true }
         guard argument.open.contains(kind) else { return false }
-        if kind == .date || kind == .free || provenance.texts.isEmpty { return true }
+        if kind == .date || kind == .free || (provenance.texts.isEmpty && !isPartial) { return true }
         // The agent's own words: a single word that also stands in a text, or a few that do, are no trace of it.
         if kind == .short { return leaf.words < 4 }
         if kind == .token, Self.isWord(leaf.value.text) { return true }
-        guard kind == .token || kind == .path else { return false }
+        guard !isPartial, kind == .token || kind == .path else { return false }
         return provenance.texts.allSatisfy { tool in
             switch surroundings.tier(of: tool) {
             case .write?, .destructive?: true
@@ -97,7 +104,7 @@ extension CompiledRule {
         if surroundings.knows(where: { Hosts.isHost(host, in: $0.domains) }) { return true }
         if !Hosts.isShared(host) {
             if mayAsk, provenance.prompt == .host { return true }
-            if surroundings.knows(where: { $0.hosts.contains(String(host)) }) { return true }
+            if surroundings.knows(where: { $0.hosts.contains(host) }) { return true }
         }
         guard !isFree, value.valueClass == .url else { return false }
         return call.leaves.contains { leaf in

@@ -4,7 +4,7 @@ package import Traffic
 ///
 /// Made once from a policy and then shared by everybody who decides; it never changes.
 package final class CompiledPolicy: Sendable {
-    /// What a tool can do, for tools that no rule is about; nil is not known, and is trusted with nothing.
+    /// What a tool can do, for tools that no rule is about; nil is not known, and its results are trusted with nothing.
     package typealias Tiers = @Sendable (ServerTool) -> ToolTier?
 
     struct Key: Hashable {
@@ -61,10 +61,17 @@ package final class CompiledPolicy: Sendable {
     private let known: [PartiesKey: Parties]
     private let unseenReads: Set<Policy.UnseenReads>
     private let tiers: [ServerTool: ToolTier]
-    private let otherTiers: Tiers?
+    private let otherTiers: Tiers
 
     /// Compiles the policy; a rule that is faulty denies what it is about.
-    package init(_ policy: Policy, tiers otherTiers: Tiers? = nil) {
+    ///
+    /// - Parameters:
+    ///   - policy: As it was read or mined.
+    ///   - otherTiers: Of the tools that no rule is about; by name as long as nobody knows better.
+    package init(
+        _ policy: Policy,
+        tiers otherTiers: @escaping Tiers = { ToolTier.classify(tool: $0.tool) }
+    ) {
         self.policy = policy
         self.otherTiers = otherTiers
         var agents: [String: Int32] = [:]
@@ -114,7 +121,7 @@ package final class CompiledPolicy: Sendable {
 
     func parties(_ agent: Int32, task: Int32) -> Parties? { known[PartiesKey(agent: agent, task: task)] }
 
-    func tier(of tool: ServerTool) -> ToolTier? { tiers[tool] ?? otherTiers?(tool) }
+    func tier(of tool: ServerTool) -> ToolTier? { tiers[tool] ?? otherTiers(tool) }
 
     func allowsUnseenReads(_ agent: String, _ server: String) -> Bool {
         if unseenReads.isEmpty { return false }

@@ -16,7 +16,7 @@ final class CompiledRule: Sendable {
     init(_ rule: Rule) {
         self.rule = rule
         isRead = rule.tier == .read
-        isPattern = rule.tool.server == "*" || rule.tool.tool.hasSuffix("*")
+        isPattern = rule.isPattern
         // Of two rules for a path the reader refuses the second; a policy made in memory keeps the first.
         let pairs = rule.arguments.map { ($0.path, CompiledArgument($0)) }
         arguments = Dictionary(pairs, uniquingKeysWith: { first, _ in first })
@@ -39,8 +39,9 @@ final class CompiledRule: Sendable {
         isOpen(context) != false && condition?.holds(call, context) != false
     }
 
-    /// Whether the call is one that a forbid, or an ask about many tools, means: every argument that it names is sent
-    /// with a value that it names. Whatever cannot be answered is meant.
+    /// Whether the call is one that a forbid, or an ask about many tools, means.
+    ///
+    /// Every argument that it names is sent with a value that it names; whatever cannot be answered is meant.
     func concerns(_ call: ObservedCall, _ context: DecisionContext) -> (Bool, argument: String?) {
         if let expires = rule.expires, let now = context.now, now >= expires { return (false, nil) }
         guard isOpen(context) != false else { return (false, nil) }
@@ -139,7 +140,7 @@ final class CompiledRule: Sendable {
                 if admits(identity: leaf, argument, surroundings) { return nil }
                 return Fault(argument: leaf.path, reason: "identity", leaf: leaf)
             }
-            if !admits(leaf, argument, surroundings) {
+            if !admits(leaf, argument, isPartial: call.isEvidencePartial, surroundings) {
                 let isNumber = kind == .number && argument.hasBounds
                 return Fault(argument: leaf.path, reason: isNumber ? "number" : "value", leaf: leaf)
             }

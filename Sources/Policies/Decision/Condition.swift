@@ -69,3 +69,33 @@ struct Condition: Sendable {
         }
     }
 }
+
+extension Condition {
+    struct Fault {
+        var message: String
+        var range: Range<Int>
+        var help: String?
+    }
+
+    /// What is wrong with a text as a condition.
+    static func faults(of source: String) -> [Fault] {
+        let expression: Expression
+        do {
+            expression = try Expression.parse(source, options: limits)
+        } catch {
+            return [Fault(message: error.message, range: error.offset..<error.offset + max(1, error.length), help: nil)]
+        }
+        let result = expression.check(in: declarations)
+        let faults = result.issues.map { issue in
+            Fault(
+                message: issue.message,
+                range: issue.range,
+                help: issue.help
+                    ?? (issue.candidates.isEmpty ? nil : "known: " + issue.candidates.joined(separator: ", "))
+            )
+        }
+        guard faults.isEmpty, result.type != .bool, result.type != .dyn else { return faults }
+        let message = "the condition must be true or false, but this is \(result.type.description)"
+        return [Fault(message: message, range: 0..<source.utf8.count, help: nil)]
+    }
+}

@@ -13,14 +13,9 @@ extension CompiledPolicy {
     }
 
     private func decide(_ call: ObservedCall, task name: String?, _ context: DecisionContext) -> Decision {
-        let principal = agents[call.principal] ?? Self.nobody
-        let agent = context.agent.flatMap { $0 == call.principal ? nil : agents[$0] } ?? Self.nobody
-        let task = name.flatMap { tasks[$0] } ?? 0
-        let surroundings = Surroundings(
-            policy: self,
-            agents: (principal, agent, principal == everyone || agent == everyone ? Self.nobody : everyone),
-            task: task
-        )
+        // What was not looked at cannot be allowed.
+        if call.exceedsLimits { return Decision(.deny, reason: "limits") }
+        let surroundings = surroundings(call, task: name, context)
         let tool = tools[call.tool]
         let patterns = patterns(of: call.tool)
         if let forbid = forbid(call, context, surroundings, tool, patterns) { return forbid }
@@ -37,10 +32,21 @@ extension CompiledPolicy {
         }
         guard let grant = verdict.grant else {
             if let shadow = verdict.shadow { return Decision(.deny, rule: shadow, reason: "shadow") }
+            let (principal, agent, everyone) = surroundings.agents
             let isKnown = principal != Self.nobody || agent != Self.nobody || everyone != Self.nobody
             return Decision(.deny, reason: isKnown ? "unseen-tool" : "no-rule")
         }
         return ask(call, context, surroundings, patterns) ?? verdict.question ?? grant
+    }
+
+    func surroundings(_ call: ObservedCall, task name: String?, _ context: DecisionContext) -> Surroundings {
+        let principal = agents[call.principal] ?? Self.nobody
+        let agent = context.agent.flatMap { $0 == call.principal ? nil : agents[$0] } ?? Self.nobody
+        return Surroundings(
+            policy: self,
+            agents: (principal, agent, principal == everyone || agent == everyone ? Self.nobody : everyone),
+            task: name.flatMap { tasks[$0] } ?? 0
+        )
     }
 
     /// What the rules about a tool have said so far.

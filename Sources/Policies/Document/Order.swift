@@ -1,0 +1,50 @@
+import Traffic
+
+extension Policy {
+    /// The policy in the order in which a document shows it: the same rules, and the same decisions.
+    package var sorted: Policy {
+        var policy = self
+        policy.rules = rules.map(\.sorted).enumerated().sorted { left, right in
+            left.element.order != right.element.order
+                ? left.element.order.lexicographicallyPrecedes(right.element.order) : left.offset < right.offset
+        }.map(\.element)
+        policy.unseenReads.sort { ($0.agent, $0.server) < ($1.agent, $1.server) }
+        policy.known = known.map { entry in
+            var entry = entry
+            entry.identities.sort()
+            entry.hosts.sort()
+            entry.domains.sort()
+            return entry
+        }
+        .enumerated().sorted { left, right in
+            (left.element.agent, left.element.task ?? "", left.offset)
+                < (right.element.agent, right.element.task ?? "", right.offset)
+        }.map(\.element)
+        policy.owners.sort { $0.name < $1.name }
+        return policy
+    }
+}
+
+extension Rule {
+    fileprivate var order: [String] { [agent, tool.server, tool.tool, task ?? "", id] }
+
+    fileprivate var sorted: Rule {
+        var rule = self
+        rule.arguments = arguments.map(\.sorted).sorted { $0.path < $1.path }
+        if origin == .written { rule.support = Support() }
+        return rule
+    }
+}
+
+extension ArgumentRule {
+    fileprivate var sorted: ArgumentRule {
+        var rule = self
+        rule.values.sort()
+        rule.fromFields.sort()
+        rule.fromTexts.sort()
+        rule.domains.sort()
+        rule.patterns.sort()
+        rule.open = Set(open).sorted()
+        return rule
+    }
+}
