@@ -142,5 +142,7 @@ let package = Package(
         tests("PlaybooksTests", ["Playbooks", "Core", "Documents", "Expressions"], data: ["Cases", "Goldens"]),
         tests("ExpressionsTests", ["Expressions"]),
         tests("BehaviourTests", ["Behaviour", "Core", "Traffic", "Policies"]),
+        tests("BehaviourTests", ["Behaviour", "Core", "Traffic", "Policies", "Wire"]),
+        tests("PoliciesTests", ["Policies", "Core", "Traffic"], data: ["Cases"]),
     ] + measures
 )

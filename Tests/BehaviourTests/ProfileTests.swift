@@ -92,7 +92,9 @@ import Traffic
         let bytes = Recordings.profile(Recordings(seed: 10).sessions(3)).bytes
         let text = String(decoding: bytes, as: UTF8.self)
         let changed = text.replacingOccurrences(of: "ann@acme", with: "eve@acme")
-        for damaged in [changed, "", "{}", "[1]", String(text.dropLast(5)), text.replacingOccurrences(of: "/1", with: "/9")] {
+        for damaged in [
+            changed, "", "{}", "[1]", String(text.dropLast(5)), text.replacingOccurrences(of: "/1", with: "/9"),
+        ] {
             #expect(throws: Profile.ReadError.self) { try Profile(bytes: Array(damaged.utf8)) }
         }
     }

@@ -23,7 +23,9 @@ struct Recordings {
         var random = Generator(state: seed)
         return (0..<count).map { index in
             let isPoisoned = index < poisoned
-            let people = ["ann@acme.example.net", "bob@acme.example.net", "cho@acme.example.net", "dan@partner.example.org"]
+            let people = [
+                "ann@acme.example.net", "bob@acme.example.net", "cho@acme.example.net", "dan@partner.example.org",
+            ]
             let topics = ["budget", "travel", "hiring", "roadmap"]
             let topic = topics[Int.random(in: 0..<4, using: &random)]
             let person = people[Int.random(in: 0..<4, using: &random)]

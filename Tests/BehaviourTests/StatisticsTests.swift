@@ -80,7 +80,8 @@ import Testing
 
     @Test(arguments: [
         (IncidenceCoverage(units: 0, counts: []), 0.0), (IncidenceCoverage(units: 1, counts: [1, 1]), 0.0),
-        (IncidenceCoverage(units: 9, counts: [9, 4]), 1.0), (IncidenceCoverage(units: 5, counts: [1, 1, 1, 1, 1]), 0.0),
+        (IncidenceCoverage(units: 9, counts: [9, 4]), 1.0),
+        (IncidenceCoverage(units: 5, counts: [1, 1, 1, 1, 1]), 0.0),
     ])
     func coverageOfTheEdges(_ coverage: IncidenceCoverage, expected: Double) {
         #expect(abs(coverage.coverage - expected) < 0.2)

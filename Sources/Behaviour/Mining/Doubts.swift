@@ -25,7 +25,10 @@ struct Doubts {
             )
         }
         if argument.fromAnyRead, !argument.fromFields.isEmpty {
-            add("any-read", "values may come from any field of a closed read, since \(path.fields.count) fields were used")
+            add(
+                "any-read",
+                "values may come from any field of a closed read, since \(path.fields.count) fields were used"
+            )
         }
         if !argument.domains.isEmpty {
             add(
@@ -50,7 +53,8 @@ struct Doubts {
         }
         if tool.definitions > 1 {
             warnings.append(
-                Warning(code: "several-definitions", detail: "learned from \(tool.definitions), bound to the latest"))
+                Warning(code: "several-definitions", detail: "learned from \(tool.definitions), bound to the latest")
+            )
         }
         return warnings
     }
@@ -64,7 +68,8 @@ struct Doubts {
         var items: [ReviewItem] = []
         for (key, value) in evidence?.values.elements ?? [] {
             guard value.isIdentity, !value.isAbridged, path.constants[key] == nil,
-                value.textOnly.count * 2 >= max(1, value.unexplained.count), value.explained.count < value.unexplained.count
+                value.textOnly.count * 2 >= max(1, value.unexplained.count),
+                value.explained.count < value.unexplained.count
             else { continue }
             items.append(
                 item(

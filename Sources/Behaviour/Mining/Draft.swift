@@ -110,7 +110,11 @@ struct Draft {
         var groups: [Key: [SuspiciousValue]] = [:]
         for finding in findings {
             let key = Key(
-                principal: finding.principal, tool: finding.tool, path: finding.path, value: finding.value)
+                principal: finding.principal,
+                tool: finding.tool,
+                path: finding.path,
+                value: finding.value
+            )
             groups[key, default: []].append(finding)
         }
         for (key, found) in groups {
@@ -133,7 +137,10 @@ struct Draft {
                         .prefix(5).map(\.self),
                     urgency: first.tier.weight
                         * Binomial.upperBound(
-                            first.readings - first.shown, of: first.readings, confidence: parameters.confidence)
+                            first.readings - first.shown,
+                            of: first.readings,
+                            confidence: parameters.confidence
+                        )
                 )
             )
         }

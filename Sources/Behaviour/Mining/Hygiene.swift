@@ -75,7 +75,9 @@ struct Hygiene {
         for call in trace.calls {
             if call.tier != .read, !seen.isEmpty {
                 for leaf in call.leaves {
-                    if Self.isTaken(leaf) { examine(leaf.valueClass, leaf.value, leaf.readings, leaf, call, trace, seen) }
+                    if Self.isTaken(leaf) {
+                        examine(leaf.valueClass, leaf.value, leaf.readings, leaf, call, trace, seen)
+                    }
                     for entity in leaf.entities where entity.isTextOnly {
                         examine(entity.valueClass, entity.value, entity.readings, leaf, call, trace, seen)
                     }

@@ -262,13 +262,27 @@ package struct AgentEvidence: Sampled {
             for leaf in call.leaves {
                 if leaf.valueClass.isIdentity, !leaf.isAbridged {
                     note(
-                        leaf.valueClass, leaf.value, leaf.prompt, isTextOnly: leaf.isTextOnly, isParty: true, call,
-                        number, hash)
+                        leaf.valueClass,
+                        leaf.value,
+                        leaf.prompt,
+                        isTextOnly: leaf.isTextOnly,
+                        isParty: true,
+                        call,
+                        number,
+                        hash
+                    )
                 }
                 for entity in leaf.entities {
                     note(
-                        entity.valueClass, entity.value, entity.prompt, isTextOnly: entity.isTextOnly, isParty: false,
-                        call, number, hash)
+                        entity.valueClass,
+                        entity.value,
+                        entity.prompt,
+                        isTextOnly: entity.isTextOnly,
+                        isParty: false,
+                        call,
+                        number,
+                        hash
+                    )
                 }
             }
         }

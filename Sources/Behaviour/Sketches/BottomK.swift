@@ -64,9 +64,12 @@ extension BottomK: Mergeable {
     }
 
     package init?(json: JSON.Value) {
-        guard let parts = json.array, let isCut = parts.first?.bool, parts.count <= Element.limit + 1 else { return nil }
+        guard let parts = json.array, let isCut = parts.first?.bool, parts.count <= Element.limit + 1 else {
+            return nil
+        }
         for part in parts.dropFirst() {
-            guard let key = Form.hash(part[0]), let value = part[1].flatMap(Element.init(json:)), kept[key] == nil else {
+            guard let key = Form.hash(part[0]), let value = part[1].flatMap(Element.init(json:)), kept[key] == nil
+            else {
                 return nil
             }
             kept[key] = value

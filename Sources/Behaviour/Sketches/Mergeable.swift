@@ -1,7 +1,6 @@
 package import Core
 import Traffic
 
-
 /// State that merges exactly: the order and the grouping of merges leave no trace in it.
 ///
 /// Whatever a profile holds is made of such parts, which is why a profile of shards equals the profile of one pass.
