@@ -132,6 +132,7 @@ let package = Package(
         tests("LedgerTests", ["Core", "Ledger", grdb], data: ["Cases"]),
         tests("CoreTests", ["Core"]),
         tests("WireTests", ["Wire", "Core"]),
+        tests("TrafficTests", ["Traffic", "Wire", "Core"]),
         tests("ActionsTests", ["Actions", "Core", "Ledger", "Playbooks", "Survey", "Workspace"], data: ["Cases"]),
         tests("LabTests", ["Lab", "Wire", "Core"] + nio),
         tests("InspectionTests", ["Core", "Inspection"]),
@@ -141,7 +142,6 @@ let package = Package(
         tests("DocumentsTests", ["Documents", "Core"]),
         tests("PlaybooksTests", ["Playbooks", "Core", "Documents", "Expressions"], data: ["Cases", "Goldens"]),
         tests("ExpressionsTests", ["Expressions"]),
-        tests("BehaviourTests", ["Behaviour", "Core", "Traffic", "Policies"]),
         tests("BehaviourTests", ["Behaviour", "Core", "Traffic", "Policies", "Wire"]),
         tests("PoliciesTests", ["Policies", "Core", "Traffic"], data: ["Cases"]),
     ] + measures
