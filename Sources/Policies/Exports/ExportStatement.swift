@@ -1,0 +1,124 @@
+package import Core
+
+/// What an export could not say, rule by rule.
+package struct ExportStatement: Sendable, Hashable {
+    /// How the engine's verdict differs from ours.
+    package enum Effect: String, Sendable, CaseIterable {
+        /// The rule is not in the export: what it allows is denied.
+        case omitted
+        /// Some of what the rule allows is denied.
+        case narrower
+        /// Only another spelling, nesting or size than was exported is denied.
+        case unusual
+        /// The verdicts agree as long as something holds that the engine cannot see to.
+        case assumed
+    }
+
+    package enum Reason: String, Sendable, CaseIterable {
+        /// Texts compare in the exported spellings only.
+        case spelling
+        /// Lists longer, or nested deeper, than is written out.
+        case size
+        case provenance
+        /// Values whose class is open, but that must not stand in what the session read.
+        case openValues = "open-values"
+        /// Texts in which somebody may be named.
+        case entities
+        case domains
+        case patterns
+        case numbers
+        case length
+        case lists
+        case nested
+        case required
+        /// Arguments that the engine does not see because nobody named them.
+        case unruledArguments = "unruled-arguments"
+        case arguments
+        case condition
+        case window
+        case expiry
+        case definition
+        case task
+        case ask
+        case shadow
+        case forbid
+        case unseenReads = "unseen-reads"
+        /// An agent that the inventory knows by another name than the engine.
+        case agent
+        case toolName = "tool-name"
+        case limit
+    }
+
+    package struct Difference: Sendable, Hashable, Comparable {
+        package var rule: String?
+        package var argument: String?
+        package var effect: Effect
+        package var reason: Reason
+        package var detail: String
+
+        package static func < (left: Self, right: Self) -> Bool { left.order.lexicographicallyPrecedes(right.order) }
+
+        private var order: [String] { [rule ?? "", argument ?? "", effect.rawValue, reason.rawValue, detail] }
+    }
+
+    package let target: ExportTarget
+    /// Rules that allow, whatever became of them.
+    package internal(set) var rules: Set<String> = []
+    private var found: Set<Difference> = []
+
+    init(_ target: ExportTarget) { self.target = target }
+
+    package var differences: [Difference] { found.sorted() }
+
+    mutating func add(
+        _ effect: Effect,
+        _ reason: Reason,
+        rules: [String],
+        argument: String? = nil,
+        _ detail: String
+    ) {
+        for rule in rules {
+            found.insert(Difference(rule: rule, argument: argument, effect: effect, reason: reason, detail: detail))
+        }
+    }
+
+    mutating func add(_ effect: Effect, _ reason: Reason, _ detail: String) {
+        found.insert(Difference(rule: nil, argument: nil, effect: effect, reason: reason, detail: detail))
+    }
+
+    /// Rules whose verdicts the engine shares for every call that is spelled and sized as usual.
+    package var exactRules: Set<String> {
+        rules.subtracting(found.lazy.filter { $0.effect == .omitted || $0.effect == .narrower }.compactMap(\.rule))
+    }
+
+    /// Rules that are not in the export.
+    package var omittedRules: Set<String> {
+        Set(found.lazy.filter { $0.effect == .omitted }.compactMap(\.rule)).intersection(rules)
+    }
+
+    /// For machines, with everything in a fixed order.
+    package var json: JSON.Value {
+        let exact = exactRules
+        let omitted = omittedRules
+        let members: [(key: String, value: JSON.Value)] = [
+            ("format", "lockstep.export/1"), ("target", .string(target.rawValue)),
+            ("exact", Self.list(exact)), ("narrower", Self.list(rules.subtracting(exact).subtracting(omitted))),
+            ("omitted", Self.list(omitted)), ("differences", .array(differences.map(\.json))),
+        ]
+        return .object(JSON.Object(members))
+    }
+
+    private static func list(_ names: Set<String>) -> JSON.Value { .array(names.sorted().map(JSON.Value.string)) }
+}
+
+extension ExportStatement.Difference {
+    fileprivate var json: JSON.Value {
+        var members: [(key: String, value: JSON.Value)] = []
+        if let rule { members.append(("rule", .string(rule))) }
+        if let argument { members.append(("argument", .string(argument))) }
+        members.append(("effect", .string(effect.rawValue)))
+        members.append(("reason", .string(reason.rawValue)))
+        members.append(("detail", .string(detail)))
+        return .object(JSON.Object(members))
+    }
+}
