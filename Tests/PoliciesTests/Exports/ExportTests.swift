@@ -59,7 +59,10 @@ import Traffic
                 try FileManager.default.createDirectory(at: parent, withIntermediateDirectories: true)
                 try Data(file.bytes).write(to: golden)
             }
-            #expect(try String(decoding: Data(contentsOf: golden), as: UTF8.self) == String(decoding: file.bytes, as: UTF8.self))
+            #expect(
+                try String(decoding: Data(contentsOf: golden), as: UTF8.self)
+                    == String(decoding: file.bytes, as: UTF8.self)
+            )
         }
     }
 
@@ -108,7 +111,10 @@ import Traffic
         (#"{"method":"tools/call","method":"x"}"#, [:], .badBody),
         (#"{"method":"tools/call","params":{"name":"t"}}"#, [:], .noPrincipal),
         (#"{"method":"tools/call","params":{"name":"t"}}"#, ["x-sub": "a", "mcp-name": "u"], .noTool),
-        (#"{"method":"tools/call","params":{"name":"t"}}"#, ["x-sub": "a", "x-envoy-auth-partial-body": "true"], .badBody),
+        (
+            #"{"method":"tools/call","params":{"name":"t"}}"#, ["x-sub": "a", "x-envoy-auth-partial-body": "true"],
+            .badBody
+        ),
     ]) func whatEnvoyCannotMeanIsRefused(
         text: String,
         headers: [String: String],
