@@ -101,10 +101,8 @@ package enum DecisionService {
 
     /// Reads the request that Envoy's HTTP `ext_authz` filter passes on, with its body.
     ///
-    /// - Parameters:
-    ///   - headers: With names in lower case; of two values for one name nil must be given.
-    ///   - body: Whole: a filter that cut it (`x-envoy-auth-partial-body: true`) is refused.
-    ///   - principalHeader: Set by the gateway after it verified the token, and by nobody else.
+    /// Header names are in lower case, and one that came twice is left out. The body must be whole: one that the filter
+    /// cut is refused. The principal's header is set by the gateway after it verified the token, and by nobody else.
     package static func envoy(
         headers: [String: String],
         body: [UInt8],
