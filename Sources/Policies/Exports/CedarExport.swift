@@ -43,7 +43,6 @@ struct CedarExport {
 
     private mutating func policy(_ grant: Grant) -> String? {
         guard let shape = Shapes.required(grant, options, &statement) else { return nil }
-        statement.add(.unusual, .spelling, rules: grant.rules, "an argument that is sent but empty is denied")
         var conditions: [String] = []
         for test in grant.tests {
             if test.isNested || test.arguments.contains(where: { shape.arguments[$0.path] == .other }) {
