@@ -56,8 +56,10 @@ enum CELExport {
         return [ExportFile("mcproute.json", policy)]
     }
 
-    /// Rules about whole tools. Whoever sees a tool's name only cannot allow what depends on arguments, unless another
-    /// service decides about those.
+    /// Rules about whole tools.
+    ///
+    /// Whoever sees a tool's name only cannot allow what depends on arguments, unless another service decides about
+    /// those.
     static func agentgateway(
         _ grants: [Grant],
         _ options: ExportOptions,
@@ -105,23 +107,18 @@ enum CELExport {
         parts.append("size(\(arguments)) <= \(top.count + ArgumentLimits.others)")
         for argument in top {
             let place = "\(arguments)[\(quoted(argument.path))]"
-            let most = min(
-                argument.maximumItems ?? ArgumentLimits.items,
-                ArgumentLimits.items,
-                ArgumentLimits.leaves / (top.count + ArgumentLimits.others)
-            )
+            let room = ArgumentLimits.leaves / (top.count + ArgumentLimits.others)
+            let most = min(argument.maximumItems ?? ArgumentLimits.items, ArgumentLimits.items, room)
+            // One value is treated as a list of one, so that what it may be is written once.
+            let values = "(type(\(place)) == list ? \(place) : [\(place)])"
             let element = scalar(argument.value, "v")
-            let elements =
-                "type(\(place)) == list && size(\(place)) <= \(most) && "
-                + "\(place).all(v, v == null || v == \"\" || \(element))"
-            let single = scalar(argument.value, place)
-            if argument.isRequired {
-                let one = "\(place).exists(v, \(element))"
-                parts.append("\(quoted(argument.path)) in \(arguments) && (\(single) || (\(elements) && \(one)))")
-            } else {
-                let absent = "!(\(quoted(argument.path)) in \(arguments))"
-                parts.append("(\(absent) || \(empty(place)) || \(single) || (\(elements)))")
-            }
+            let isShort = "(type(\(place)) == list ? size(\(place)) <= \(most) : true)"
+            let all = "\(isShort) && \(values).all(v, v == null || v == \"\" || \(element))"
+            let isSent = "\(quoted(argument.path)) in \(arguments)"
+            parts.append(
+                argument.isRequired
+                    ? "\(isSent) && \(all) && \(values).exists(v, \(element))" : "(\(isSent) ? \(all) : true)"
+            )
         }
         return parts.joined(separator: " && ")
     }
@@ -132,7 +129,12 @@ enum CELExport {
         var ways: [String] = []
         var texts: [String] = []
         if !test.texts.isEmpty { texts.append("\(place) in \(list(test.texts))") }
-        for pattern in test.folded.map(TextTest.folded) + test.tests {
+        var tests = test.tests
+        if !test.folded.isEmpty {
+            let any = test.folded.map(TextTest.anyCase).joined(separator: "|")
+            tests.insert(TextTest(pattern: "^(?:\(any))$"), at: 0)
+        }
+        for pattern in tests {
             var parts = ["\(place).matches(\(quoted(pattern.pattern)))"]
             if let least = pattern.minimumLength { parts.append("size(\(place)) >= \(least)") }
             if let most = pattern.maximumLength { parts.append("size(\(place)) <= \(most)") }

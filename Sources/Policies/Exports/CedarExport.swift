@@ -59,6 +59,7 @@ struct CedarExport {
                     isRequired: argument?.isRequired ?? false,
                     items: argument?.maximumItems,
                     kind: shape.arguments[name],
+                    isUnruled: argument == nil,
                     grant
                 )
             }
@@ -78,6 +79,7 @@ struct CedarExport {
         isRequired: Bool,
         items: Int?,
         kind: ToolShape.Kind?,
+        isUnruled: Bool,
         _ grant: Grant
     ) -> [String] {
         let record = dialect == .toolHive ? "context" : "context.input"
@@ -87,7 +89,7 @@ struct CedarExport {
         var conditions: [String] = []
         if dialect == .toolHive {
             conditions.append("!(\(record) has \(Self.key(attribute + "_present")))")
-            let isScalar = kind != nil && kind != .strings && kind != .other
+            let isScalar = isUnruled || (kind != nil && kind != .strings && kind != .other)
             let detail = "a list or an object shows only that it is there, and is denied"
             note(isScalar ? .unusual : .narrower, .lists, grant, name, detail)
         } else if kind == nil {
@@ -102,7 +104,7 @@ struct CedarExport {
         let ways = ways(place, test, items: items, kind: kind, name, grant)
         if ways.isEmpty { return conditions + [isRequired ? "false" : "!(\(has))"] }
         let any = ways.count == 1 ? ways[0] : "(\(ways.joined(separator: " || ")))"
-        conditions.append(isRequired ? "\(has) && \(any)" : "(!(\(has)) || \(any))")
+        conditions.append(isRequired ? "\(has) && \(any)" : "(if \(has) then \(any) else true)")
         return conditions
     }
 

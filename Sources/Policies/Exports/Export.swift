@@ -56,7 +56,7 @@ package struct ToolShape: Sendable, Hashable {
 package struct ExportOptions: Sendable {
     /// The one task for which the export is made; nil exports what holds for a call of no known task.
     package var task: String?
-    /// What the tools take. Engines that cannot see an argument nobody named, and those with types, need it.
+    /// What the tools take, for engines with types and those that see no argument that nobody named.
     package var tools: [ServerTool: ToolShape]
     /// Texts as they were sent, for engines that compare them byte for byte.
     package var spellings: [String]

@@ -55,9 +55,10 @@ enum RegoExport {
             ("ranges", []),
         ]
         if let range = test.range {
-            // JSON has no infinity.
-            let largest = Double.greatestFiniteMagnitude
-            members[6].value = [[.number(range.minimum ?? -largest), .number(range.maximum ?? largest)]]
+            var bounds = JSON.Object()
+            if let minimum = range.minimum { bounds["least"] = .number(minimum) }
+            if let maximum = range.maximum { bounds["most"] = .number(maximum) }
+            members[6].value = [.object(bounds)]
         }
         return .object(JSON.Object(members))
     }
@@ -168,9 +169,13 @@ enum RegoExport {
         admits(test, value) if {
           is_number(value)
           some range in test.ranges
-          range[0] <= value
-          value <= range[1]
+          not is_below(range, value)
+          not is_above(range, value)
         }
+
+        is_below(range, value) if value < range.least
+
+        is_above(range, value) if value > range.most
 
         admits(test, value) if {
           is_string(value)

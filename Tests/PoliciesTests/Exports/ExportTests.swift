@@ -1,0 +1,127 @@
+import Core
+import Foundation
+import Policies
+import Testing
+import Traffic
+
+@Suite struct ExportTests {
+    static let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .appending(path: "Cases/exports")
+    static let pay = ServerTool(server: "bank", tool: "pay")
+    static let note = ServerTool(server: "bank", tool: "note")
+
+    static let payments = Policy(
+        name: "payments",
+        scope: .agent,
+        rules: [
+            Rule(
+                id: "bank.pay",
+                agent: "bot",
+                tool: pay,
+                tier: .destructive,
+                arguments: [
+                    ArgumentRule(path: "amount", required: true, minimum: 0, maximum: 100.5),
+                    ArgumentRule(path: "subject", values: [CanonicalValue(.token, "rent")], maximumLength: 20),
+                    ArgumentRule(path: "to", values: [CanonicalValue(.account, "gb29nwbk60161331926819")]),
+                    ArgumentRule(path: "when", open: [.date]),
+                ],
+                support: Support(calls: 3, sessions: 2, tasks: 1, days: 1, principals: 1)
+            ),
+            Rule(
+                id: "bank.note",
+                agent: "bot",
+                tool: note,
+                tier: .write,
+                arguments: [ArgumentRule(path: "to", fromPrompt: true, domains: ["acme.com"])],
+                support: Support(calls: 3, sessions: 2, tasks: 1, days: 1, principals: 1)
+            ),
+        ]
+    )
+
+    static let options = ExportOptions(tools: [
+        pay: ToolShape(
+            arguments: ["amount": .number, "subject": .string, "to": .string, "when": .string],
+            required: ["amount"]
+        ),
+        note: ToolShape(arguments: ["to": .strings]),
+    ])
+
+    @Test(arguments: ExportTarget.allCases) func exportsReadAsTheyWereReviewed(target: ExportTarget) throws {
+        let isUpdating = ProcessInfo.processInfo.environment["UPDATE_GOLDEN"] != nil
+        if isUpdating {
+            try FileManager.default.createDirectory(at: Self.folder, withIntermediateDirectories: true)
+            try Data(PolicyWriter.write(Self.payments).utf8).write(to: Self.folder.appending(path: "payments.yaml"))
+        }
+        for file in Self.payments.exported(to: target, options: Self.options).files {
+            let golden = Self.folder.appending(path: target.rawValue).appending(path: file.path)
+            if isUpdating {
+                let parent = golden.deletingLastPathComponent()
+                try FileManager.default.createDirectory(at: parent, withIntermediateDirectories: true)
+                try Data(file.bytes).write(to: golden)
+            }
+            #expect(
+                try String(decoding: Data(contentsOf: golden), as: UTF8.self)
+                    == String(decoding: file.bytes, as: UTF8.self)
+            )
+        }
+    }
+
+    @Test(arguments: ExportTarget.allCases) func whatOnlyWeCanDecideIsLeftOut(target: ExportTarget) {
+        var policy = Self.payments
+        policy.rules = [
+            policy.rules[0],
+            Rule(id: "ask", agent: "*", tool: ServerTool(server: "*", tool: "*"), tier: .write, effect: .ask),
+        ]
+        let statement = policy.exported(to: target, options: Self.options).statement
+        #expect(statement.omittedRules == ["bank.pay"])
+        #expect(statement.differences.contains { $0.reason == .ask && $0.effect == .omitted })
+    }
+
+    @Test func withoutRulesAgentgatewayIsToldToDeny() throws {
+        let files = Self.payments.exported(to: .celAgentgateway).files
+        #expect(String(decoding: try #require(files.first).bytes, as: UTF8.self).contains("\"false\""))
+    }
+
+    @Test func toolHiveAsksAboutACall() throws {
+        let body = try JSON.parse(
+            #"""
+            {"principal":{"sub":"bot"},"operation":"mcp:tool:call","resource":"mrn:mcp:bank:tool:pay","context":{"mcp":{"args":{"to":"x"}}}}
+            """#
+        )
+        let call = DecisionService.Call(principal: "bot", server: "bank", tool: "pay", arguments: ["to": "x"])
+        #expect(try DecisionService.toolHive(body) == .call(call))
+    }
+
+    @Test(arguments: [
+        ("[]", DecisionService.Refusal.Code.notAnObject), ("{}", .badMethod),
+        (#"{"operation":"mcp:tool:call"}"#, .noPrincipal),
+        (#"{"operation":"mcp:tool:call","principal":{"sub":"a"},"resource":"mrn:mcp:s:tool:a:tool:b"}"#, .badResource),
+        (#"{"operation":"mcp:tool:call","principal":{"sub":"a"},"resource":"mrn:mcp:s:tool:t"}"#, .noArguments),
+        (
+            #"{"operation":"mcp:tool:call","principal":{"sub":"a"},"resource":"mrn:mcp:s:tool:t","context":{"mcp":{"args":[]}}}"#,
+            .noArguments
+        ),
+    ]) func whatToolHiveCannotMeanIsRefused(text: String, code: DecisionService.Refusal.Code) throws {
+        let body = try JSON.parse(text)
+        #expect(throws: DecisionService.Refusal(code)) { try DecisionService.toolHive(body) }
+    }
+
+    @Test(arguments: [
+        ("[{}]", [:], DecisionService.Refusal.Code.batch), ("{", [:], .badBody),
+        (#"{"method":"tools/call","method":"x"}"#, [:], .badBody),
+        (#"{"method":"tools/call","params":{"name":"t"}}"#, [:], .noPrincipal),
+        (#"{"method":"tools/call","params":{"name":"t"}}"#, ["x-sub": "a", "mcp-name": "u"], .noTool),
+        (
+            #"{"method":"tools/call","params":{"name":"t"}}"#, ["x-sub": "a", "x-envoy-auth-partial-body": "true"],
+            .badBody
+        ),
+    ]) func whatEnvoyCannotMeanIsRefused(
+        text: String,
+        headers: [String: String],
+        code: DecisionService.Refusal.Code
+    ) {
+        #expect(throws: DecisionService.Refusal(code)) {
+            try DecisionService.envoy(headers: headers, body: Array(text.utf8), principalHeader: "X-Sub", server: nil)
+        }
+    }
+}
