@@ -121,7 +121,8 @@ struct NaiveModel {
             return (isBare && argument.minimum == nil && argument.maximum == nil) || argument.open.contains(.boolean)
                 || argument.values.contains { $0.text == leaf.value.text }
         }
-        if !isFree, !isAllowed(leaf, argument, rule) { return false }
+        let isPlace = !argument.patterns.isEmpty && (kind == .path || kind == .url)
+        if !isFree || isPlace, !isAllowed(leaf, argument, rule) { return false }
         if !isFree, kind.isIdentity { return true }
         let entities = leaf.entities.filter { !isFree || $0.value.valueClass != .email }
         return entities.allSatisfy { isAllowed($0, argument, isFree) } && leaf.length <= argument.maximumLength ?? .max
