@@ -25,9 +25,11 @@ struct ArgumentLeaves {
     private(set) var exceedsLimits = false
 
     init(_ arguments: JSON.Object) {
-        for (name, value) in arguments {
+        for (key, value) in arguments {
             let opened = Self.opened(value)
-            let pointer = "/" + Self.escaped(name)
+            // A key with a slash must not pass for the way into an object.
+            let name = Self.escaped(key)
+            let pointer = "/" + name
             let value = opened ?? value
             if case .array(let elements) = value { listLengths[name] = elements.count }
             if CanonicalLeaf.isScalar(value) {
@@ -97,7 +99,8 @@ struct ArgumentLeaves {
         return inner
     }
 
-    private static func escaped(_ key: String) -> String {
+    /// The key as one step of a path (RFC 6901).
+    static func escaped(_ key: String) -> String {
         guard key.utf8.contains(where: { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "~") }) else { return key }
         var result = ""
         for character in key.unicodeScalars {

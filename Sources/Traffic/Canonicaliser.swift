@@ -213,7 +213,11 @@ enum Accounts {
     /// An IBAN in groups of four: the check digits tell it from other text.
     static func isSpacedIBAN(_ text: [UInt8]) -> Bool {
         guard text.count <= 44, text.contains(UInt8(ascii: " ")) else { return false }
-        let joined = text.filter { $0 != UInt8(ascii: " ") }
+        return hasCheckDigits(text.filter { $0 != UInt8(ascii: " ") })
+    }
+
+    /// Whether this is the form of an IBAN, and its check digits are right (ISO 7064, MOD 97-10).
+    static func hasCheckDigits(_ joined: [UInt8]) -> Bool {
         guard isAccount(joined[...]), joined[0] != UInt8(ascii: "0") else { return false }
         var rest = 0
         for byte in joined[4...] + joined[..<4] {

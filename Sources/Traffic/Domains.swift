@@ -113,6 +113,11 @@ extension CanonicalValue {
     /// The domain that somebody registered for the host.
     package var registeredDomain: String? { host.map(Domains.registered) }
 
+    /// Whether an address begins with its host: any scheme but those of the web stays in front of it.
+    package var isOfTheWeb: Bool {
+        valueClass == .url && WebAddress.schemeEnd(Array(text.utf8.prefix(40))[...]) == nil
+    }
+
     /// Whether an address names a user before its host, which is what imitations of hosts look like.
     package var hasUserInformation: Bool {
         guard valueClass == .url else { return false }

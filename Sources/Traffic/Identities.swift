@@ -25,6 +25,7 @@ enum Identities {
         var bytes = Array(text.utf8)[...]
         // A name that is written from the root of the domain name system.
         if bytes.last == UInt8(ascii: "."), !bytes.contains(UInt8(ascii: "/")) { bytes.removeLast() }
+        if bytes.indices.contains(where: { Finder.isJoint(bytes.span, $0) }) { return false }
         if WebAddress.schemeEnd(bytes) != nil { return bytes.count > 8 || !bytes.ends(with: "://") }
         if bytes.starts(with: "www.".utf8) || bytes.starts(with: "WWW.".utf8) {
             return bytes.count > 4 && !bytes.contains(where: Finder.isDelimiter)
@@ -49,10 +50,26 @@ enum Identities {
             }
         }
 
+        /// Whether a comma or semicolon ends one address and begins another.
+        static func isJoint(_ bytes: Span<UInt8>, _ at: Int) -> Bool {
+            guard bytes[at] == UInt8(ascii: ",") || bytes[at] == UInt8(ascii: ";") else { return false }
+            var next = at + 1
+            while next < bytes.count, next - at <= 12, WebAddress.isSchemeByte(bytes[next]) { next += 1 }
+            let length = next - at - 1
+            if length >= 4, bytes[at + 1] | 0x20 == UInt8(ascii: "w"), bytes[at + 2] | 0x20 == UInt8(ascii: "w"),
+                bytes[at + 3] | 0x20 == UInt8(ascii: "w"), bytes[at + 4] == UInt8(ascii: ".")
+            {
+                return true
+            }
+            return length > 1 && next + 2 < bytes.count && bytes[next] == UInt8(ascii: ":")
+                && bytes[next + 1] == UInt8(ascii: "/") && bytes[next + 2] == UInt8(ascii: "/")
+        }
+
         mutating func scan(_ bytes: Span<UInt8>) {
+            groupedAccounts(bytes)
             var at = 0
             while at < bytes.count {
-                if Self.isDelimiter(bytes[at]) {
+                if Self.isDelimiter(bytes[at]) || Self.isJoint(bytes, at) {
                     // A line break that was escaped once too often.
                     let isEscape =
                         bytes[at] == UInt8(ascii: "\\") && at + 1 < bytes.count
@@ -63,7 +80,7 @@ enum Identities {
                 let start = at
                 var isPromising = false
                 var capitals = 0
-                while at < bytes.count, !Self.isDelimiter(bytes[at]) {
+                while at < bytes.count, !Self.isDelimiter(bytes[at]), !Self.isJoint(bytes, at) {
                     let byte = bytes[at]
                     if byte == UInt8(ascii: "@") || byte == UInt8(ascii: ".") || byte == UInt8(ascii: ":") {
                         isPromising = true
@@ -173,6 +190,48 @@ enum Identities {
                     (start == 0 || !Self.isJoined(chunk[start - 1])) && (at == chunk.count || !Self.isJoined(chunk[at]))
                 if isBounded, Accounts.isAccount(chunk[start..<at]) { insert(.account, chunk[start..<at]) }
             }
+        }
+
+        /// Account numbers in groups of four, as people write them; the check digits tell them from other capitals.
+        private mutating func groupedAccounts(_ bytes: Span<UInt8>) {
+            var at = 0
+            while at + 14 < bytes.count {
+                guard ASCII.isUpper(bytes[at]), ASCII.isUpper(bytes[at + 1]), ASCII.isDigit(bytes[at + 2]),
+                    ASCII.isDigit(bytes[at + 3]), at == 0 || !ASCII.isAlphanumeric(bytes[at - 1]),
+                    found.count < Identities.limit
+                else {
+                    at += 1
+                    continue
+                }
+                var joined: [UInt8] = []
+                var next = at
+                while joined.count < 34 {
+                    var length = 0
+                    while length < 4, next + length < bytes.count, Self.isAccountByte(bytes[next + length]) {
+                        joined.append(bytes[next + length])
+                        length += 1
+                    }
+                    next += length
+                    if next < bytes.count, ASCII.isAlphanumeric(bytes[next]) { break }
+                    if length == 0 { break }
+                    if joined.count > 4, Accounts.hasCheckDigits(joined) { insert(.account, joined[...]) }
+                    guard length == 4, let gap = Self.gap(bytes, next) else { break }
+                    next += gap
+                }
+                at += 4
+            }
+        }
+
+        private static func isAccountByte(_ byte: UInt8) -> Bool { ASCII.isUpper(byte) || ASCII.isDigit(byte) }
+
+        /// The length of what stands between two groups: one space, also one that does not break, or a hyphen.
+        private static func gap(_ bytes: Span<UInt8>, _ at: Int) -> Int? {
+            guard at < bytes.count else { return nil }
+            if bytes[at] == 0x20 || bytes[at] == UInt8(ascii: "-") { return 1 }
+            if bytes[at] == 0xC2, at + 1 < bytes.count, bytes[at + 1] == 0xA0 { return 2 }
+            guard bytes[at] == 0xE2, at + 2 < bytes.count, bytes[at + 1] == 0x80 else { return nil }
+            // U+2000 to U+200A, U+202F.
+            return (0x80...0x8A).contains(bytes[at + 2]) || bytes[at + 2] == 0xAF ? 3 : nil
         }
 
         private static func isJoined(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "_") || byte >= 0x80 }

@@ -65,7 +65,7 @@ package struct ResultField: Sendable, Hashable, Comparable {
 /// How the user's own words explain a value.
 package enum PromptSource: String, Sendable, Comparable {
     case none
-    /// The request names the host or mail domain, not the whole value.
+    /// The request names the host, not the whole value; of an address of mail, another one at its domain does not count.
     case host
     /// The request holds the whole value, as whole words.
     case exact
@@ -110,7 +110,7 @@ package struct ObservedEntity: Sendable, Hashable {
 
 /// One scalar of a call's arguments.
 package struct ObservedLeaf: Sendable, Hashable {
-    /// Top-level name of the argument.
+    /// Top-level name of the argument, with `~` and `/` written as in RFC 6901.
     package var argument: String
     /// The argument's name and the way down: `recipients`, `attachments/type`.
     ///
@@ -179,11 +179,13 @@ package struct ObservedCall: Sendable {
     package var definition: String?
     package var tier: ToolTier
     package var succeeded: Bool
-    /// Top-level arguments that were sent, with a value or empty.
+    /// Top-level arguments that were sent, with a value or empty; named as in `ObservedLeaf.argument`.
     package var arguments: [String]
     package var leaves: [ObservedLeaf]
     /// Number of elements of each list argument.
     package var listLengths: [String: Int]
+    /// How often the session called this tool before, whatever became of it.
+    package var earlierCalls: Int
     /// Digest of the tool and its canonical arguments: calls with the same one read the same source.
     package var reading: UInt64
     /// Digest of what the call returned, stable across processes; 0 where nothing is known of it.
@@ -206,6 +208,7 @@ package struct ObservedCall: Sendable {
         arguments: [String],
         leaves: [ObservedLeaf],
         listLengths: [String: Int] = [:],
+        earlierCalls: Int = 0,
         reading: UInt64 = 0,
         resultDigest: UInt64 = 0,
         exceedsLimits: Bool = false,
@@ -223,6 +226,7 @@ package struct ObservedCall: Sendable {
         self.arguments = arguments
         self.leaves = leaves
         self.listLengths = listLengths
+        self.earlierCalls = earlierCalls
         self.reading = reading
         self.resultDigest = resultDigest
         self.exceedsLimits = exceedsLimits

@@ -17,6 +17,7 @@ final class ResultText: Sendable {
         var words: TextIndex?
         var joined: [UInt8]?
         var hosts: Set<String>?
+        var sites: Set<String>?
         var fields: [String: [String]]?
     }
 
@@ -24,7 +25,7 @@ final class ResultText: Sendable {
 
     init(text: String, structured: JSON.Value?, digest: UInt64, isCut: Bool) {
         self.text = text
-        self.structured = structured
+        self.structured = structured == .null ? nil : structured
         self.digest = digest
         self.isCut = isCut
     }
@@ -49,6 +50,17 @@ final class ResultText: Sendable {
         }
     }
 
+    /// The hosts that the text names by themselves or as part of a page, not as where one person has an address.
+    var sites: Set<String> {
+        let identities = index.identities
+        return answers.withLock { answers in
+            if let sites = answers.sites { return sites }
+            let sites = Set(identities.compactMap { $0.valueClass == .url ? $0.host : nil })
+            answers.sites = sites
+            return sites
+        }
+    }
+
     /// Whether the words of the value stand in the text in a row, compared by the letter.
     func holdsExactly(_ value: String) -> Bool {
         let phrase = Words.joined(value)
@@ -64,8 +76,9 @@ final class ResultText: Sendable {
         answers.withLock { answers in
             if let known = answers.fields { return known[value] ?? [] }
             var found: [String: [String]] = [:]
+            // Where a server says both, the text is there for people, and may be made of what others wrote.
             let fields =
-                (structured.map(StructuredResult.fields(of:)) ?? []) + (isCut ? [] : StructuredResult.fields(of: text))
+                structured.map(StructuredResult.fields(of:)) ?? (isCut ? [] : StructuredResult.fields(of: text))
             for field in fields where found[field.text]?.contains(field.path) != true {
                 found[field.text, default: []].append(field.path)
             }
@@ -82,7 +95,7 @@ package final class ResultCache: Sendable {
     private struct State {
         var texts: [UInt64: ResultText] = [:]
         var bytes = 0
-        var tiers: [String: ToolTier] = [:]
+        var tiers: [ServerTool: ToolTier] = [:]
     }
 
     private static let maxTools = 4096
@@ -94,11 +107,11 @@ package final class ResultCache: Sendable {
     }
 
     /// The tier of a tool by its name; taking a name apart costs more than explaining a call.
-    func tier(ofToolNamed name: String) -> ToolTier {
+    func tier(of tool: ServerTool) -> ToolTier {
         state.withLock { state in
-            if let tier = state.tiers[name] { return tier }
-            let tier = ToolTier.classify(tool: name)
-            if state.tiers.count < Self.maxTools { state.tiers[name] = tier }
+            if let tier = state.tiers[tool] { return tier }
+            let tier = ToolTier.classify(tool: tool.tool, server: tool.server)
+            if state.tiers.count < Self.maxTools { state.tiers[tool] = tier }
             return tier
         }
     }

@@ -7,7 +7,7 @@ package import Core
 /// free text only when the agent first used it, later fields that show it do not count.
 ///
 /// Work is done when it is needed: results are kept as they came, and are analysed once an argument of a tool that can
-/// do more than read is to be explained. Arguments of closed reads are explained where they name somebody, and fully
+/// do more than read is to be explained. Arguments of closed reads are explained where they name somebody or a place, and fully
 /// with `explainsReads`.
 package struct SessionObserver: Sendable {
     /// How much of a session is kept.
@@ -53,22 +53,30 @@ package struct SessionObserver: Sendable {
     private var results: [SeenResult] = []
     private var bytes = 0
     private var firstUses: [String: FirstUse] = [:]
+    /// Calls of each tool; of tools beyond the limit the calls of all of them together.
+    private var calls: [ServerTool: Int] = [:]
+    private var otherCalls = 0
     private var ordinal = 0
-    private var isPartial = false
+    /// From when on not everything that the session saw was kept.
+    private var partialSince: Int?
+    private var isPartial: Bool { partialSince != nil }
 
     /// - Parameters:
     ///   - taskText: What the user asked for; nil where nobody knows.
     ///   - tiers: Of tools whose tier is known better than by name.
     ///   - explainsReads: Explains every argument of closed reads too, for people who ask.
     ///   - limits: How much of the session is kept.
+    ///   - isPartial: Whether calls of the session came before that nothing is known of any more.
     ///   - cache: Shared by the observers of one worker; what results have in common is analysed once.
     package init(
         taskText: String?,
         tiers: [ServerTool: ToolTier] = [:],
         explainsReads: Bool = false,
         limits: Limits = Limits(),
+        isPartial: Bool = false,
         cache: ResultCache = ResultCache(maxBytes: 4 << 20)
     ) {
+        partialSince = isPartial ? -1 : nil
         self.tiers = tiers
         self.explainsReads = explainsReads
         self.limits = limits
@@ -84,6 +92,11 @@ package struct SessionObserver: Sendable {
     package mutating func observe(_ record: CallRecord) -> ObservedCall {
         var call = explain(record)
         remember(call)
+        if calls[call.tool] != nil || calls.count < limits.maxResults {
+            calls[call.tool, default: 0] += 1
+        } else {
+            otherCalls += 1
+        }
         call.resultDigest = absorb(record, tool: call.tool, tier: call.tier, reading: call.reading)
         ordinal += 1
         return call
@@ -92,7 +105,7 @@ package struct SessionObserver: Sendable {
     /// Explains a call that has not been made yet; nothing is remembered of it.
     package func explain(_ record: CallRecord) -> ObservedCall {
         let tool = ServerTool(server: record.server, tool: record.tool)
-        let tier = (tiers.isEmpty ? nil : tiers[tool]) ?? cache.tier(ofToolNamed: record.tool)
+        let tier = (tiers.isEmpty ? nil : tiers[tool]) ?? cache.tier(of: tool)
         var reading = Fingerprint()
         reading.combine(record.server)
         reading.combine(record.tool)
@@ -116,9 +129,10 @@ package struct SessionObserver: Sendable {
             definition: record.definition,
             tier: tier,
             succeeded: record.succeeded,
-            arguments: record.arguments.keys,
+            arguments: record.arguments.keys.map(ArgumentLeaves.escaped),
             leaves: leaves,
             listLengths: arguments.listLengths,
+            earlierCalls: calls[tool] ?? otherCalls,
             reading: reading.value,
             exceedsLimits: arguments.exceedsLimits,
             isEvidencePartial: isPartial
@@ -138,7 +152,8 @@ package struct SessionObserver: Sendable {
             words: Words.count(value.text)
         )
         guard value.valueClass != .empty, value.valueClass != .boolean else { return result }
-        let isNeeded = tier != .read || value.valueClass.isIdentity || explainsReads
+        let isNeeded =
+            tier != .read || value.valueClass.isIdentity || value.valueClass == .path || explainsReads
         if isNeeded {
             result.provenance = provenance(of: value, as: text ?? value.text)
             if result.provenance.isUnexplained, let sources = record.provenance[leaf.pointer] {
@@ -184,10 +199,16 @@ extension SessionObserver {
         let source = promptSource(value, text)
         var fields = fields(holding: value.text, before: ordinal)
         let texts = texts(showing: value, text, before: ordinal)
-        if source == .none, !fields.isEmpty, let first = firstUses[value.text],
-            !self.texts(showing: first.value, first.value.text, before: first.ordinal).isEmpty
-        {
-            fields.formIntersection(self.fields(holding: value.text, before: first.ordinal))
+        if source == .none, !fields.isEmpty {
+            if let first = firstUses[value.text] {
+                // What was not kept may have shown the value.
+                let isDoubtful = partialSince.map { $0 < first.ordinal } ?? false
+                if isDoubtful || !self.texts(showing: first.value, first.value.text, before: first.ordinal).isEmpty {
+                    fields.formIntersection(self.fields(holding: value.text, before: first.ordinal))
+                }
+            } else if firstUses.count >= limits.maxValues {
+                fields = []
+            }
         }
         return Provenance(prompt: source, fields: fields, texts: texts)
     }
@@ -201,7 +222,9 @@ extension SessionObserver {
         }
         if prompt.index.identities.contains(value) { return .exact }
         guard let host = value.host else { return .none }
-        return prompt.hosts.contains(host) ? .host : .none
+        // Whoever names one person names nobody else at the same domain.
+        let named = value.valueClass == .email ? prompt.sites : prompt.hosts
+        return named.contains(host) ? .host : .none
     }
 
     private func fields(holding text: String, before: Int) -> Set<ResultField> {
@@ -262,7 +285,7 @@ extension SessionObserver {
     private mutating func remember(_ value: CanonicalValue) {
         guard firstUses[value.text] == nil else { return }
         guard firstUses.count < limits.maxValues else {
-            isPartial = true
+            becomePartial()
             return
         }
         firstUses[value.text] = FirstUse(ordinal: ordinal, value: value)
@@ -272,14 +295,16 @@ extension SessionObserver {
         guard let result = record.result, let text = Self.text(of: result) else { return 0 }
         let seen = cache.text(text, structured: result.structured, maxTextBytes: limits.maxTextBytes)
         guard results.count < limits.maxResults, bytes + text.utf8.count <= limits.maxSessionBytes else {
-            isPartial = true
+            becomePartial()
             return seen.digest
         }
-        if seen.isCut { isPartial = true }
+        if seen.isCut { becomePartial() }
         bytes += seen.text.utf8.count
         results.append(SeenResult(tool: tool, tier: tier, text: seen, ordinal: ordinal, reading: reading))
         return seen.digest
     }
+
+    private mutating func becomePartial() { partialSince = partialSince ?? ordinal }
 
     private static func text(of result: CallRecord.Result) -> String? {
         if let text = result.text { return text }

@@ -19,8 +19,10 @@ extension ToolTier {
     ///
     /// What has no known verb is a write. A server's own hints make a tool stricter, and milder only where somebody
     /// vouches for the server.
-    package static func classify(tool: String, hints: ToolHints? = nil) -> ToolTier {
-        let named = byName(tool)
+    /// The name of a server that goes out into the world makes its reads open: `fetch/get`.
+    package static func classify(tool: String, server: String = "", hints: ToolHints? = nil) -> ToolTier {
+        var named = byName(tool)
+        if named == .read, words(of: server).contains(where: outside.contains) { named = .openRead }
         guard let hints else { return named }
         var hinted = named
         if hints.destructive == true, hints.readOnly != true {

@@ -441,3 +441,56 @@ private let rows: [Row] = [
         #expect(empty.decide(Samples.call(&dice)).verdict == .deny)
     }
 }
+
+@Test func trueAndFalsePassOnlyWhereTheyAreMeant() {
+    let truth = call(CanonicalValue(.boolean, "true"), path: "code")
+    for rule in [
+        rule([ArgumentRule(path: "code", fromPrompt: true)]), rule([ArgumentRule(path: "code", open: [.token])]),
+        rule([ArgumentRule(path: "code", minimum: 0, maximum: 9)]),
+        rule([ArgumentRule(path: "code", fromTexts: [send])]), rule([ArgumentRule(path: "code/inner", open: [.token])]),
+        rule([ArgumentRule(path: "code", values: [CanonicalValue(.token, "a")])]),
+    ] {
+        #expect(decide([rule], truth).verdict == .deny)
+    }
+    for rule in [
+        rule([ArgumentRule(path: "code")]), rule([ArgumentRule(path: "code", open: [.boolean, .token])]),
+        rule([ArgumentRule(path: "code", values: [CanonicalValue(.boolean, "true")])]),
+    ] {
+        #expect(decide([rule], truth).verdict == .allow)
+    }
+}
+
+@Test(arguments: [
+    ("/a/%252e%252e/b", false), ("/a/..%c0%afb", false), ("/a/\u{FF0E}\u{FF0E}/b", false), ("/a/..;x=1/b", false),
+    ("/a/..", false), ("/a/x\n/etc", false), ("/a/x\u{0}", false), ("/a/.%09./b", false), ("/a/%2525252525252e", false),
+    ("/a/\u{2025}/b", false), ("/a/b c/.. /d", false), ("/a/..\u{FF0F}b", false), ("/a/x%20y", true),
+    ("/a/100%", true), ("/a/b..c", true), ("/a/...", true), ("/a/b;v=1", true),
+])
+func aPatternAdmitsNoPathThatMayClimb(_ path: String, _ isAdmitted: Bool) {
+    let admitting = rule([ArgumentRule(path: "p", patterns: ["/a/*"])])
+    for kind in [ValueClass.path, .short, .free] {
+        let decision = decide([admitting], call(CanonicalValue(kind, path), path: "p"))
+        #expect((decision.verdict == .allow) == isAdmitted, "\(decision)")
+    }
+}
+
+@Test(arguments: [
+    ("/a/%2562/c", true), ("/a/%252fb/c", true), ("/a/b\n/c", true), ("/a/c", false), ("/a/%2563/c", false),
+])
+func aForbidMeansEveryReadingOfAPath(_ path: String, _ isForbidden: Bool) {
+    let rules = [
+        rule([ArgumentRule(path: "p", open: [.path, .free])]),
+        rule([ArgumentRule(path: "p", patterns: ["/a/b*/c"])], id: "f") { $0.effect = .forbid },
+    ]
+    #expect((decide(rules, call(CanonicalValue(.path, path), path: "p")).reason == "forbidden") == isForbidden)
+}
+
+@Test func aSessionMayCallAToolSoManyTimes() {
+    let rules = [rule([ArgumentRule(path: "to", values: [ann])]) { $0.maximumCalls = 2 }]
+    var next = call(ann)
+    #expect(decide(rules, next).verdict == .allow)
+    next.earlierCalls = 1
+    #expect(decide(rules, next).verdict == .allow)
+    next.earlierCalls = 2
+    #expect(decide(rules, next) == Decision(.deny, rule: "r", reason: "calls"))
+}

@@ -74,6 +74,7 @@ struct NaiveModel {
 
     private func isMatch(_ value: CanonicalValue, _ rule: ArgumentRule, _ isForbid: Bool) -> Bool {
         if value.text.contains("/../") { return isForbid && !rule.patterns.isEmpty }
+        if value.text.contains("\n"), !isForbid { return false }
         return rule.patterns.contains { pattern in
             switch pattern {
             case "*": true
@@ -97,6 +98,7 @@ struct NaiveModel {
     private func admits(_ rule: Rule) -> Bool {
         if let made = rule.definition, let has = call.definition, made != has { return false }
         guard rule.expires == nil, isOpen(rule) == true, holds(rule) == true else { return false }
+        if let most = rule.maximumCalls, call.earlierCalls >= most { return false }
         return rule.arguments.allSatisfy { !$0.required || !sent($0.path).isEmpty }
             && rule.arguments.allSatisfy { call.listLengths[$0.path] ?? 0 <= $0.maximumItems ?? .max }
             && call.leaves.allSatisfy { $0.value.valueClass == .empty || admits($0, rule) }
@@ -109,14 +111,18 @@ struct NaiveModel {
                 $0.path == leaf.argument || $0.path.hasPrefix(leaf.argument + "/")
             }
             if rule.tier == .read { return isKnown || ![.url, .account, .path, .free].contains(kind) }
-            return isKnown && kind == .boolean
+            return false
         }
         let isFree = rule.tier == .read && !argument.isBinding
         if !isFree, kind == .boolean {
-            return !argument.isBinding || argument.values.isEmpty
+            let ways = [argument.values.isEmpty, argument.open.isEmpty, argument.fromFields.isEmpty]
+            let others = [argument.fromTexts.isEmpty, argument.domains.isEmpty, argument.patterns.isEmpty]
+            let isBare = (ways + others).allSatisfy(\.self) && !argument.fromPrompt && !argument.fromAnyRead
+            return (isBare && argument.minimum == nil && argument.maximum == nil) || argument.open.contains(.boolean)
                 || argument.values.contains { $0.text == leaf.value.text }
         }
-        if !isFree, !isAllowed(leaf, argument, rule) { return false }
+        let isPlace = !argument.patterns.isEmpty && (kind == .path || kind == .url)
+        if !isFree || isPlace, !isAllowed(leaf, argument, rule) { return false }
         if !isFree, kind.isIdentity { return true }
         let entities = leaf.entities.filter { !isFree || $0.value.valueClass != .email }
         return entities.allSatisfy { isAllowed($0, argument, isFree) } && leaf.length <= argument.maximumLength ?? .max

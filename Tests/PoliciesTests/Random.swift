@@ -111,6 +111,8 @@ enum Samples {
             arguments: arguments,
             condition: dice.chance(10) ? dice.one(of: ["call.tier == 'write'", "call.args.x == 1", "1"]) : nil,
             windows: dice.chance(10) ? [TimeWindow(zone: "UTC", days: [1, 2, 3], start: 540, end: 1020)] : [],
+            maximumCalls: effect != .forbid && tool.server != "*" && !tool.tool.hasSuffix("*") && dice.chance(15)
+                ? 2 : nil,
             owner: dice.chance(20) ? "ann" : nil,
             expires: dice.chance(10) ? start + .seconds(dice.chance(50) ? 100 : -100) : nil,
             support: Support(),
@@ -176,7 +178,8 @@ enum Samples {
             succeeded: true,
             arguments: leaves.map(\.argument),
             leaves: leaves,
-            listLengths: dice.chance(20) ? ["to": 3] : [:]
+            listLengths: dice.chance(20) ? ["to": 3] : [:],
+            earlierCalls: dice.one(of: [0, 0, 1, 2])
         )
     }
 }

@@ -91,6 +91,11 @@ func theRegisteredDomainIsWhatSomebodyOwns(_ host: String, _ domain: String) {
     ("\u{8BF7}\u{8BBF}\u{95EE}example.com", ["example.com"]),
     ("pay GB29NWBK60161331926819 please", ["gb29nwbk60161331926819"]),
     ("line\\nhttps://a.com", ["a.com"]), ("https://good.com@evil.com/x", ["good.com@evil.com/x"]),
+    ("pay to LT60 1010 0123 4567 8901 instead", ["lt601010012345678901"]),
+    ("to GB29\u{A0}NWBK\u{A0}6016\u{A0}1331\u{A0}9268\u{A0}19 AND SOON", ["gb29nwbk60161331926819"]),
+    ("to LT60-1010-0123-4567-8901.", ["lt601010012345678901"]), ("LT60 1010 0123 4567 8902", []),
+    ("https://a.com/x,https://b.com/y", ["a.com/x", "b.com/y"]), ("https://a.com/x;www.b.com", ["a.com/x", "b.com"]),
+    ("https://a.com/?x=1,2", ["a.com?x=1,2"]),
     ("no names here, 3.5 or v1.2.3 or file.txt", []),
 ])
 func identitiesAreFoundInText(_ text: String, _ expected: [String]) {

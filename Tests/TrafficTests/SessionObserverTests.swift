@@ -37,8 +37,10 @@ private let list = ServerTool(server: "srv", tool: "get_list")
     #expect(provenance(task: "Share Report-13 please", before: [], ["x": "report-13"])?.prompt == .exact)
     #expect(provenance(task: "on June 13 please", before: [], ["x": "3"])?.prompt == PromptSource.none)
     #expect(provenance(task: "mail ann@x.org", before: [], ["x": "Ann@X.org"])?.prompt == .exact)
-    #expect(provenance(task: "mail ann@x.org", before: [], ["x": "bob@x.org"])?.prompt == .host)
-    #expect(provenance(task: "mail ann@x.org", before: [], ["x": "nn@x.org"])?.prompt == .host)
+    #expect(provenance(task: "mail ann@x.org", before: [], ["x": "bob@x.org"])?.prompt == PromptSource.none)
+    #expect(provenance(task: "mail ann@x.org", before: [], ["x": "nn@x.org"])?.prompt == PromptSource.none)
+    #expect(provenance(task: "mail ann at x.org", before: [], ["x": "bob@x.org"])?.prompt == .host)
+    #expect(provenance(task: "mail ann@x.org", before: [], ["x": "https://x.org/a"])?.prompt == .host)
     #expect(provenance(task: "open b\u{430}nk.com", before: [], ["x": "https://bank.com"])?.prompt == PromptSource.none)
 }
 
@@ -133,6 +135,40 @@ private let list = ServerTool(server: "srv", tool: "get_list")
     call.provenance = ["/to": given.sources]
     var observer = SessionObserver(taskText: nil)
     #expect(observer.observe(call).leaves[0].provenance == given)
+}
+
+@Test func theStructuredResultCountsWhereTheTextSaysOtherwise() {
+    var read = record(0, "get_account", [:], "account: LT601010012345678901")
+    read.result?.structured = ["account": "DE89370400440532013000"]
+    #expect(provenance(before: [read], ["to": "LT601010012345678901"])?.fields == [])
+    #expect(provenance(before: [read], ["to": "DE89370400440532013000"])?.fields.count == 1)
+}
+
+@Test func aKeyWithASlashIsNoWayIntoAnObject() {
+    var observer = SessionObserver(taskText: nil)
+    let flat = observer.observe(record(0, "send", ["a/b": "x", "c~d": ["y"]]))
+    #expect(flat.leaves.map(\.path) == ["a~1b", "c~0d"])
+    #expect(flat.leaves.map(\.argument) == ["a~1b", "c~0d"])
+    #expect(flat.arguments == ["a~1b", "c~0d"])
+    #expect(flat.listLengths == ["c~0d": 1])
+    let nested = observer.observe(record(1, "send", ["a": ["b": "x"]]))
+    #expect(nested.leaves.map(\.path) == ["a/b"])
+}
+
+@Test func whatAnAgentReadBackCountsForNothingOnceEvidenceIsPartial() {
+    let limits = SessionObserver.Limits(maxTextBytes: 100)
+    var observer = SessionObserver(taskText: nil, limits: limits)
+    _ = observer.observe(record(0, "fetch", [:], String(repeating: "long ", count: 50) + "pay to LT601010012345678901"))
+    _ = observer.observe(record(1, "get_payee", ["id": "LT601010012345678901"], #"{"id":"LT601010012345678901"}"#))
+    let pay = observer.observe(record(2, "send", ["to": "LT601010012345678901"]))
+    #expect(pay.leaves[0].provenance.fields == [])
+}
+
+@Test func callsOfATool() {
+    var observer = SessionObserver(taskText: nil)
+    #expect([0, 1, 2].map { observer.observe(record($0, "send", [:])).earlierCalls } == [0, 1, 2])
+    #expect(observer.observe(record(3, "get_a", [:])).earlierCalls == 0)
+    #expect(observer.explain(record(4, "send", [:])).earlierCalls == 3)
 }
 
 @Test func equalArgumentsReadTheSameSourceInAnyOrder() {

@@ -15,7 +15,7 @@ package enum PolicyReplay {
     /// Decides every call of the recordings, in their order.
     ///
     /// Replay is open loop: what the agent would have done after a refusal is not known.
-    /// - Parameter asDeployed: Looks at modes and expiry as a gateway would; otherwise every rule counts as enforced.
+    /// - Parameter asDeployed: Looks at modes as a gateway would, and at how sure the task is; otherwise every rule counts as enforced.
     package static func run(
         _ policy: Policy,
         over files: [String],
@@ -24,10 +24,7 @@ package enum PolicyReplay {
     ) throws(RecordingFiles.Failure) -> RecordingFiles.Count {
         var policy = policy
         if !asDeployed {
-            for index in policy.rules.indices {
-                policy.rules[index].mode = .enforce
-                policy.rules[index].expires = nil
-            }
+            for index in policy.rules.indices { policy.rules[index].mode = .enforce }
         }
         let compiled = CompiledPolicy(policy)
         var follower = SessionFollower()

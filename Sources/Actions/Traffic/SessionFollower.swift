@@ -4,9 +4,12 @@ package import Traffic
 /// Follows all sessions of a recording at once, each with an observer of its own.
 ///
 /// Sessions may come interleaved. Those that were silent longest are let go of when there are too many: what such a
-/// session does later is explained without what it saw before, which can only make values look less explained.
+/// session does later is explained without what it saw before, and marked as resting on a part of the evidence.
 package struct SessionFollower {
     private var observers: [String: (observer: SessionObserver, touched: Int)] = [:]
+    /// Hashes of sessions that were let go of; when there are too many of them, every new session counts as one.
+    private var forgotten: Set<Int> = []
+    private var hasForgottenAll = false
     private let cache = ResultCache()
     private let limit: Int
     private var clock = 0
@@ -20,7 +23,7 @@ package struct SessionFollower {
         let session = record.principal.id + "\u{0}" + record.session
         var entry =
             observers.removeValue(forKey: session)
-            ?? (SessionObserver(taskText: record.task?.text, cache: cache), clock)
+            ?? (SessionObserver(taskText: record.task?.text, isPartial: isForgotten(session), cache: cache), clock)
         let call = entry.observer.observe(record)
         entry.touched = clock
         if observers.count >= limit { makeRoom() }
@@ -30,6 +33,13 @@ package struct SessionFollower {
 
     private mutating func makeRoom() {
         let oldest = observers.sorted { $0.value.touched < $1.value.touched }.prefix(max(1, limit / 8))
-        for (session, _) in oldest { observers[session] = nil }
+        for (session, _) in oldest {
+            observers[session] = nil
+            if forgotten.count < 1 << 20 { forgotten.insert(session.hashValue) } else { hasForgottenAll = true }
+        }
+    }
+
+    private func isForgotten(_ session: String) -> Bool {
+        hasForgottenAll || (!forgotten.isEmpty && forgotten.contains(session.hashValue))
     }
 }

@@ -72,6 +72,8 @@ struct Draft {
             tool: tool.tool,
             definition: tool.definition,
             tier: tool.tier,
+            maximumCalls: tool.tier < .write
+                ? nil : max(parameters.fewestCalls, parameters.callsFactor * tool.mostCalls),
             support: tool.support
         )
         var named: Set<String> = []

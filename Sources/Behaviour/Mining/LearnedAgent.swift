@@ -11,6 +11,8 @@ struct LearnedTool: Sendable {
     var definitions: Int
     /// Names of top-level arguments, with the tasks that send them (five stands for more than four).
     var arguments: [String: Int]
+    /// Calls in one session, as many as enough sessions made: one session alone may be the attack.
+    var mostCalls: Int
     /// The longest list by argument.
     var lists: [String: Int]
     var paths: [UInt64: LearnedPath]
@@ -81,6 +83,7 @@ struct LearnedAgent: Sendable {
         for (key, common) in agent.tools where common.tier != .read {
             guard var own = tools[key] else { continue }
             own.tier = max(own.tier, common.tier)
+            own.mostCalls = max(own.mostCalls, common.mostCalls)
             for (name, tasks) in common.arguments where tasks >= parameters.sharedTasks {
                 own.arguments[name] = max(own.arguments[name] ?? 0, tasks)
             }
@@ -117,6 +120,7 @@ extension LearnedTool {
         let known = evidence.definitions.elements.map(\.value)
         definition = known.max { ($0.last, $0.name) < ($1.last, $1.name) }?.name
         definitions = known.count
+        mostCalls = Int(evidence.callsPerSession.largest(of: parameters.constantSessions) ?? 0)
         arguments = [:]
         lists = [:]
         paths = [:]

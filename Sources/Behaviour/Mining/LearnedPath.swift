@@ -29,6 +29,8 @@ struct LearnedPath: Sendable {
     var longest = 0
     var isOpen = false
     var leftOut: LeftOut?
+    /// The first folders of the paths that were seen, where they are few and come back; empty where others may come.
+    var roots: [String] = []
 
     func calls(of valueClass: ValueClass) -> Int { classes[Int(valueClass.bit)] }
 }
@@ -90,7 +92,25 @@ extension LearnedPath {
         maximum = evidence.numbers.maximum
         maximumSessions = evidence.numbers.highest.first?.sessions.count ?? 0
         longest = Int(evidence.lengths.maximum ?? 0)
+        roots = Self.roots(evidence, parameters)
         learnOpenness(evidence, observations.values(tool, key), parameters)
+    }
+
+    private static func roots(_ evidence: PathEvidence, _ parameters: MiningParameters) -> [String] {
+        var sessions: [String: Int] = [:]
+        for (_, value) in evidence.values.elements where value.valueClasses.contains(.path) {
+            guard !value.isAbridged, let first = value.text.split(separator: "/").first else { return [] }
+            let root = (value.text.hasPrefix("/") ? "/" : "") + first
+            sessions[root, default: 0] += value.sessions.count
+        }
+        // One session alone may be the attack; where many bring a root of their own, it is no root.
+        let known = sessions.filter { $0.value >= parameters.rootSessions }
+        let rare = sessions.values.reduce(0, +) - known.values.reduce(0, +)
+        guard known.count <= parameters.mostRoots,
+            !known.keys.contains(where: { $0.contains("*") || $0.hasSuffix("..") }),
+            Double(rare) <= parameters.openRate * Double(sessions.values.reduce(0, +))
+        else { return [] }
+        return known.keys.sorted()
     }
 
     /// Leaves every session, task and client out once: where too many of them bring text that the rest does not

@@ -25,6 +25,9 @@ struct Levels {
         guard tool.tier != .read else {
             // Whatever a closed read is asked for passes; constants serve the identities that a text names.
             base.values.removeAll { $0.valueClass != .url && $0.valueClass != .account }
+            // Where a read may look is said by the folders that it always looked in, and by the user.
+            base.patterns = learned.roots.flatMap { [$0, $0 + "/*"] }
+            base.fromPrompt = !learned.roots.isEmpty
             rules = [(.open, base)]
             index = 0
             seenDomains = []

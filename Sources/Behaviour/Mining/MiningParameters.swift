@@ -28,6 +28,12 @@ package struct MiningParameters: Sendable, Hashable {
     package var lengthFactor = 4
     package var shortestLength = 60
     package var shortestList = 5
+    /// Sessions that look in a folder before a read is bound to such folders, and how many folders may be named.
+    package var rootSessions = 3
+    package var mostRoots = 8
+    /// Room for more calls in a session than were seen, and the least that is allowed of a tool that changes something.
+    package var callsFactor = 2
+    package var fewestCalls = 5
     /// Hygiene: sessions that read a source before it can be called stable, the share of its commonest text, and the
     /// share of its readings that must show a value.
     package var sourceSessions = 4

@@ -20,6 +20,16 @@ package struct Extremes: Sendable {
     package var minimum: Double? { lowest.first?.number }
     package var maximum: Double? { highest.first?.number }
 
+    /// The largest number that so many sessions reached; where there are fewer sessions, the one that all of them did.
+    package func largest(of sessions: Int) -> Double? {
+        var count = 0
+        for entry in highest {
+            count += entry.sessions.count
+            if count >= sessions { return entry.number }
+        }
+        return highest.last?.number
+    }
+
     package mutating func note(_ number: Double, session: UInt64) {
         guard number.isFinite else { return }
         var entry = Entry(number: number == 0 ? 0 : number, sessions: Tally())

@@ -75,7 +75,7 @@ struct PolicyCommand: AsyncParsableCommand {
         @Option(help: "The policy.") var policy: String
         @Option(name: .customLong("recording"), parsing: .upToNextOption, help: "Recordings as lockstep.call/1 lines.")
         var recordings: [String]
-        @Flag(help: "With modes and expiry, as a gateway decides; otherwise every rule counts as enforced.")
+        @Flag(help: "With modes and proven tasks, as a gateway decides; otherwise every rule counts as enforced.")
         var asDeployed = false
         @Option(help: "table, or ndjson with a line for each call.") var format: Format = .table
 

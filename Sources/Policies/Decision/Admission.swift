@@ -29,7 +29,7 @@ extension CompiledRule {
         let provenance = leaf.provenance
         if argument.values.contains(value.text) { return true }
         if argument.rule.fromPrompt, provenance.prompt == .exact { return true }
-        if isFromField(provenance, argument, surroundings) || argument.matchesPattern(value, whenClimbing: false) {
+        if isFromField(provenance, argument, surroundings) || argument.matchesPattern(value) {
             return true
         }
         guard value.valueClass != .account, let host = Hosts.host(of: value) else { return false }
@@ -61,7 +61,7 @@ extension CompiledRule {
             if let number = leaf.number, argument.isWithinBounds(number) { return true }
             if argument.rule.fromAnyRead, !provenance.fields.isEmpty { return true }
         }
-        if isFromField(provenance, argument, surroundings) || argument.matchesPattern(leaf.value, whenClimbing: false) {
+        if isFromField(provenance, argument, surroundings) || argument.matchesPattern(leaf.value) {
             return true
         }
         if !argument.texts.isEmpty, provenance.texts.contains(where: { argument.texts.contains($0) }) { return true }

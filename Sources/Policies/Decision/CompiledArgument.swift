@@ -30,15 +30,42 @@ final class CompiledArgument: Sendable {
         return true
     }
 
-    /// A path that climbs can mean anything: no pattern admits it, and every pattern forbids it.
-    func matchesPattern(_ value: CanonicalValue, whenClimbing: Bool) -> Bool {
-        if patterns.isEmpty { return false }
-        if value.valueClass == .path || value.valueClass == .url, climbs(value.text) { return whenClimbing }
-        return patterns.contains { $0.matches(value.text) }
+    /// Whether true or false may stand here: where it is listed, where it was seen, and where the rule has no ways at all.
+    ///
+    /// Anywhere else `true` would pass for any code or amount in a server that compares loosely.
+    func admitsTruth(_ value: CanonicalValue) -> Bool {
+        values.contains(value.text) || open.contains(.boolean) || isWayless
     }
 
-    private func climbs(_ text: String) -> Bool {
-        text.utf8.split { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }.contains { $0.elementsEqual("..".utf8) }
+    private var isWayless: Bool {
+        isBare && open.isEmpty && fields.isEmpty && texts.isEmpty && !rule.fromPrompt && !rule.fromAnyRead
+    }
+
+    /// Whether a pattern admits the value, as it is and however a server may read it.
+    func matchesPattern(_ value: CanonicalValue) -> Bool {
+        if patterns.isEmpty { return false }
+        let spelling = PathSpelling(value.text)
+        return !spelling.mayClimb && !spelling.hasControls && patterns.contains { $0.matches(value.text) }
+    }
+
+    /// Whether the rule says where a closed read may look, and the value is a place.
+    func bindsPlace(_ value: CanonicalValue) -> Bool {
+        if patterns.isEmpty { return false }
+        switch value.valueClass {
+        case .path, .url: return true
+        case .email, .account, .date, .number, .boolean, .empty: return false
+        case .token, .short, .free:
+            return value.text.hasPrefix("~")
+                || value.text.utf8.contains { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }
+        }
+    }
+
+    /// Whether a pattern means the value in any reading of it; a path that may climb can mean anything.
+    private func isMeant(_ value: CanonicalValue) -> Bool {
+        if patterns.isEmpty { return false }
+        let spelling = PathSpelling(value.text)
+        if spelling.mayClimb { return true }
+        return ([value.text] + spelling.readings).contains { text in patterns.contains { $0.matches(text) } }
     }
 
     /// Whether the value is among what a forbid names.
@@ -49,10 +76,10 @@ final class CompiledArgument: Sendable {
     }
 
     private func names(_ value: CanonicalValue) -> Bool {
-        if values.contains(value.text) || matchesPattern(value, whenClimbing: true) { return true }
+        if values.contains(value.text) || isMeant(value) { return true }
         guard !domains.isEmpty, value.valueClass == .email || value.valueClass == .url else { return false }
         // A host that cannot be told might be the forbidden one.
-        return Hosts.host(of: value).map { Hosts.isHost($0, in: domains) } ?? true
+        return Hosts.named(by: value).map { Hosts.isHost($0, in: domains) } ?? true
     }
 
     /// Whether the ways are none: the tool is then forbidden wherever the argument is sent.

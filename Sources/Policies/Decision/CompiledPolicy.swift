@@ -70,7 +70,7 @@ package final class CompiledPolicy: Sendable {
     ///   - otherTiers: Of the tools that no rule is about; by name as long as nobody knows better.
     package init(
         _ policy: Policy,
-        tiers otherTiers: @escaping Tiers = { ToolTier.classify(tool: $0.tool) }
+        tiers otherTiers: @escaping Tiers = { ToolTier.classify(tool: $0.tool, server: $0.server) }
     ) {
         self.policy = policy
         self.otherTiers = otherTiers

@@ -69,6 +69,7 @@ final class CompiledRule: Sendable {
         }
         guard isOpen(context) == true else { return deny("window") }
         if let condition, condition.holds(call, context) != true { return deny("condition") }
+        if let most = rule.maximumCalls, call.earlierCalls >= most { return deny("calls") }
         if let fault = firstFault(call, surroundings) { return deny(fault.reason, fault.argument) }
         let isAsk = rule.effect == .ask
         return Decision(isAsk ? .ask : .allow, rule: rule.id, reason: isAsk ? "asked" : "allowed")
@@ -125,15 +126,13 @@ final class CompiledRule: Sendable {
         if kind == .empty { return nil }
         guard let argument = arguments[leaf.path] else {
             let isKnown = names.contains(leaf.argument)
-            if isRead ? isKnown || Self.harmless(kind) : isKnown && kind == .boolean { return nil }
+            if isRead, isKnown || Self.harmless(kind) { return nil }
             return Fault(argument: leaf.path, reason: "unseen-argument", leaf: leaf)
         }
         let isFree = isRead && !argument.rule.isBinding
         if !isFree {
             if kind == .boolean {
-                if !argument.rule.isBinding || argument.values.isEmpty || argument.values.contains(leaf.value.text) {
-                    return nil
-                }
+                if argument.admitsTruth(leaf.value) { return nil }
                 return Fault(argument: leaf.path, reason: "value", leaf: leaf)
             }
             if kind.isIdentity {
@@ -144,6 +143,13 @@ final class CompiledRule: Sendable {
                 let isNumber = kind == .number && argument.hasBounds
                 return Fault(argument: leaf.path, reason: isNumber ? "number" : "value", leaf: leaf)
             }
+        }
+        if isFree, argument.bindsPlace(leaf.value) {
+            let isAdmitted =
+                kind.isIdentity
+                ? admits(identity: leaf, argument, surroundings)
+                : admits(leaf, argument, isPartial: call.isEvidencePartial, surroundings)
+            if !isAdmitted { return Fault(argument: leaf.path, reason: "value", leaf: leaf) }
         }
         for entity in leaf.entities where !(isFree && entity.value.valueClass == .email) {
             if !admits(entity, argument, isFree: isFree, call, surroundings) {

@@ -2,8 +2,15 @@ import Traffic
 
 /// Hosts of identities, as rules compare them.
 enum Hosts {
-    /// The host of an address or page, or nil where it cannot be told or hides behind a user's name.
-    static func host(of value: CanonicalValue) -> String? { value.hasUserInformation ? nil : value.host }
+    /// The host of an address or page of the web, or nil where it cannot be told or hides behind a user's name.
+    ///
+    /// A canonical address keeps any scheme but the web's: who may visit a site may not read a file that names it.
+    static func host(of value: CanonicalValue) -> String? {
+        value.valueClass == .url && value.text.contains("://") && !value.isOfTheWeb ? nil : named(by: value)
+    }
+
+    /// The host that an address of any scheme names.
+    static func named(by value: CanonicalValue) -> String? { value.hasUserInformation ? nil : value.host }
 
     /// Whether the host is one of these domains or lies below one.
     static func isHost(_ host: String, in domains: Set<String>) -> Bool {

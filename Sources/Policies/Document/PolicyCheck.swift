@@ -144,5 +144,6 @@ extension Rule {
     /// Whether nothing but the tool matters.
     fileprivate var isUnconditional: Bool {
         arguments.isEmpty && condition == nil && windows.isEmpty && expires == nil
+            && maximumCalls == nil
     }
 }

@@ -133,6 +133,15 @@ struct PolicyReading {
         let definition = reader.string("definition")
         let condition = condition(&reader)
         let windows = windows(&reader)
+        let most = reader.integer("most-calls", in: 0...Int64(Int32.max))
+        if let most, effect == .forbid || isPattern {
+            problems.report(
+                "invalid-value",
+                "only a rule that allows a tool can use `most-calls`",
+                at: most.place,
+                help: "write it in the rule that allows the tool"
+            )
+        }
         let owner = reader.string("owner")
         let expires = time("expires", &reader)
         let support = support(&reader)
@@ -147,6 +156,7 @@ struct PolicyReading {
             mode: mode?.value ?? .enforce,
             condition: condition,
             windows: windows,
+            maximumCalls: most.map { Int($0.value) },
             owner: owner?.value,
             expires: expires?.value,
             support: support ?? Support(),

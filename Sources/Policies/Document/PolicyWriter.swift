@@ -71,6 +71,7 @@ package enum PolicyWriter {
         if let definition = rule.definition { members.add("definition", definition) }
         if let condition = rule.condition { members.add("when", condition) }
         members.add("hours", texts: rule.windows.map(Phrases.window))
+        if let most = rule.maximumCalls { members.add("most-calls", .value(.integer(Int64(most)))) }
         if let owner = rule.owner { members.add("owner", owner) }
         if let expires = rule.expires { members.add("expires", expires.description) }
         if rule.origin == .mined { members.add("support", Phrases.support(rule.support)) }

@@ -102,6 +102,8 @@ package struct Rule: Sendable, Hashable {
     package var condition: String?
     /// When the rule holds; empty is always.
     package var windows: [TimeWindow]
+    /// The most calls of the tool in one session: many usual payments may be one theft.
+    package var maximumCalls: Int?
     package var owner: String?
     package var expires: Timestamp?
     package var support: Support
@@ -120,6 +122,7 @@ package struct Rule: Sendable, Hashable {
         arguments: [ArgumentRule] = [],
         condition: String? = nil,
         windows: [TimeWindow] = [],
+        maximumCalls: Int? = nil,
         owner: String? = nil,
         expires: Timestamp? = nil,
         support: Support = Support(),
@@ -137,6 +140,7 @@ package struct Rule: Sendable, Hashable {
         self.arguments = arguments
         self.condition = condition
         self.windows = windows
+        self.maximumCalls = maximumCalls
         self.owner = owner
         self.expires = expires
         self.support = support
@@ -149,7 +153,8 @@ package struct Rule: Sendable, Hashable {
 ///
 /// A value passes if one of the ways admits it; no way admits nothing. Identities inside a text must pass too, either
 /// in one of these ways or because the policy knows them. On a closed read any value passes, and only what a text
-/// names and its length are looked at, unless `isBinding`. In a forbid the ways say what is forbidden.
+/// names and its length are looked at, unless `isBinding`; but where there are `patterns`, a path or page must pass. True and false pass where they are listed or open, and where
+/// there are no ways at all. In a forbid the ways say what is forbidden.
 package struct ArgumentRule: Sendable, Hashable {
     /// As in `ObservedLeaf.path`.
     package var path: String
@@ -166,7 +171,9 @@ package struct ArgumentRule: Sendable, Hashable {
     package var fromTexts: [ServerTool]
     /// Registered domains or hosts whose addresses and pages are allowed.
     package var domains: [String]
-    /// Texts in which `*` stands for anything, compared with the canonical value: `/srv/data/*`.
+    /// Texts in which `*` stands for anything on one line, compared with the canonical value: `/srv/data/*`.
+    ///
+    /// A path that may climb, however it is spelled, matches none.
     package var patterns: [String]
     /// Inclusive bounds for numbers.
     package var minimum: Double?

@@ -14,7 +14,7 @@ package struct PolicyDifference: Sendable, Hashable {
 
     package struct Change: Sendable, Hashable {
         /// A stable word: `rule-added`, `rule-removed`, `effect`, `mode`, `definition`, `tier`, `condition`, `hours`,
-        /// `expires`, `owner`, `argument-added`, `argument-removed`, `required`, `strict`, `values-added`,
+        /// `expires`, `most-calls`, `owner`, `argument-added`, `argument-removed`, `required`, `strict`, `values-added`,
         /// `values-removed`, `sources-added`, `sources-removed`, `domains-added`, `domains-removed`, `patterns-added`,
         /// `patterns-removed`, `bounds`, `classes-added`, `classes-removed`, `length`, `items`, `known-added`,
         /// `known-removed`, `unseen-reads-added`, `unseen-reads-removed`, `scope`.
@@ -149,6 +149,16 @@ package struct PolicyDifference: Sendable, Hashable {
                 new,
                 before: [old.expires?.description].compactMap(\.self),
                 after: [new.expires?.description].compactMap(\.self)
+            )
+        }
+        if old.maximumCalls != new.maximumCalls {
+            let isMore = new.maximumCalls ?? .max > old.maximumCalls ?? .max
+            add(
+                "most-calls",
+                turned(isMore ? .wider : .tighter),
+                new,
+                before: [old.maximumCalls.map(String.init)].compactMap(\.self),
+                after: [new.maximumCalls.map(String.init)].compactMap(\.self)
             )
         }
         optional("owner", old.owner, new.owner, .other, new)
