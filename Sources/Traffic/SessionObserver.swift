@@ -121,6 +121,7 @@ package struct SessionObserver: Sendable {
             listLengths: arguments.listLengths,
             reading: reading.value,
             exceedsLimits: arguments.exceedsLimits,
+            lacksArguments: !record.argumentsAreKnown,
             isEvidencePartial: isPartial
         )
     }
