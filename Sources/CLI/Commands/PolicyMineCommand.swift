@@ -52,7 +52,9 @@ extension PolicyCommand {
             for item in proposal.review.prefix(10) {
                 Output.talk("to review: \(item.rule)\(item.path.map { " \($0)" } ?? ""): \(Output.cell(item.detail))")
             }
-            if proposal.review.count > 10 { Output.talk("and \(proposal.review.count - 10) more to review: see `lockstep policy review`") }
+            if proposal.review.count > 10 {
+                Output.talk("and \(proposal.review.count - 10) more to review: see `lockstep policy review`")
+            }
             let lacking = proposal.sufficiency.filter { !$0.isSufficient }
             if !lacking.isEmpty {
                 let more = lacking.compactMap(\.moreSessions).max()

@@ -1,7 +1,7 @@
+import Actions
 import ArgumentParser
 import Behaviour
 import Core
-import Inspection
 import Policies
 import Traffic
 
@@ -57,17 +57,6 @@ extension PolicyCommand {
 extension ReviewItem {
     /// To a thousandth, so that the last bits of a double are no part of what scripts compare.
     var roundedUrgency: Double { (urgency * 1_000).rounded() / 1_000 }
-
-    /// The values as people and scripts may see them: a recording that was never tokenised may hold secrets.
-    var shownValues: [CanonicalValue] {
-        let name = path?.split(separator: "/").last { $0 != "*" }.map(String.init)
-        return values.map { value in
-            guard let clean = Credentials.tokenise(value.text, named: name, token: { _ in "<secret>" }) else {
-                return value
-            }
-            return CanonicalValue(value.valueClass, clean)
-        }
-    }
 
     var json: JSON.Value {
         [
