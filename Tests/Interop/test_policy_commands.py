@@ -154,3 +154,18 @@ def test_unrecorded_arguments_are_not_no_arguments(books: Shell):
     assert "wipe_disk" not in (books.folder / "both.yaml").read_text()
     replayed = books("policy", "replay", "--policy", "both.yaml", "--recording", "log.ndjson", "--format", "ndjson").expect(2)
     assert {json.loads(line)["reason"] for line in replayed.out.splitlines()} == {"unknown-arguments"}
+
+
+def test_the_shipped_playbook_mines_waits_and_proves(workspace: Shell):
+    seen = write(workspace.folder / "seen.ndjson", sessions(80))
+    inputs = ["--input", f"recordings={seen}", "--input", "max_would_deny=0.5"]
+    workspace("lint", "builtin:phase-2-least-privilege.yaml").expect(0)
+    run = workspace("run", "builtin:phase-2-least-privilege.yaml", *inputs)
+    assert run.code == 4 and "policy_review waits for approval" in run.out + run.err, run.out + run.err
+    assert "pay_invoice" in (workspace.folder / "policies" / "mined.yaml").read_text()
+
+
+def test_the_shipped_playbook_stops_where_too_little_was_seen(workspace: Shell):
+    few = write(workspace.folder / "few.ndjson", sessions(5))
+    run = workspace("run", "builtin:phase-2-least-privilege.yaml", "--input", f"recordings={few}")
+    assert "policy_review waits" not in run.out + run.err and "5 sessions were seen" in run.out + run.err, run.out + run.err

@@ -55,7 +55,9 @@ package struct TrafficStats: Sendable {
     }
 
     package var summary: String {
-        var text = "\(calls) calls of \(sessions.count) sessions, \(principals.count) principals, \(byTool.count) tools"
+        func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
+        var text = "\(counted(calls, "call")) of \(counted(sessions.count, "session")), "
+        text += "\(counted(principals.count, "principal")), \(counted(byTool.count, "tool"))"
         if let first, let last { text += ", \(first) to \(last)" }
         return text
     }
