@@ -108,7 +108,8 @@ extension Estate {
                 DiscoverConfigurations(estate: self), DiscoverProcesses(estate: self), DiscoverNetwork(estate: self),
                 DiscoverModels(estate: self), DiscoverLaunch(estate: self), DiscoverProbe(estate: self),
                 SnapshotInventory(estate: self), CompareInventory(estate: self), AssignServer(estate: self),
-                ExportInventory(estate: self), ReportProgress(estate: self), RunHook(estate: self),
+                ExportInventory(estate: self), ImportTraffic(estate: self), MinePolicy(estate: self),
+                ReplayPolicy(estate: self), ReportProgress(estate: self), RunHook(estate: self),
             ],
             metrics: InventoryMetric.Quantity.allCases.map { InventoryMetric(quantity: $0, estate: self) }
         )

@@ -26,7 +26,7 @@ struct Lockstep: AsyncParsableCommand {
             CommandGroup(name: "Plan", subcommands: [LintCommand.self, PlanCommand.self, PlaybookCommand.self]),
             CommandGroup(
                 name: "Policies",
-                subcommands: [ProfileCommand.self, MergeCommand.self, PolicyCommand.self]
+                subcommands: [TrafficCommand.self, ProfileCommand.self, MergeCommand.self, PolicyCommand.self]
             ),
             CommandGroup(
                 name: "Roll out",

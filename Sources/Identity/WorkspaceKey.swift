@@ -126,3 +126,19 @@ extension KeyRing {
         )
     }
 }
+
+extension WorkspaceKey {
+    /// A key that nobody keeps, for what is done outside of a workspace: equal secrets are equal while it lives.
+    package static func ephemeral() -> WorkspaceKey {
+        var random = SystemRandomNumberGenerator()
+        let algorithm = KeyAlgorithm.hmacSHA256
+        return WorkspaceKey(
+            id: Hexadecimal.encode((0..<4).map { _ in UInt8.random(in: 0...255, using: &random) }),
+            algorithm: algorithm,
+            created: Timestamp(microseconds: 0),
+            expires: nil,
+            retired: nil,
+            secret: Redacted((0..<algorithm.keyBytes).map { _ in UInt8.random(in: 0...255, using: &random) })
+        )
+    }
+}

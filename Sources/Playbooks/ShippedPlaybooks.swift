@@ -2,6 +2,7 @@
 package enum ShippedPlaybooks {
     package static let all: [(name: String, bytes: [UInt8])] = [
         ("phase-1-discovery.yaml", PackageResources.phase_1_discovery_yaml),
+        ("phase-2-least-privilege.yaml", PackageResources.phase_2_least_privilege_yaml),
         ("roadmap.yaml", PackageResources.roadmap_yaml),
     ]
 

@@ -192,6 +192,9 @@ package struct ObservedCall: Sendable {
     package var resultDigest: UInt64
     /// The arguments were deeper or more than is looked at: a decision denies, whatever the leaves say.
     package var exceedsLimits: Bool
+    /// The recording does not hold the arguments, which does not mean that none were sent: nothing is learned from such a
+    /// call, and it is not allowed.
+    package var lacksArguments: Bool
     /// Earlier results were too many or too long to be kept: what seems composed may come from one of them.
     package var isEvidencePartial: Bool
 
@@ -212,6 +215,7 @@ package struct ObservedCall: Sendable {
         reading: UInt64 = 0,
         resultDigest: UInt64 = 0,
         exceedsLimits: Bool = false,
+        lacksArguments: Bool = false,
         isEvidencePartial: Bool = false
     ) {
         self.session = session
@@ -230,6 +234,7 @@ package struct ObservedCall: Sendable {
         self.reading = reading
         self.resultDigest = resultDigest
         self.exceedsLimits = exceedsLimits
+        self.lacksArguments = lacksArguments
         self.isEvidencePartial = isEvidencePartial
     }
 }

@@ -135,6 +135,7 @@ package struct SessionObserver: Sendable {
             earlierCalls: calls[tool] ?? otherCalls,
             reading: reading.value,
             exceedsLimits: arguments.exceedsLimits,
+            lacksArguments: !record.argumentsAreKnown,
             isEvidencePartial: isPartial
         )
     }

@@ -14,7 +14,8 @@ import Testing
             Self.actions.map(\.name.text) == [
                 "discovery.configurations", "discovery.launch", "discovery.models", "discovery.network",
                 "discovery.probe", "discovery.processes", "exec.run", "inventory.assign", "inventory.diff",
-                "inventory.export", "inventory.snapshot", "report.progress",
+                "inventory.export", "inventory.snapshot", "policy.mine", "policy.replay", "report.progress",
+                "traffic.import",
             ]
         )
         #expect(
@@ -28,9 +29,15 @@ import Testing
     @Test func whatChangesTheWorldSaysSo() {
         let changing = Self.actions.filter { $0.effect == .change }
         #expect(
-            changing.map(\.name.text) == ["exec.run", "inventory.assign", "inventory.export", "report.progress"]
+            changing.map(\.name.text) == [
+                "exec.run", "inventory.assign", "inventory.export", "policy.mine", "report.progress", "traffic.import",
+            ]
         )
-        #expect(changing.filter(\.isAdditive).map(\.name.text) == ["inventory.export", "report.progress"])
+        #expect(
+            changing.filter(\.isAdditive).map(\.name.text) == [
+                "inventory.export", "policy.mine", "report.progress", "traffic.import",
+            ]
+        )
         #expect(Self.actions.filter { $0.effect == .read && $0.isAdditive }.isEmpty)
     }
 

@@ -12,7 +12,8 @@ package struct Profile: Sendable {
     package internal(set) var shards: Set<Digest> = []
     package internal(set) var sessions = 0
     package internal(set) var calls = 0
-    /// Calls that were not learned from: their session was too long to be held, or their arguments were too many.
+    /// Calls that were not learned from: their session was too long to be held, or their arguments were too many or not
+    /// recorded.
     package internal(set) var skippedCalls = 0
     package internal(set) var agents = BottomK<AgentEvidence>()
     package internal(set) var readings = BottomK<ReadingEvidence>()

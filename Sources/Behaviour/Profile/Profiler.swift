@@ -46,8 +46,9 @@ package struct Profiler: Sendable {
     }
 
     package mutating func observe(_ call: ObservedCall, context: CallContext = CallContext()) {
-        // No policy can allow such a call, so there is nothing to learn from it.
-        if call.exceedsLimits { return profile.skip() }
+        // No policy can allow such a call, so there is nothing to learn from it; and a recording that does not hold the
+        // arguments does not say that none were sent.
+        if call.exceedsLimits || call.lacksArguments { return profile.skip() }
         clock += 1
         let key = Key(session: call.session, principal: call.principal)
         if open[key] == nil { begin(key) }

@@ -43,7 +43,8 @@ enum Recordings {
             file: file,
             now: SystemClock().now()
         )
-        for diagnostic in diagnostics { Output.talk(diagnostic.rendered(source: String(decoding: bytes, as: UTF8.self))) }
+        let source = String(decoding: bytes, as: UTF8.self)
+        for diagnostic in diagnostics { Output.talk(diagnostic.rendered(source: source)) }
         guard let policy else { throw ExitStatus.invalidInput }
         return policy
     }

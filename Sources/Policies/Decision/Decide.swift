@@ -15,6 +15,7 @@ extension CompiledPolicy {
     private func decide(_ call: ObservedCall, task name: String?, _ context: DecisionContext) -> Decision {
         // What was not looked at cannot be allowed.
         if call.exceedsLimits { return Decision(.deny, reason: "limits") }
+        if call.lacksArguments { return Decision(.deny, reason: "unknown-arguments") }
         let surroundings = surroundings(call, task: name, context)
         let tool = tools[call.tool]
         let patterns = patterns(of: call.tool)

@@ -8,7 +8,8 @@ package struct Decision: Sendable, Equatable {
     /// The argument path that failed.
     package var argument: String?
     /// A stable word: `allowed`, `no-rule`, `unseen-tool`, `unseen-argument`, `identity`, `value`, `number`, `entity`,
-    /// `length`, `items`, `calls`, `missing-argument`, `forbidden`, `asked`, `condition`, `window`, `definition-changed`, `expired`, `shadow`, `limits`.
+    /// `length`, `items`, `calls`, `missing-argument`, `forbidden`, `asked`, `condition`, `window`, `definition-changed`, `expired`, `shadow`, `limits`,
+    /// `unknown-arguments`.
     package var reason: String
 
     package init(_ verdict: Verdict, rule: String? = nil, argument: String? = nil, reason: String) {

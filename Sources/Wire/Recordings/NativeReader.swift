@@ -160,6 +160,7 @@ private struct LineParser: Sendable {
             definition: try members.textIfPresent("definition", line),
             arguments: arguments
         )
+        record.argumentsAreKnown = try members.flag("arguments_known", line) ?? true
         record.provenance = try members.provenance(line)
         record.result = try members.objectIfPresent("result", line)?.result(line)
         record.task = try members.objectIfPresent("task", line)?.task(line)

@@ -22,6 +22,8 @@ package enum NativeWriter {
             "outcome": .string(record.outcome.rawValue),
         ]
         object["id"] = record.id.map(JSON.Value.string)
+        // Readers that do not know the member see a call without arguments, as before.
+        if !record.argumentsAreKnown { object["arguments_known"] = .bool(false) }
         if !record.delegation.isEmpty { object["delegation"] = .array(record.delegation.map(JSON.Value.string)) }
         object["client"] = members(("name", text(record.clientName)), ("version", text(record.clientVersion)))
         object["peer"] = members(("address", text(record.peerAddress)))

@@ -114,20 +114,36 @@ package struct ImportReport: Sendable {
     package var quarantinedTotal: Int { quarantined.values.reduce(0, +) }
 
     /// What the recording lacks and what follows from it, one sentence each; empty where nothing is missing.
-    package var gaps: [String] {
+    package var gaps: [String] { coverage.gaps(of: calls) }
+}
+
+extension ImportReport.Coverage {
+    /// What is missing of so many calls and what follows from it, one sentence each.
+    package func gaps(of calls: Int) -> [String] {
         guard calls > 0 else { return ["no tool calls"] }
         let parts: [(Int, String, String)] = [
-            (coverage.arguments, "arguments", "tool-level rules only"),
-            (coverage.principal, "principal", "one rule set for everybody"),
-            (coverage.results, "results", "no provenance of arguments from earlier results"),
-            (coverage.task, "task", "no rules per task"),
-            (coverage.times, "times", "order as in the file, no rates"),
-            (coverage.outcomes, "outcomes", "failed calls cannot be told apart"),
+            (arguments, "arguments", "tool-level rules only"),
+            (principal, "principal", "one rule set for everybody"),
+            (results, "results", "no provenance of arguments from earlier results"),
+            (task, "task", "no rules per task"),
+            (times, "times", "order as in the file, no rates"),
+            (outcomes, "outcomes", "failed calls cannot be told apart"),
         ]
         return parts.compactMap { count, name, consequence in
             if count == calls { return nil }
             return count == 0 ? "no \(name): \(consequence)" : "\(name) for \(count) of \(calls) calls"
         }
+    }
+
+    /// Counts a call that is in the native form, which cannot do without a time and an outcome.
+    package mutating func count(_ call: CallRecord) {
+        if call.principal.kind != .unknown { principal += 1 }
+        if call.argumentsAreKnown { arguments += 1 }
+        if call.result?.text != nil || call.result?.structured != nil { results += 1 }
+        if call.task != nil { task += 1 }
+        times += 1
+        outcomes += 1
+        conversations += 1
     }
 }
 

@@ -1,8 +1,8 @@
-import Core
+package import Core
 
 extension Tokeniser {
     /// Replaces secrets in every text of the record; returns in how many texts it did.
-    func apply(to call: inout CallRecord) -> Int {
+    @discardableResult package func apply(to call: inout CallRecord) -> Int {
         var count = 0
         call.arguments = object(call.arguments, &count)
         if var result = call.result {

@@ -1,0 +1,135 @@
+import Behaviour
+import Core
+package import Playbooks
+import Policies
+import Workspace
+
+/// `policy.mine`: writes the policy that allows what recorded sessions needed, and says how sure it is.
+package struct MinePolicy: StepAction {
+    let estate: Estate
+
+    /// How many lines of the review queue and of the difference an approval shows; the policy itself has everything.
+    private static let shown = 100
+
+    package var schema: ActionSchema {
+        ActionSchema(
+            name: "policy.mine",
+            summary: "write the policy that allows what recorded sessions needed",
+            effect: .change,
+            isAdditive: true,
+            parameters: [
+                .init(
+                    "recordings",
+                    .list,
+                    items: .string,
+                    isRequired: true,
+                    rule: .recording,
+                    summary: "recordings as lockstep.call/1 lines"
+                ),
+                .init(
+                    "scope",
+                    .string,
+                    allowed: Policy.Scope.allCases.map(\.rawValue),
+                    summary: "rules by agent, or by agent and task; agent unless given"
+                ),
+                .init("name", .string, summary: "the name of the policy; `mined` unless given"),
+                .init(
+                    "baseline",
+                    .string,
+                    rule: .recording,
+                    summary: "the policy as it is, with which the new one is compared"
+                ),
+                .init(
+                    "path",
+                    .string,
+                    isRequired: true,
+                    rule: .workspacePath,
+                    summary: "the file that is written, inside the workspace"
+                ),
+            ],
+            outputs: [
+                ("policy", .string), ("digest", .string), ("rules", .integer), ("calls", .integer),
+                ("sessions", .integer), ("skipped", .integer), ("insufficient", .integer),
+                ("more_sessions", .integer), ("would_deny", .number), ("excluded_sessions", .list),
+                ("review", .list), ("difference", .list), ("widens", .boolean), ("artifact", .artifact),
+            ]
+        )
+    }
+
+    package func apply(_ request: ActionRequest) async throws(StepError) -> ActionResult {
+        let path = try estate.place(request.parameters["path"]?.string ?? "")
+        let files = try estate.recordings(request)
+        let baseline = try request.parameters["baseline"]?.string.map { file throws(StepError) in
+            try estate.policy(file, now: request.now).policy
+        }
+        let profile: Profile
+        do throws(RecordingFiles.Failure) {
+            profile = try TrafficProfile.of(files).profile
+        } catch {
+            throw StepError(.permanent, "`\(error.file)` cannot be read: \(error.fault)")
+        }
+        let proposal = Miner().mine(
+            profile,
+            name: request.parameters["name"]?.string ?? "mined",
+            scope: request.parameters["scope"]?.string.flatMap(Policy.Scope.init(rawValue:)) ?? .agent
+        )
+        let policy = baseline.map { proposal.policy.keepingWhatPeopleWrote(in: $0) } ?? proposal.policy
+        let difference = baseline.map { PolicyDifference(from: $0, to: policy) }
+        let bytes = Array(PolicyWriter.write(policy).utf8)
+        let evidence: Evidence
+        do {
+            try estate.write(bytes, to: path, mode: 0o644)
+            evidence = try estate.keep(bytes, name: path, mediaType: "application/yaml", at: request.now)
+        } catch {
+            throw StepError(error, otherwise: "the policy could not be written")
+        }
+        let lacking = proposal.sufficiency.filter { !$0.isSufficient }
+        // Nothing measured is no reason for trust: the bound of nothing is 1.
+        let wouldDeny = proposal.sufficiency.map(\.upperBound).max() ?? 1
+        return ActionResult(
+            outputs: [
+                "policy": .string(path), "digest": .string(Digest.sha256(bytes).description),
+                "rules": .integer(Int64(policy.rules.count)), "calls": .integer(Int64(profile.calls)),
+                "sessions": .integer(Int64(profile.sessions)), "skipped": .integer(Int64(profile.skippedCalls)),
+                "insufficient": .integer(Int64(lacking.count)),
+                "more_sessions": .integer(Int64(lacking.compactMap(\.moreSessions).max() ?? 0)),
+                "would_deny": .number(wouldDeny),
+                "excluded_sessions": .array(proposal.excludedSessions.prefix(Self.shown).map { .string($0) }),
+                "review": Self.lines(proposal.review.map(\.line)),
+                "difference": Self.lines(difference?.lines ?? []), "widens": .bool(difference?.widens ?? true),
+                "artifact": .string(evidence.digest.description),
+            ],
+            summary: "\(policy.rules.count) rules from \(profile.calls) calls of \(profile.sessions) sessions, "
+                + "\(proposal.review.count) points to review",
+            evidence: [evidence]
+        )
+    }
+
+    private static func lines(_ lines: [String]) -> JSON.Value {
+        let rest = lines.count - shown
+        return .array((lines.prefix(shown) + (rest > 0 ? ["and \(rest) more"] : [])).map { .string($0) })
+    }
+}
+
+extension Estate {
+    /// A policy that a step names, with the digest of its bytes; one with errors is refused.
+    func policy(_ path: String, now: Timestamp) throws(StepError) -> (policy: Policy, digest: Digest) {
+        let place = try recording(path)
+        let bytes: [UInt8]
+        do throws(FileFault) {
+            bytes = try StoredFile.read(place, limit: 64 << 20)
+        } catch {
+            throw StepError(.permanent, "`\(path)` cannot be read: \(error)")
+        }
+        let (policy, diagnostics) = PolicyReader.read(bytes, file: path, now: now)
+        guard let policy else {
+            let first = diagnostics.first { $0.severity == .error }
+            throw StepError(
+                .permanent,
+                "the policy `\(path)` is invalid" + (first.map { ": \($0.message)" } ?? ""),
+                help: "`lockstep policy diff` with the file twice says everything that is wrong with it"
+            )
+        }
+        return (policy, .sha256(bytes))
+    }
+}

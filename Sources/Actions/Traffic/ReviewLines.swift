@@ -1,0 +1,43 @@
+package import Behaviour
+import Inspection
+package import Policies
+package import Traffic
+
+extension ReviewItem {
+    /// The values as people and scripts may see them: a recording that was never tokenised may hold secrets.
+    package var shownValues: [CanonicalValue] {
+        let name = path?.split(separator: "/").last { $0 != "*" }.map(String.init)
+        return values.map { value in
+            guard let clean = Credentials.tokenise(value.text, named: name, token: { _ in "<secret>" }) else {
+                return value
+            }
+            return CanonicalValue(value.valueClass, clean)
+        }
+    }
+
+    /// One line for whoever decides.
+    package var line: String {
+        var line = "\(kind.rawValue): \(rule)"
+        if let path { line += " \(path)" }
+        if !values.isEmpty { line += " = " + shownValues.prefix(3).map(\.text).joined(separator: ", ") }
+        if !sources.isEmpty { line += ", shown by " + sources.prefix(3).map(\.description).joined(separator: ", ") }
+        line += ": \(detail)"
+        if let place = evidence.first { line += " (\(place.file):\(place.line))" }
+        return line
+    }
+}
+
+extension PolicyDifference {
+    /// One line for each change.
+    package var lines: [String] {
+        changes.map { change in
+            var line = "\(change.direction.rawValue): \(change.rule ?? change.agent)"
+            if let task = change.task { line += " [\(task)]" }
+            if let argument = change.argument { line += " \(argument)" }
+            line += ": \(change.what)"
+            if !change.before.isEmpty { line += ", before \(change.before.joined(separator: ", "))" }
+            if !change.after.isEmpty { line += ", after \(change.after.joined(separator: ", "))" }
+            return line
+        }
+    }
+}

@@ -1,0 +1,87 @@
+package import Core
+package import Traffic
+package import Wire
+
+/// What recordings hold, counted while they are read.
+package struct TrafficStats: Sendable {
+    /// One tool and what was made of it.
+    package struct ToolCount: Sendable {
+        package var tool: ServerTool
+        package var calls = 0
+        package var failed = 0
+        package var sessions = 0
+    }
+
+    package private(set) var calls = 0
+    package private(set) var coverage = ImportReport.Coverage()
+    private var principals: [String: CallRecord.PrincipalKind] = [:]
+    private var byTool: [ServerTool: ToolCount] = [:]
+    /// Hashes of sessions, as a set for each tool: names may be long.
+    private var sessions: Set<Int> = []
+    private var sessionsOfTool: [ServerTool: Set<Int>] = [:]
+    private var first: Timestamp?
+    private var last: Timestamp?
+
+    package init() {}
+
+    package mutating func count(_ call: CallRecord) {
+        calls += 1
+        coverage.count(call)
+        principals[call.principal.id] = call.principal.kind
+        let tool = ServerTool(server: call.server, tool: call.tool)
+        byTool[tool, default: ToolCount(tool: tool)].calls += 1
+        if !call.succeeded { byTool[tool]?.failed += 1 }
+        var hasher = Hasher()
+        hasher.combine(call.principal.id)
+        hasher.combine(call.session)
+        let session = hasher.finalize()
+        sessions.insert(session)
+        sessionsOfTool[tool, default: []].insert(session)
+        first = min(first ?? call.time, call.time)
+        last = max(last ?? call.time, call.time)
+    }
+
+    /// What is missing and what follows from it.
+    package var gaps: [String] { coverage.gaps(of: calls) }
+
+    /// The most used first.
+    package var tools: [ToolCount] {
+        byTool.values.map { count in
+            var count = count
+            count.sessions = sessionsOfTool[count.tool]?.count ?? 0
+            return count
+        }
+        .sorted { ($1.calls, $0.tool) < ($0.calls, $1.tool) }
+    }
+
+    package var summary: String {
+        func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
+        var text = "\(counted(calls, "call")) of \(counted(sessions.count, "session")), "
+        text += "\(counted(principals.count, "principal")), \(counted(byTool.count, "tool"))"
+        if let first, let last { text += ", \(first) to \(last)" }
+        return text
+    }
+
+    package var json: JSON.Value {
+        [
+            "calls": .integer(Int64(calls)), "sessions": .integer(Int64(sessions.count)),
+            "first": first.map { .string($0.description) } ?? .null,
+            "last": last.map { .string($0.description) } ?? .null,
+            "principals": .array(
+                principals.sorted { $0.key < $1.key }.map {
+                    ["id": .string($0.key), "kind": .string($0.value.rawValue)]
+                }
+            ),
+            "tools": .array(
+                tools.map {
+                    [
+                        "server": .string($0.tool.server), "tool": .string($0.tool.tool),
+                        "calls": .integer(Int64($0.calls)), "failed": .integer(Int64($0.failed)),
+                        "sessions": .integer(Int64($0.sessions)),
+                    ]
+                }
+            ),
+            "coverage": coverage.json, "gaps": .array(gaps.map { .string($0) }),
+        ]
+    }
+}

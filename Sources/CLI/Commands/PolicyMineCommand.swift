@@ -1,0 +1,68 @@
+import ArgumentParser
+import Behaviour
+import Core
+import Policies
+
+extension PolicyCommand {
+    struct Mine: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Write the policy that allows what recorded sessions needed, and nothing else.",
+            discussion: "Exit code 0 when it was written; 2 with --require-sufficient where too little was seen."
+        )
+        @Option(name: .customLong("recording"), parsing: .upToNextOption, help: "Recordings as lockstep.call/1 lines.")
+        var recordings: [String] = []
+        @Option(name: .customLong("profile"), help: "A profile that `lockstep profile` wrote.") var profile: String?
+        @Option(help: "Rules by agent, or by agent and task.") var scope: Policy.Scope = .agent
+        @Option(help: "The name of the policy.") var name = "mined"
+        @Option(name: .customLong("out"), help: "Where the policy is written; standard output unless given.")
+        var out: String?
+        @Flag(help: "Exit with 2 where a rule rests on too little.") var requireSufficient = false
+
+        func run() async throws {
+            let profile = try Recordings.profile(recordings, file: profile)
+            let proposal = Miner().mine(profile, name: name, scope: scope)
+            let text = PolicyWriter.write(proposal.policy)
+            if let out {
+                try Recordings.write(Array(text.utf8), to: out)
+            } else {
+                Output.answer(text)
+            }
+            summarise(proposal, profile)
+            if requireSufficient, proposal.sufficiency.contains(where: { !$0.isSufficient }) {
+                throw ExitStatus.answerIsNo
+            }
+        }
+
+        private func summarise(_ proposal: Proposal, _ profile: Profile) {
+            let policy = proposal.policy
+            Output.talk(
+                "\(policy.rules.count) rules from \(profile.calls) calls of \(profile.sessions) sessions"
+                    + (out.map { ", written to \(Output.printable($0))" } ?? "")
+            )
+            if profile.skippedCalls > 0 {
+                Output.talk(
+                    "\(profile.skippedCalls) calls were not learned from: their arguments were too many or not recorded"
+                )
+            }
+            if !proposal.excludedSessions.isEmpty {
+                Output.talk(
+                    "\(proposal.excludedSessions.count) sessions were not learned from: a source showed them what it shows to few"
+                )
+            }
+            for item in proposal.review.prefix(10) {
+                Output.talk("to review: \(item.rule)\(item.path.map { " \($0)" } ?? ""): \(Output.cell(item.detail))")
+            }
+            if proposal.review.count > 10 {
+                Output.talk("and \(proposal.review.count - 10) more to review: see `lockstep policy review`")
+            }
+            let lacking = proposal.sufficiency.filter { !$0.isSufficient }
+            if !lacking.isEmpty {
+                let more = lacking.compactMap(\.moreSessions).max()
+                Output.talk(
+                    "\(lacking.count) of \(proposal.sufficiency.count) arguments rest on too little"
+                        + (more.map { "; about \($0) more sessions would do" } ?? "")
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+import Actions
+import ArgumentParser
+import Core
+import Policies
+import Traffic
+
+extension PolicyCommand {
+    struct Replay: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Say which recorded calls a policy would allow; exit code 2 where it denies any.",
+            discussion: "A replay of recorded calls: what an agent would have done after a refusal is not known."
+        )
+        @Option(help: "The policy.") var policy: String
+        @Option(name: .customLong("recording"), parsing: .upToNextOption, help: "Recordings as lockstep.call/1 lines.")
+        var recordings: [String]
+        @Flag(help: "With modes and expiry, as a gateway decides; otherwise every rule counts as enforced.")
+        var asDeployed = false
+        @Option(help: "table, or ndjson with a line for each call.") var format: Format = .table
+
+        enum Format: String, ExpressibleByArgument, CaseIterable { case table, ndjson }
+
+        func run() async throws {
+            let policy = try Recordings.policy(policy)
+            var tally = ReplayTally()
+            var lines: [UInt8] = []
+            let isTable = format == .table
+            let count = try Recordings.attempt { () throws(RecordingFiles.Failure) in
+                try PolicyReplay.run(policy, over: recordings, asDeployed: asDeployed) { replayed in
+                    tally.count(replayed)
+                    guard !isTable else { return }
+                    lines += JSON.canonical(replayed.json)
+                    lines.append(UInt8(ascii: "\n"))
+                    if lines.count > 1 << 20 {
+                        Output.stream(lines)
+                        lines.removeAll(keepingCapacity: true)
+                    }
+                }
+            }
+            Output.stream(lines)
+            Recordings.report(count)
+            if isTable { Output.answer(tally.text) } else { Output.talk(tally.summary) }
+            if tally.refused > 0 { throw ExitStatus.answerIsNo }
+        }
+    }
+}
+
+/// How a replay went, by verdict and by what was refused.
+private struct ReplayTally {
+    private var verdicts: [Decision.Verdict: Int] = [:]
+    private var sessions: Set<String> = []
+    private var refusedSessions: Set<String> = []
+    private var reasons: [String: Int] = [:]
+
+    var refused: Int { verdicts.filter { $0.key != .allow }.map(\.value).reduce(0, +) }
+
+    mutating func count(_ replayed: PolicyReplay.Replayed) {
+        verdicts[replayed.decision.verdict, default: 0] += 1
+        sessions.insert(replayed.record.session)
+        guard replayed.decision.verdict != .allow else { return }
+        refusedSessions.insert(replayed.record.session)
+        let decision = replayed.decision
+        reasons["\(replayed.call.tool)\t\(decision.argument ?? "")\t\(decision.reason)", default: 0] += 1
+    }
+
+    var summary: String {
+        let calls = verdicts.values.reduce(0, +)
+        return "\(verdicts[.allow] ?? 0) of \(calls) calls allowed, \(verdicts[.ask] ?? 0) asked, "
+            + "\(verdicts[.deny] ?? 0) denied; \(sessions.count - refusedSessions.count) of \(sessions.count) sessions wholly allowed"
+    }
+
+    var text: String {
+        let rows = reasons.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(40).map { key, count in
+            [String(count)] + key.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
+        }
+        return rows.isEmpty
+            ? summary : summary + "\n\n" + Output.table(["calls", "tool", "argument", "reason"], rows)
+    }
+}
+
+extension PolicyReplay.Replayed {
+    /// The line of design §9: `{"session","sequence","decision","rule","reason"}`.
+    var json: JSON.Value {
+        [
+            "session": .string(record.session), "sequence": .integer(record.sequence),
+            "decision": .string(decision.verdict.rawValue), "rule": decision.rule.map { .string($0) } ?? .null,
+            "argument": decision.argument.map { .string($0) } ?? .null, "reason": .string(decision.reason),
+        ]
+    }
+}
