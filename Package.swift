@@ -51,7 +51,7 @@ let measures: [Target] =
         .executableTarget(
             name: "Benchmarks",
             dependencies: [
-                "Core", "Playbooks", "Ledger", "Engine", sqlite,
+                "Core", "Playbooks", "Ledger", "Engine", "Policies", "Traffic", sqlite,
             ],
             path: "Benchmarks/Sources",
             swiftSettings: house

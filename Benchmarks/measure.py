@@ -3,6 +3,7 @@
 Every process is started with posix_spawn and ended with wait4, so that no shell or import is part of what is timed.
 """
 
+import lzma
 import json
 import os
 import re
@@ -25,7 +26,7 @@ NOWHERE = os.open(os.devnull, os.O_RDWR)
 # What the issue asks for; the ratios are of two things measured in turn in this run.
 FLOORS = {
     "commits": 2, "synced": 1, "cpu": 150, "bare": 1.5, "memory": 60, "version": 40, "status": 80, "sweep": 3,
-    "sweep_memory": 150,
+    "sweep_memory": 150, "profile": 0.12, "profile_memory": 300, "cedar": 100, "many_rules": 2,
 }
 rows: list[tuple[str, str, str, str]] = []
 
@@ -220,8 +221,106 @@ def sweep() -> None:
             process.wait()
 
 
+def processor(command: list[str], feed: list[str] | None = None) -> tuple[float, float, str]:
+    """Processor time in seconds and peak memory in MiB of one process, and what it wrote; `feed` writes to its input."""
+    feeder = subprocess.Popen(feed, stdout=subprocess.PIPE) if feed else None
+    process = subprocess.Popen(command, stdin=feeder.stdout if feeder else NOWHERE, stdout=subprocess.PIPE, text=True)
+    if feeder:
+        feeder.stdout.close()
+    text = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if feeder:
+        feeder.wait()
+    if process.returncode != 0:
+        sys.exit(f"`{' '.join(command)}` ended with {process.returncode}")
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, text
+
+
+def recordings() -> list[tuple[str, Path]]:
+    """A made-up recording, and public ones where they are on this machine."""
+    made = FOLDER / "made-up.ndjson"
+    with made.open("wb") as file:
+        subprocess.run([sys.executable, str(ROOT / "Benchmarks/recording.py"), "100000"], stdout=file, check=True)
+    found = [("made up", made)]
+    shared = Path(os.environ.get("LOCKSTEP_SHARED", ROOT / "../shared"))
+    for source in sorted((shared / "corpora").glob("*/*.calls.ndjson.xz")):
+        plain = FOLDER / f"{source.parent.name}-{source.name.removesuffix(".xz")}"
+        with lzma.open(source) as compressed, plain.open("wb") as file:
+            shutil.copyfileobj(compressed, file)
+        if plain.stat().st_size >= 5_000_000:
+            found.append((plain.name.removesuffix(".calls.ndjson"), plain))
+    return found
+
+
+def profile() -> None:
+    lockstep = str(BINARIES / "lockstep")
+    out = str(FOLDER / "profile.json")
+    for name, file in recordings():
+        ratios, speeds = [], []
+        for _ in range(3):
+            spent, memory, _ = processor([lockstep, "profile", str(file), "--out", out])
+            speeds.append(file.stat().st_size / 1e6 / spent)
+            if PEER.exists():
+                peer = answer([str(PEER), str(ROOT / "Benchmarks/peers/orjson_lines.py"), str(file)])
+                ratios.append(peer["cpu_s"] / spent)
+        add(f"profile, {name}: a core", statistics.median(speeds), "MB/s")
+        if ratios:
+            add(f"profile, {name}: of orjson's speed", statistics.median(ratios), "×", FLOORS["profile"], at_least=True)
+        add(f"profile, {name}: peak resident memory", memory, "MiB", FLOORS["profile_memory"])
+    if not PEER.exists():
+        add("profile against orjson", "left out: not installed")
+    for calls in os.environ.get("CALLS", "100000 1000000").split():
+        feed = [sys.executable, str(ROOT / "Benchmarks/recording.py"), calls]
+        _, memory, _ = processor([lockstep, "profile", "-", "--out", out], feed)
+        add(f"profile of a stream of {int(calls):,} calls: peak resident memory", memory, "MiB", FLOORS["profile_memory"])
+    parts = shards()
+    whole = processor([lockstep, "profile", *map(str, parts), "--out", out])[2].split()[-1]
+    profiles = []
+    for part in parts:
+        profiles.append(f"{part}.profile")
+        processor([lockstep, "profile", str(part), "--out", profiles[-1]])
+    digests = {whole}
+    for order in (profiles, profiles[::-1], profiles[1::2] + profiles[::2]):
+        digests.add(processor([lockstep, "merge", *order, "--out", out])[2].split()[-1])
+    add("profiles of 4 shards merged in three orders, and of one pass: digests", len(digests), "", 1)
+
+
+def shards() -> list[Path]:
+    """One recording in four files; no session is in two of them."""
+    parts = [FOLDER / f"shard-{number}.ndjson" for number in range(4)]
+    for number, part in enumerate(parts):
+        with part.open("wb") as file:
+            made = subprocess.run(
+                [sys.executable, str(ROOT / "Benchmarks/recording.py"), "6000", str(number)], capture_output=True, check=True
+            )
+            file.write(made.stdout.replace(b'"session": "s-', b'"session": "%d-' % number))
+    return parts
+
+
+def decide() -> None:
+    ours = {}
+    for rules in (10, 1_000, 10_000):
+        found = answer([str(BINARIES / "Benchmarks"), "decide", str(FOLDER), str(rules), "1000"])
+        ours[rules] = found["ns"]
+        add(f"decide, {rules:,} rules: a decision", found["ns"], "ns")
+        if not PEER.exists():
+            continue
+        peer = answer([str(PEER), str(ROOT / "Benchmarks/peers/cedar_decide.py"), str(FOLDER / f"decide-{rules}.json")])
+        if peer["verdicts"] != found["verdicts"]:
+            add(f"decide, {rules:,} rules: verdicts that differ from Cedar's",
+                sum(left != right for left, right in zip(peer["verdicts"], found["verdicts"])), "", 0)
+        add(f"cedarpy 4.12.2, {rules:,} rules: a decision in a batch of 1,000", peer["ns"], "ns")
+        add(f"cedarpy 4.12.2, {rules:,} rules: one decision alone", peer["read_ns"], "ns")
+        add(f"decide, {rules:,} rules: times faster than cedarpy in a batch", peer["ns"] / found["ns"], "×",
+            FLOORS["cedar"] if rules == 1_000 else None, at_least=True)
+    if not PEER.exists():
+        add("decide against cedarpy", "left out: not installed")
+    add("decide, 10,000 rules against 1,000", ours[10_000] / ours[1_000], "×", FLOORS["many_rules"])
+
+
 for part in PARTS:
-    {"steps": steps, "start": start, "sweep": sweep}[part]()
+    {"profile": profile, "decide": decide, "steps": steps, "start": start, "sweep": sweep}[part]()
 width = [max(len(row[column]) for row in [("figure", "measured", "floor", "met"), *rows]) for column in range(4)]
 for row in [("figure", "measured", "floor", "met"), *rows]:
     print("  ".join(cell.ljust(size) for cell, size in zip(row, width)).rstrip())

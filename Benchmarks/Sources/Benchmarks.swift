@@ -4,11 +4,12 @@ import Glibc
 import Ledger
 import Playbooks
 
-/// Measures the engine on a real file and prints one JSON object.
+/// Measures the engine on a real file, or the deciding of policies, and prints one JSON object.
 ///
 /// - `durability FOLDER STEPS PAIRS`: engine and bare SQLite in turn, for reading and for changing steps.
 /// - `once FILE STEPS read|change`: one run alone, for its memory.
 /// - `fill FILE STEPS RUNS`: adds runs to the ledger of a workspace.
+/// - `decide FOLDER RULES REQUESTS`: what a decision costs; writes down what was asked, for other engines.
 @main
 enum Benchmarks {
     static func main() async {
@@ -23,7 +24,9 @@ enum Benchmarks {
 
     private static func answer(_ arguments: [String]) async throws -> JSON.Object {
         guard arguments.count == 4, let steps = Int(arguments[2]), steps > 0 else {
-            throw BenchmarkFault("usage: durability FOLDER STEPS PAIRS | once FILE STEPS EFFECT | fill FILE STEPS RUNS")
+            throw BenchmarkFault(
+                "usage: durability FOLDER STEPS PAIRS | once FILE STEPS EFFECT | fill FILE STEPS RUNS | decide FOLDER RULES REQUESTS"
+            )
         }
         let path = arguments[1]
         switch (arguments[0], Int(arguments[3]), ActionSchema.Effect(rawValue: arguments[3])) {
@@ -44,6 +47,7 @@ enum Benchmarks {
         case ("fill", let runs?, _):
             for _ in 0..<runs { _ = try await EngineRun(steps: steps, effect: .read).measure(path: path) }
             return ["steps": .integer(Int64(steps * runs))]
+        case ("decide", let requests?, _): return try DecideRun(rules: steps, requests: requests).measure(folder: path)
         default: throw BenchmarkFault("`\(arguments[0])` is not known")
         }
     }

@@ -101,11 +101,11 @@ extension ValueClass {
             isOneWord = !text.unicodeScalars.contains(where: TextFolding.isSpace)
         }
         if isOneWord {
-            if Identities.isWholeEmail(text) {
+            if Identities.isWholeEmail(bytes) {
                 self = .email
                 return
             }
-            if Identities.isWholeAddress(text) {
+            if Identities.isWholeAddress(bytes) {
                 self = .url
                 return
             }

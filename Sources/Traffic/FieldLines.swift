@@ -1,12 +1,18 @@
+import Core
+
 /// Reads texts of lines `key: value` with indentation, as programs print YAML and as people print records.
 ///
 /// It is no YAML reader: it answers nil as soon as one line is of another form, since a text that is only partly
 /// structured can carry anybody's words in the form of a field.
+///
+/// It works on bytes: recorded results are for the most part such texts, and reading them is most of what following a
+/// session costs.
 struct FieldLines {
-    private let lines: [Substring]
+    private let bytes: [UInt8]
+    private let lines: [Range<Int>]
     private var at = 0
     private var fields: [(path: String, text: String)] = []
-    private var parents: [(indentation: Int, key: String)] = []
+    private var parents: [(indentation: Int, path: String)] = []
 
     static let maxFields = 20_000
 
@@ -16,16 +22,18 @@ struct FieldLines {
     }
 
     private init(_ text: String) {
-        lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        bytes = Array(text.utf8)
+        lines = TextLines.ranges(in: bytes)
     }
 
     private mutating func read() -> Bool {
         while at < lines.count {
-            if isBlank(lines[at]) {
+            let whole = bytes[lines[at]]
+            if TextLines.isBlank(whole) {
                 at += 1
                 continue
             }
-            guard let line = Line(lines[at]), fields.count < Self.maxFields else { return false }
+            guard let line = Line(whole), fields.count < Self.maxFields else { return false }
             at += 1
             read(line)
         }
@@ -36,26 +44,26 @@ struct FieldLines {
         if line.isKey {
             while let last = parents.last, last.indentation >= line.indentation { parents.removeLast() }
         }
-        let path = parents.map { "/" + $0.key }.joined() + "/" + line.key
+        let path = (parents.last?.path ?? "") + "/" + line.key
         var value = line.value
         switch value {
         case "|", "|-", "|+", ">", ">-", ">+":
             var block: [String] = []
-            while at < lines.count, isBlank(lines[at]) || Self.indentation(lines[at]) > line.base {
-                block.append(TextFolding.trimmed(String(lines[at])))
+            while at < lines.count, goesOn(line) || TextLines.isBlank(bytes[lines[at]]) {
+                block.append(TextLines.trimmed(bytes[lines[at]]))
                 at += 1
             }
             value = block.joined(separator: "\n")
         case "[]", "{}": return
         case "":
-            if line.isKey { parents.append((line.indentation, line.key)) } else { fields.append((path, "")) }
+            if line.isKey { parents.append((line.indentation, path)) } else { fields.append((path, "")) }
             return
         default:
             if let quote = value.utf8.first, quote == UInt8(ascii: "'") || quote == UInt8(ascii: "\"") {
                 value = quoted(value, quote)
             } else if line.isKey {
-                while at < lines.count, !isBlank(lines[at]), Self.indentation(lines[at]) > line.base {
-                    value += " " + TextFolding.trimmed(String(lines[at]))
+                while at < lines.count, goesOn(line), !TextLines.isBlank(bytes[lines[at]]) {
+                    value += " " + TextLines.trimmed(bytes[lines[at]])
                     at += 1
                 }
             }
@@ -63,49 +71,52 @@ struct FieldLines {
         fields.append((path, value))
     }
 
+    /// Whether the next line is indented more than this one.
+    private func goesOn(_ line: Line) -> Bool { bytes[lines[at]].prefix(while: ASCII.isSpace).count > line.base }
+
     /// A text in quotes may go on over lines until its closing quote.
     private mutating func quoted(_ first: String, _ quote: UInt8) -> String {
-        var whole = first
-        var isOpen = !Self.closes(first.utf8.dropFirst(), quote)
+        var whole = Array(first.utf8)
+        var isOpen = !Self.closes(whole.dropFirst(), quote)
         while isOpen, at < lines.count {
-            let next = TextFolding.trimmed(String(lines[at]))
-            isOpen = !Self.closes(next.utf8[...], quote)
-            whole += "\n" + next
+            let next = Array(TextLines.trimmed(bytes[lines[at]]).utf8)
+            isOpen = !Self.closes(next[...], quote)
+            whole.append(UInt8(ascii: "\n"))
+            whole += next
             at += 1
         }
-        var bytes = Array(TextFolding.trimmed(whole).utf8)[...]
-        while bytes.first == quote { bytes.removeFirst() }
-        while bytes.last == quote { bytes.removeLast() }
-        return Self.unescaped(bytes)
+        var rest = Array(TextLines.trimmed(whole[...]).utf8)[...]
+        while rest.first == quote { rest.removeFirst() }
+        while rest.last == quote { rest.removeLast() }
+        return Self.unescaped(rest)
     }
 
-    private static func closes(_ bytes: Substring.UTF8View, _ quote: UInt8) -> Bool {
-        var bytes = bytes.makeIterator()
-        var pending = bytes.next()
-        while let byte = pending {
-            pending = bytes.next()
+    private static func closes(_ bytes: ArraySlice<UInt8>, _ quote: UInt8) -> Bool {
+        var at = bytes.startIndex
+        while at < bytes.endIndex {
+            let byte = bytes[at]
             if quote == UInt8(ascii: "\""), byte == UInt8(ascii: "\\") {
-                pending = bytes.next()
+                at += 2
             } else if byte == quote {
-                guard quote == UInt8(ascii: "'"), pending == quote else { return true }
-                pending = bytes.next()
+                guard quote == UInt8(ascii: "'"), at + 1 < bytes.endIndex, bytes[at + 1] == quote else { return true }
+                at += 2
+            } else {
+                at += 1
             }
         }
         return false
     }
 
     private static func unescaped(_ bytes: ArraySlice<UInt8>) -> String {
+        guard bytes.contains(UInt8(ascii: "'")) else { return String(decoding: bytes, as: UTF8.self) }
         var result: [UInt8] = []
+        result.reserveCapacity(bytes.count)
         for byte in bytes {
             if byte == UInt8(ascii: "'"), result.last == byte { continue }
             result.append(byte)
         }
         return String(decoding: result, as: UTF8.self)
     }
-
-    private func isBlank(_ line: Substring) -> Bool { line.unicodeScalars.allSatisfy(TextFolding.isSpace) }
-
-    private static func indentation(_ line: Substring) -> Int { line.utf8.prefix(while: ASCII.isSpace).count }
 
     /// One line: `key: value`, `- key: value` or `- value`.
     private struct Line {
@@ -119,24 +130,26 @@ struct FieldLines {
 
         private static let longestKey = 81
 
-        init?(_ line: Substring) {
-            let bytes = line.utf8
-            let outer = bytes.prefix(while: ASCII.isSpace).count
-            var rest = bytes.dropFirst(outer)
+        init?(_ line: ArraySlice<UInt8>) {
+            let start = line.firstIndex { !ASCII.isSpace($0) } ?? line.endIndex
+            let outer = start - line.startIndex
+            var rest = line[start...]
             var marks = 0
-            while rest.starts(with: "- ".utf8) {
+            while rest.count >= 2, rest[rest.startIndex] == UInt8(ascii: "-"),
+                rest[rest.startIndex + 1] == UInt8(ascii: " ")
+            {
                 rest = rest.dropFirst(2)
                 marks += 2
             }
             if let key = Self.key(rest) {
                 self.key = key.name
-                value = TextFolding.trimmed(String(Substring(rest.dropFirst(key.length + 1))))
+                value = TextLines.trimmed(rest.dropFirst(key.length + 1))
                 isKey = true
                 indentation = outer + marks
                 base = outer + marks
             } else if marks > 0 {
                 key = "*"
-                value = TextFolding.trimmed(String(Substring(bytes.dropFirst(outer + 2))))
+                value = TextLines.trimmed(line[(start + 2)...])
                 isKey = false
                 indentation = outer + 2
                 base = outer
@@ -145,32 +158,63 @@ struct FieldLines {
             }
         }
 
-        private static func key(_ bytes: Substring.UTF8View) -> (name: String, length: Int)? {
+        private static func key(_ bytes: ArraySlice<UInt8>) -> (name: String, length: Int)? {
             guard let first = bytes.first, !ASCII.isSpace(first), !":#-[{|>".utf8.contains(first) else { return nil }
-            var length = 0
-            var previous: UInt8 = 0
-            for byte in bytes {
-                if previous == UInt8(ascii: ":") {
-                    guard ASCII.isSpace(byte) else { return nil }
-                    break
-                }
-                previous = byte
-                if byte != UInt8(ascii: ":") { length += 1 }
-                guard length <= longestKey * 4 else { return nil }
-            }
-            guard previous == UInt8(ascii: ":") else { return nil }
-            let key = Substring(bytes.prefix(length))
-            guard length <= longestKey || key.unicodeScalars.count <= longestKey else { return nil }
-            return (key.trimmingQuotes, length)
+            // The first colon ends the key, or the line has none.
+            let longest = bytes.prefix(longestKey * 4 + 1)
+            guard let colon = longest.firstIndex(of: UInt8(ascii: ":")) else { return nil }
+            if colon + 1 < bytes.endIndex, !ASCII.isSpace(bytes[colon + 1]) { return nil }
+            let key = bytes[..<colon]
+            guard key.count <= longestKey || String(decoding: key, as: UTF8.self).unicodeScalars.count <= longestKey
+            else { return nil }
+            return (withoutQuotes(key), key.count)
+        }
+
+        private static func withoutQuotes(_ key: ArraySlice<UInt8>) -> String {
+            func isQuote(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "'") || byte == UInt8(ascii: "\"") }
+            var rest = key
+            while let first = rest.first, isQuote(first) { rest.removeFirst() }
+            while let last = rest.last, isQuote(last) { rest.removeLast() }
+            return String(decoding: rest, as: UTF8.self)
         }
     }
 }
 
-extension Substring {
-    fileprivate var trimmingQuotes: String {
-        var bytes = Array(utf8)[...]
-        while let first = bytes.first, first == UInt8(ascii: "'") || first == UInt8(ascii: "\"") { bytes.removeFirst() }
-        while let last = bytes.last, last == UInt8(ascii: "'") || last == UInt8(ascii: "\"") { bytes.removeLast() }
-        return String(decoding: bytes, as: UTF8.self)
+/// Lines of a text, by their bytes.
+enum TextLines {
+    /// Where the lines stand, without what ends them; a line feed after a carriage return ends none, since both
+    /// are one character.
+    static func ranges(in bytes: [UInt8]) -> [Range<Int>] {
+        var ranges: [Range<Int>] = []
+        var start = 0
+        let span = bytes.span
+        var from = 0
+        while true {
+            let at = ByteSearch.first(UInt8(ascii: "\n"), in: span, from: from, to: span.count)
+            guard at < span.count else { break }
+            from = at + 1
+            if at > 0, span[at - 1] == UInt8(ascii: "\r") { continue }
+            ranges.append(start..<at)
+            start = at + 1
+        }
+        ranges.append(start..<bytes.count)
+        return ranges
+    }
+
+    static func isBlank(_ line: ArraySlice<UInt8>) -> Bool {
+        guard let first = line.first(where: { !ASCII.isSpace($0) }) else { return true }
+        return first >= 0x80 && String(decoding: line, as: UTF8.self).unicodeScalars.allSatisfy(TextFolding.isSpace)
+    }
+
+    /// As `TextFolding.trimmed`.
+    static func trimmed(_ line: ArraySlice<UInt8>) -> String {
+        guard let start = line.firstIndex(where: { !ASCII.isSpace($0) }),
+            let end = line.lastIndex(where: { !ASCII.isSpace($0) })
+        else { return "" }
+        let inner = line[start...end]
+        if line[start] >= 0x80 || line[end] >= 0x80 {
+            return TextFolding.trimmed(String(decoding: inner, as: UTF8.self))
+        }
+        return String(decoding: inner, as: UTF8.self)
     }
 }

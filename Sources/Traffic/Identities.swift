@@ -14,15 +14,14 @@ enum Identities {
         return finder.found
     }
 
-    static func isWholeEmail(_ text: String) -> Bool {
-        let bytes = Array(text.utf8)
+    static func isWholeEmail(_ bytes: [UInt8]) -> Bool {
         guard let at = bytes.firstIndex(of: UInt8(ascii: "@")) else { return false }
         return Finder.email(bytes[...], at: at, from: 0) == 0..<bytes.count
     }
 
     /// Whether the text, which has no white space, is an address and nothing else.
-    static func isWholeAddress(_ text: String) -> Bool {
-        var bytes = Array(text.utf8)[...]
+    static func isWholeAddress(_ text: [UInt8]) -> Bool {
+        var bytes = text[...]
         // A name that is written from the root of the domain name system.
         if bytes.last == UInt8(ascii: "."), !bytes.contains(UInt8(ascii: "/")) { bytes.removeLast() }
         if bytes.indices.contains(where: { Finder.isJoint(bytes.span, $0) }) { return false }
@@ -80,8 +79,15 @@ enum Identities {
                 let start = at
                 var isPromising = false
                 var capitals = 0
-                while at < bytes.count, !Self.isDelimiter(bytes[at]), !Self.isJoint(bytes, at) {
+                while at < bytes.count {
                     let byte = bytes[at]
+                    // Most of a text.
+                    if byte &- UInt8(ascii: "a") < 26 {
+                        capitals = 0
+                        at += 1
+                        continue
+                    }
+                    if Self.isDelimiter(byte) || Self.isJoint(bytes, at) { break }
                     if byte == UInt8(ascii: "@") || byte == UInt8(ascii: ".") || byte == UInt8(ascii: ":") {
                         isPromising = true
                     } else if ASCII.isDigit(byte) {

@@ -90,10 +90,13 @@ final class ResultText: Sendable {
 
 /// Results that sessions of one process had in common, so that they are analysed once.
 ///
-/// Bounded by the bytes of its texts; when it is full it starts anew, which costs time and changes no answer.
+/// Bounded by the bytes of its texts. It has two halves: when the younger one is full, the older one is forgotten, so
+/// that what is read again and again stays. Forgetting costs time and changes no answer.
 package final class ResultCache: Sendable {
     private struct State {
         var texts: [UInt64: ResultText] = [:]
+        var older: [UInt64: ResultText] = [:]
+        /// Of the younger half.
         var bytes = 0
         var tiers: [ServerTool: ToolTier] = [:]
     }
@@ -122,25 +125,43 @@ package final class ResultCache: Sendable {
         if let structured { print.combine(structured) }
         let digest = print.value
         return state.withLock { state in
-            // The digest can be forged, so the texts are compared.
-            if let known = state.texts[digest], known.isCut == (text.utf8.count > maxTextBytes),
-                known.isCut || Self.isSame(known.text, text), known.structured == structured
-            {
-                if !known.isCut || text.utf8.starts(with: known.text.utf8) { return known }
-            }
-            let isCut = text.utf8.count > maxTextBytes
-            let kept = isCut ? String(decoding: text.utf8.prefix(maxTextBytes), as: UTF8.self) : text
-            let fresh = ResultText(text: kept, structured: structured, digest: digest, isCut: isCut)
+            if let known = state.texts[digest], Self.isSame(known, text, structured, maxTextBytes) { return known }
+            var found = state.older[digest]
+            if let known = found, !Self.isSame(known, text, structured, maxTextBytes) { found = nil }
+            let fresh = found ?? Self.fresh(text, structured, digest, maxTextBytes)
             // Words and fields take about as much again as the text, twice.
-            let bytes = kept.utf8.count * 3 + 256
-            if state.bytes + bytes > maxBytes {
-                state.texts.removeAll(keepingCapacity: true)
+            let bytes = fresh.text.utf8.count * 3 + 256
+            if state.bytes + bytes > maxBytes / 2 {
+                state.older = state.texts
+                state.texts = [:]
                 state.bytes = 0
             }
             state.texts[digest] = fresh
             state.bytes += bytes
             return fresh
         }
+    }
+
+    private static func fresh(
+        _ text: String,
+        _ structured: JSON.Value?,
+        _ digest: UInt64,
+        _ maxTextBytes: Int
+    ) -> ResultText {
+        let isCut = text.utf8.count > maxTextBytes
+        let kept = isCut ? String(decoding: text.utf8.prefix(maxTextBytes), as: UTF8.self) : text
+        return ResultText(text: kept, structured: structured, digest: digest, isCut: isCut)
+    }
+
+    /// The digest can be forged, so the texts are compared.
+    private static func isSame(
+        _ known: ResultText,
+        _ text: String,
+        _ structured: JSON.Value?,
+        _ maxTextBytes: Int
+    ) -> Bool {
+        guard known.isCut == (text.utf8.count > maxTextBytes), known.structured == structured else { return false }
+        return known.isCut ? text.utf8.starts(with: known.text.utf8) : isSame(known.text, text)
     }
 
     /// Two spellings of one letter are equal here, as they are to every question that is asked of the text.

@@ -88,6 +88,9 @@ package struct SessionObserver: Sendable {
         }
     }
 
+    /// Bytes of the results that are remembered, also of those that other sessions share.
+    package var heldBytes: Int { bytes }
+
     /// Explains a call by what came before it, and takes in its result.
     package mutating func observe(_ record: CallRecord) -> ObservedCall {
         var call = explain(record)

@@ -88,8 +88,9 @@ enum StructuredResult {
     /// The elements of a list that is printed one a line, perhaps under a heading; sentences are no elements.
     private static func shortLines(_ text: String) -> [String]? {
         var lines: [String] = []
-        for line in text.split(separator: "\n") {
-            let trimmed = TextFolding.trimmed(String(line))
+        let bytes = Array(text.utf8)
+        for line in TextLines.ranges(in: bytes) {
+            let trimmed = TextLines.trimmed(bytes[line])
             guard !trimmed.isEmpty else { continue }
             guard trimmed.utf8.count <= 360, trimmed.unicodeScalars.count <= 90, lines.count < maxFields else {
                 return nil

@@ -85,6 +85,15 @@ import Traffic
         let again = try Profile(bytes: bytes)
         #expect(again.bytes == bytes)
         #expect(again.digest == profile.digest)
+        // What is written part by part is what the whole would be written as.
+        #expect(JSON.canonical(try JSON.parse(bytes, limits: JSON.Limits(maxTokens: 10_000_000))) == bytes)
+        #expect(
+            profile.agents.elements.allSatisfy { agent in
+                var written: [UInt8] = []
+                agent.value.write(to: &written)
+                return written == JSON.canonical(agent.value.json)
+            }
+        )
         #expect(Miner().mine(again, name: "p").policy == Miner().mine(profile, name: "p").policy)
     }
 

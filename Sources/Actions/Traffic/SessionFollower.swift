@@ -3,19 +3,24 @@ package import Traffic
 
 /// Follows all sessions of a recording at once, each with an observer of its own.
 ///
-/// Sessions may come interleaved. Those that were silent longest are let go of when there are too many: what such a
-/// session does later is explained without what it saw before, and marked as resting on a part of the evidence.
+/// Sessions may come interleaved. Those that were silent longest are let go of when there are too many, or when they
+/// remember too much together: what such a session does later is explained without what it saw before, and marked as
+/// resting on a part of the evidence.
 package struct SessionFollower {
     private var observers: [String: (observer: SessionObserver, touched: Int)] = [:]
     /// Hashes of sessions that were let go of; when there are too many of them, every new session counts as one.
     private var forgotten: Set<Int> = []
     private var hasForgottenAll = false
-    private let cache = ResultCache()
+    private let cache = ResultCache(maxBytes: 64 << 20)
     private let limit: Int
+    /// Of the results that all sessions together remember; what is known of a text takes about three times its bytes.
+    private let maxBytes: Int
+    private var bytes = 0
     private var clock = 0
 
-    package init(limit: Int = 4_096) {
+    package init(limit: Int = 4_096, maxBytes: Int = 32 << 20) {
         self.limit = limit
+        self.maxBytes = maxBytes
     }
 
     package mutating func observe(_ record: CallRecord) -> ObservedCall {
@@ -24,16 +29,21 @@ package struct SessionFollower {
         var entry =
             observers.removeValue(forKey: session)
             ?? (SessionObserver(taskText: record.task?.text, isPartial: isForgotten(session), cache: cache), clock)
+        let earlier = entry.observer.heldBytes
         let call = entry.observer.observe(record)
         entry.touched = clock
-        if observers.count >= limit { makeRoom() }
+        bytes += entry.observer.heldBytes - earlier
+        if observers.count >= limit || bytes > maxBytes { makeRoom() }
         observers[session] = entry
         return call
     }
 
     private mutating func makeRoom() {
-        let oldest = observers.sorted { $0.value.touched < $1.value.touched }.prefix(max(1, limit / 8))
-        for (session, _) in oldest {
+        let oldest = observers.sorted { $0.value.touched < $1.value.touched }
+        for (position, (session, entry)) in oldest.enumerated() {
+            // An eighth more than is needed, so that sorting is rare; the session at hand is not among them.
+            guard position < limit / 8 || bytes > maxBytes / 8 * 7 else { return }
+            bytes -= entry.observer.heldBytes
             observers[session] = nil
             if forgotten.count < 1 << 20 { forgotten.insert(session.hashValue) } else { hasForgottenAll = true }
         }

@@ -132,12 +132,28 @@ package struct ToolEvidence: Sampled {
     }
 
     package var json: JSON.Value {
+        var object = rest.object ?? [:]
+        object["days"] = days.json
+        object["definitions"] = definitions.json
+        object["arguments"] = arguments.json
+        object["paths"] = paths.json
+        return .object(object)
+    }
+
+    package func write(to bytes: inout [UInt8]) {
+        let parts: [String: any Mergeable] = [
+            "days": days, "definitions": definitions, "arguments": arguments, "paths": paths,
+        ]
+        MemberWriter.write(rest, parts, to: &bytes)
+    }
+
+    /// What is small of it.
+    private var rest: JSON.Value {
         [
             "tool": Form.tool(tool), "tier": .string(tier.rawValue), "calls": Form.count(calls),
             "learned": Form.count(learned),
             "outcomes": .object(JSON.Object(outcomes.map { ($0.key.rawValue, Form.count($0.value)) })),
-            "sessions": Form.count(sessions.count), "tasks": tasks.json, "days": days.json,
-            "definitions": definitions.json, "arguments": arguments.json, "paths": paths.json,
+            "sessions": Form.count(sessions.count), "tasks": tasks.json,
             "callsPerSession": callsPerSession.json, "pointers": pointers.json,
         ]
     }
@@ -325,9 +341,21 @@ package struct AgentEvidence: Sampled {
     }
 
     package var json: JSON.Value {
+        var object = rest.object ?? [:]
+        object["tools"] = tools.json
+        object["identities"] = identities.json
+        return .object(object)
+    }
+
+    package func write(to bytes: inout [UInt8]) {
+        MemberWriter.write(rest, ["tools": tools, "identities": identities], to: &bytes)
+    }
+
+    /// What is small of it.
+    private var rest: JSON.Value {
         [
             "principal": .string(principal), "sessions": Form.count(sessions.count), "tasks": tasks.json,
-            "clients": clients.json, "tools": tools.json, "identities": identities.json,
+            "clients": clients.json,
         ]
     }
 

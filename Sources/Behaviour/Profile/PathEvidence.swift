@@ -250,10 +250,22 @@ package struct PathEvidence: Sampled {
     }
 
     package var json: JSON.Value {
+        var object = rest.object ?? [:]
+        object["values"] = values.json
+        object["fields"] = fields.json
+        object["texts"] = texts.json
+        return .object(object)
+    }
+
+    package func write(to bytes: inout [UInt8]) {
+        MemberWriter.write(rest, ["values": values, "fields": fields, "texts": texts], to: &bytes)
+    }
+
+    /// What is small of it.
+    private var rest: JSON.Value {
         [
             "path": .string(path), "argument": .string(argument), "classes": .array(classes.map { Form.count($0) }),
             "sessions": Form.count(sessions.count), "tasks": tasks.json, "clients": clients.json,
-            "values": values.json, "fields": fields.json, "texts": texts.json,
             "composed": Form.count(composed.count), "numbers": numbers.json, "histogram": histogram.json,
             "lengths": lengths.json, "pointers": pointers.json,
         ]

@@ -92,23 +92,48 @@ extension Profile {
         package var description: String
     }
 
-    /// The canonical bytes (RFC 8785) without the list of recordings.
-    private var content: JSON.Object {
-        [
-            "schema": .string(Self.schema), "key": .array([Form.hash(hash.first), Form.hash(hash.second)]),
-            "sessions": Form.count(sessions), "calls": Form.count(calls), "skippedCalls": Form.count(skippedCalls),
-            "agents": agents.json, "readings": readings.json, "sample": sample.json,
-        ]
+    /// The canonical bytes (RFC 8785), and what has to be told to whoever finishes them.
+    ///
+    /// A profile can be large, so it is written out part by part and once: for the digest without the list of recordings,
+    /// which is then put in its place.
+    private var content: (bytes: [UInt8], endOfCalls: Int, endOfSessions: Int) {
+        var bytes: [UInt8] = []
+        var writer = MemberWriter()
+        func write(_ name: String, _ value: JSON.Value) {
+            writer.write(name, to: &bytes)
+            JSON.append(value, to: &bytes)
+        }
+        writer.write("agents", to: &bytes)
+        agents.write(to: &bytes)
+        write("calls", Form.count(calls))
+        let endOfCalls = bytes.count
+        write("key", .array([Form.hash(hash.first), Form.hash(hash.second)]))
+        writer.write("readings", to: &bytes)
+        readings.write(to: &bytes)
+        writer.write("sample", to: &bytes)
+        sample.write(to: &bytes)
+        write("schema", .string(Self.schema))
+        write("sessions", Form.count(sessions))
+        let endOfSessions = bytes.count
+        write("skippedCalls", Form.count(skippedCalls))
+        bytes.append(UInt8(ascii: "}"))
+        return (bytes, endOfCalls, endOfSessions)
     }
 
     /// Of what is known, not of how the recordings were cut.
-    package var digest: Digest { .sha256(JSON.canonical(.object(content))) }
+    package var digest: Digest { .sha256(content.bytes) }
 
-    package var bytes: [UInt8] {
-        var content = content
-        content["shards"] = .array(shards.map(\.description).sorted(by: precedes).map { .string($0) })
-        content["digest"] = .string(digest.description)
-        return JSON.canonical(.object(content))
+    package var bytes: [UInt8] { sealed.bytes }
+
+    /// The profile in its canonical form, and its digest: both for the price of one.
+    package var sealed: (bytes: [UInt8], digest: Digest) {
+        var (bytes, endOfCalls, endOfSessions) = content
+        let digest = Digest.sha256(bytes)
+        let shards = shards.map(\.description).sorted(by: precedes).map { JSON.Value.string($0) }
+        // The later one first, so that the other's place stays.
+        bytes.insert(contentsOf: ",\"shards\":".utf8 + JSON.canonical(.array(shards)), at: endOfSessions)
+        bytes.insert(contentsOf: ",\"digest\":\"\(digest)\"".utf8, at: endOfCalls)
+        return (bytes, digest)
     }
 
     /// Reads what `bytes` wrote; a profile whose digest does not fit its content is refused.

@@ -13,13 +13,39 @@ package struct ShownText: Sampled {
     private var isCut = false
 
     init(_ text: String, _ hash: KeyedHash) {
-        var all = Set<UInt32>()
-        TextGrams.forEachGram(text, hash) { all.insert($0) }
-        grams = all.sorted()
+        var all: [UInt32] = []
+        all.reserveCapacity(text.utf8.count / 3)
+        TextGrams.forEachGram(text, hash) { all.append($0) }
+        grams = Self.ascending(all)
         if grams.count > Self.longest {
-            grams.removeSubrange(Self.longest...)
+            grams = Array(grams.prefix(Self.longest))
             isCut = true
         }
+    }
+
+    /// Sorted and without those that come twice, by one digit of eleven bits after the other: a text is thousands of
+    /// grams, and this is where most of the time of a profile would go.
+    private static func ascending(_ grams: [UInt32]) -> [UInt32] {
+        guard grams.count > 512 else {
+            var sorted = grams.sorted()
+            sorted.removeEqualNeighbours()
+            return sorted
+        }
+        var from = grams
+        var to = grams
+        for shift in [0, 11, 22] as [UInt32] {
+            var places = [Int](repeating: 0, count: 2049)
+            for gram in from { places[Int(gram &>> shift & 2047) + 1] += 1 }
+            for digit in 1..<2048 { places[digit] += places[digit - 1] }
+            for gram in from {
+                let digit = Int(gram &>> shift & 2047)
+                to[places[digit]] = gram
+                places[digit] += 1
+            }
+            swap(&from, &to)
+        }
+        from.removeEqualNeighbours()
+        return from
     }
 
     /// Whether all words of a phrase stand in the text, each beside the next; a text that was too long shows anything.
@@ -43,6 +69,21 @@ package struct ShownText: Sampled {
         .array([Form.count(sessions), .bool(isCut), .array(grams.map { .integer(Int64($0)) })])
     }
 
+    package func write(to bytes: inout [UInt8]) {
+        bytes.append(UInt8(ascii: "["))
+        JSON.append(Form.count(sessions), to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        JSON.append(.bool(isCut), to: &bytes)
+        bytes += ",[".utf8
+        var isFirst = true
+        for gram in grams {
+            if !isFirst { bytes.append(UInt8(ascii: ",")) }
+            isFirst = false
+            JSON.append(.integer(Int64(gram)), to: &bytes)
+        }
+        bytes += "]]".utf8
+    }
+
     package init?(json: JSON.Value) {
         guard let sessions = Form.count(json[0]), let isCut = json[1]?.bool,
             let grams = Form.list(json[2], { $0.int.flatMap(UInt32.init(exactly:)) }), grams.count <= Self.longest
@@ -50,6 +91,26 @@ package struct ShownText: Sampled {
         self.sessions = sessions
         self.isCut = isCut
         self.grams = grams.sorted()
+    }
+}
+
+extension [UInt32] {
+    /// In a new array, which is as large as what it holds: a profile keeps many of them.
+    fileprivate mutating func removeEqualNeighbours() {
+        var kept: [UInt32] = []
+        var last: UInt32?
+        var count = 0
+        for element in self where element != last {
+            last = element
+            count += 1
+        }
+        kept.reserveCapacity(count)
+        last = nil
+        for element in self where element != last {
+            last = element
+            kept.append(element)
+        }
+        self = kept
     }
 }
 
@@ -69,6 +130,14 @@ package struct ReadingEvidence: Sampled {
     }
 
     package var json: JSON.Value { .array([Form.count(sessions), texts.json]) }
+
+    package func write(to bytes: inout [UInt8]) {
+        bytes.append(UInt8(ascii: "["))
+        JSON.append(Form.count(sessions), to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        texts.write(to: &bytes)
+        bytes.append(UInt8(ascii: "]"))
+    }
 
     package init?(json: JSON.Value) {
         guard let sessions = Form.count(json[0]), let texts = json[1].flatMap(BottomK<ShownText>.init(json:)) else {
@@ -98,27 +167,41 @@ enum TextGrams {
     }
 
     private static func forEachWord(_ text: String, _ hash: KeyedHash, _ body: (UInt64) -> Void) {
-        var word = ""
-        for scalar in text.unicodeScalars {
-            if scalar.isASCII {
-                switch UInt8(truncatingIfNeeded: scalar.value) {
-                case UInt8(ascii: "A")...UInt8(ascii: "Z"):
-                    word.unicodeScalars.append(Unicode.Scalar(UInt8(truncatingIfNeeded: scalar.value) | 0x20))
-                    continue
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"):
-                    word.unicodeScalars.append(scalar)
-                    continue
-                default: break
+        let bytes = text.utf8.span
+        var word: [UInt8] = []
+        func end() {
+            guard !word.isEmpty else { return }
+            body(hash.hash(word.span))
+            word.removeAll(keepingCapacity: true)
+        }
+        var at = 0
+        while at < bytes.count {
+            let byte = bytes[at]
+            guard byte < 0x80 else {
+                let (scalar, length) = scalar(bytes, at)
+                at += length
+                if scalar.properties.isAlphabetic || scalar.properties.numericType != nil {
+                    word += scalar.properties.lowercaseMapping.utf8
+                } else {
+                    end()
                 }
-            } else if scalar.properties.isAlphabetic || scalar.properties.numericType != nil {
-                word += scalar.properties.lowercaseMapping
                 continue
             }
-            if !word.isEmpty {
-                body(hash.hash(word))
-                word.removeAll(keepingCapacity: true)
+            at += 1
+            switch byte {
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"): word.append(byte | 0x20)
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"): word.append(byte)
+            default: end()
             }
         }
-        if !word.isEmpty { body(hash.hash(word)) }
+        end()
+    }
+
+    /// The scalar of several bytes that begins here; a text holds whole ones only.
+    private static func scalar(_ bytes: Span<UInt8>, _ start: Int) -> (scalar: Unicode.Scalar, length: Int) {
+        let length = bytes[start] >= 0xF0 ? 4 : bytes[start] >= 0xE0 ? 3 : 2
+        var value = UInt32(bytes[start]) & (0x7F >> UInt32(length))
+        for at in start + 1..<start + length { value = value << 6 | UInt32(bytes[at]) & 0x3F }
+        return (Unicode.Scalar(value) ?? "\u{FFFD}", length)
     }
 }

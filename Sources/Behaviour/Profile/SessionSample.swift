@@ -101,6 +101,22 @@ extension SessionSample: Mergeable {
         ])
     }
 
+    package func write(to bytes: inout [UInt8]) {
+        let kept = run()
+        var writer = MemberWriter()
+        writer.write("sessions", to: &bytes)
+        var mark = UInt8(ascii: "[")
+        for trace in kept.traces {
+            bytes.append(mark)
+            mark = UInt8(ascii: ",")
+            JSON.append(trace.json, to: &bytes)
+        }
+        bytes += kept.traces.isEmpty ? "[]".utf8 : "]".utf8
+        writer.write("threshold", to: &bytes)
+        JSON.append(kept.threshold.map(Form.hash) ?? .null, to: &bytes)
+        bytes.append(UInt8(ascii: "}"))
+    }
+
     package init?(json: JSON.Value) {
         guard let traces = Form.list(json["sessions"], SessionTrace.init(json:)), let threshold = json["threshold"],
             threshold.isNull || Form.hash(threshold) != nil

@@ -26,6 +26,9 @@ package struct BottomK<Element: Sampled>: Sendable {
 
     package subscript(key: UInt64) -> Element? { kept[key] }
 
+    /// A quarter more than the limit is let in before the rest is dropped, since dropping sorts.
+    private static var room: Int { Element.limit + max(16, Element.limit / 4) }
+
     /// Changes what is kept under a key, and makes it if it is not there.
     package mutating func update(_ key: UInt64, make: () -> Element, _ change: (inout Element) -> Void) {
         if key > threshold {
@@ -33,7 +36,7 @@ package struct BottomK<Element: Sampled>: Sendable {
             return
         }
         change(&kept[key, default: make()])
-        if kept.count > 2 * Element.limit { prune() }
+        if kept.count > Self.room { prune() }
     }
 
     /// Drops what is beyond the limit; done rarely while filling, since it sorts.
@@ -56,11 +59,24 @@ extension BottomK: Mergeable {
         if threshold != .max {
             for key in kept.keys where key > threshold { kept[key] = nil }
         }
-        if kept.count > 2 * Element.limit { prune() }
+        if kept.count > Self.room { prune() }
     }
 
     package var json: JSON.Value {
         .array([.bool(isCut)] + elements.map { .array([Form.hash($0.key), $0.value.json]) })
+    }
+
+    package func write(to bytes: inout [UInt8]) {
+        bytes.append(UInt8(ascii: "["))
+        JSON.append(.bool(isCut), to: &bytes)
+        for element in elements {
+            bytes += ",[".utf8
+            JSON.append(Form.hash(element.key), to: &bytes)
+            bytes.append(UInt8(ascii: ","))
+            element.value.write(to: &bytes)
+            bytes.append(UInt8(ascii: "]"))
+        }
+        bytes.append(UInt8(ascii: "]"))
     }
 
     package init?(json: JSON.Value) {

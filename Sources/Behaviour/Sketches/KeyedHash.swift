@@ -21,9 +21,11 @@ package struct KeyedHash: Sendable, Hashable {
     package func hash(_ bytes: Span<UInt8>, rounds: (compression: Int, finish: Int) = (1, 3)) -> UInt64 {
         var state = State(self, rounds)
         var at = 0
-        while at + 8 <= bytes.count {
-            state.absorb(Self.word(bytes, at, 8))
-            at += 8
+        while at &+ 8 <= bytes.count {
+            // Within bounds by the loop's condition; every bit pattern is an integer.
+            let word = unsafe bytes.bytes.unsafeLoadUnaligned(fromByteOffset: at, as: UInt64.self)
+            state.absorb(UInt64(littleEndian: word))
+            at &+= 8
         }
         state.absorb(Self.word(bytes, at, bytes.count - at) | UInt64(truncatingIfNeeded: bytes.count) << 56)
         return state.finish()

@@ -10,6 +10,37 @@ package protocol Mergeable: Sendable {
     /// The canonical form; equal states have equal forms.
     var json: JSON.Value { get }
     init?(json: JSON.Value)
+
+    /// Adds the canonical bytes of `json`; what is large writes itself part by part instead of making a value first.
+    func write(to bytes: inout [UInt8])
+}
+
+extension Mergeable {
+    package func write(to bytes: inout [UInt8]) { JSON.append(json, to: &bytes) }
+}
+
+/// Writes one object member by member, in the order of the names (RFC 8785).
+struct MemberWriter {
+    private var isFirst = true
+
+    mutating func write(_ name: String, to bytes: inout [UInt8]) {
+        bytes.append(isFirst ? UInt8(ascii: "{") : UInt8(ascii: ","))
+        isFirst = false
+        JSON.append(.string(name), to: &bytes)
+        bytes.append(UInt8(ascii: ":"))
+    }
+
+    /// The members of an object that is small but for some parts, which write themselves.
+    static func write(_ object: JSON.Value, _ parts: [String: any Mergeable], to bytes: inout [UInt8]) {
+        guard let object = object.object else { return }
+        var writer = MemberWriter()
+        let names = (object.keys + parts.keys).sorted(by: precedes)
+        for name in names {
+            writer.write(name, to: &bytes)
+            if let part = parts[name] { part.write(to: &bytes) } else { JSON.append(object[name] ?? .null, to: &bytes) }
+        }
+        bytes.append(UInt8(ascii: "}"))
+    }
 }
 
 /// Something that is kept by the thousand under a keyed hash of its name.
@@ -46,8 +77,15 @@ package struct Tally: Sendable {
 /// Reads and writes the parts of a profile's canonical form.
 enum Form {
     static func hash(_ value: UInt64) -> JSON.Value {
-        let digits = String(value, radix: 16)
-        return .string(String(repeating: "0", count: 16 - digits.utf8.count) + digits)
+        .string(
+            unsafe String(unsafeUninitializedCapacity: 16) { digits in
+                for place in 0..<16 {
+                    let digit = UInt8(truncatingIfNeeded: value &>> UInt64(60 &- place &* 4)) & 15
+                    unsafe digits[place] = digit < 10 ? digit &+ UInt8(ascii: "0") : digit &- 10 &+ UInt8(ascii: "a")
+                }
+                return 16
+            }
+        )
     }
 
     static func hash(_ value: JSON.Value?) -> UInt64? {

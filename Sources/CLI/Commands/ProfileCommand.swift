@@ -13,8 +13,9 @@ struct ProfileCommand: AsyncParsableCommand {
 
     func run() async throws {
         let profile = try Recordings.profile(files, file: nil)
-        try Recordings.write(profile.bytes, to: out)
-        Output.answer("\(profile.calls) calls of \(profile.sessions) sessions, \(profile.digest)")
+        let (bytes, digest) = profile.sealed
+        try Recordings.write(bytes, to: out)
+        Output.answer("\(profile.calls) calls of \(profile.sessions) sessions, \(digest)")
     }
 }
 
@@ -45,7 +46,8 @@ struct MergeCommand: AsyncParsableCommand {
             }
         }
         guard let merged else { throw ExitStatus.invalidInput }
-        try Recordings.write(merged.bytes, to: out)
-        Output.answer("\(merged.calls) calls of \(merged.sessions) sessions, \(merged.digest)")
+        let (bytes, digest) = merged.sealed
+        try Recordings.write(bytes, to: out)
+        Output.answer("\(merged.calls) calls of \(merged.sessions) sessions, \(digest)")
     }
 }

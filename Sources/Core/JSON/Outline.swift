@@ -101,9 +101,16 @@ extension JSON.Outline {
     package func member(_ name: String, of node: Node, in bytes: Span<UInt8>) -> Node? {
         let entry = entries[node.position]
         guard entry.kind == .object else { return nil }
+        let length = name.utf8.count
         var position = node.position + 1
         while position < Int(entry.next) {
-            if isText(Node(position: position), name, in: bytes) { return Node(position: position + 1) }
+            let key = entries[position]
+            // Most keys differ in their length already.
+            if key.isMarked || Int(key.end - key.start) - 2 == length,
+                isText(Node(position: position), name, in: bytes)
+            {
+                return Node(position: position + 1)
+            }
             position = Int(entries[position + 1].next)
         }
         return nil
@@ -144,11 +151,7 @@ extension JSON.Outline {
         let entry = entries[node.position]
         guard entry.kind == .string else { return nil }
         if entry.isMarked {
-            var buffer: [UInt8] = []
-            buffer.reserveCapacity(Int(entry.end - entry.start))
-            var cursor = JSON.Unescaped(entry)
-            while let byte = cursor.next(in: bytes) { buffer.append(byte) }
-            return String(decoding: buffer, as: UTF8.self)
+            return Self.unescaped(entry, bytes)
         }
         return Self.string(bytes.extracting(Int(entry.start) + 1..<Int(entry.end) - 1))
     }
@@ -169,6 +172,30 @@ extension JSON.Outline {
                 object.append(text(of: key, in: bytes) ?? "", value(of: inner, in: bytes))
             }
             return .object(object)
+        }
+    }
+
+    /// What a checked string with escapes stands for, which is never longer than the string itself.
+    private static func unescaped(_ entry: Entry, _ bytes: Span<UInt8>) -> String {
+        let end = Int(entry.end) - 1
+        return unsafe String(unsafeUninitializedCapacity: end - Int(entry.start)) { buffer in
+            var cursor = JSON.Unescaped(entry)
+            var count = 0
+            while true {
+                // Most of a long text is plain between one escape and the next, and is copied as it stands.
+                let run = cursor.plainRun(in: bytes)
+                // Only other bytes than the scanned ones could need more room than there is.
+                guard count + run.count < buffer.count else { return count }
+                if !run.isEmpty {
+                    unsafe bytes.extracting(run).withUnsafeBufferPointer { piece in
+                        _ = unsafe buffer[count..<count + piece.count].update(fromContentsOf: piece)
+                    }
+                    count += run.count
+                }
+                guard let byte = cursor.next(in: bytes) else { return count }
+                unsafe buffer[count] = byte
+                count += 1
+            }
         }
     }
 

@@ -17,7 +17,9 @@ extension JSON {
     ) throws(ScanError) -> (end: Int, hasEscapes: Bool) {
         var at = start + 1
         var hasEscapes = false
-        while at < bytes.count {
+        while true {
+            at = ByteSearch.endOfPlainText(in: bytes, from: at)
+            guard at < bytes.count else { break }
             let byte = bytes[at]
             switch byte {
             case UInt8(ascii: "\""): return (at + 1, hasEscapes)
@@ -108,6 +110,14 @@ extension JSON {
         init(_ entry: Outline.Entry) {
             at = Int(entry.start) + 1
             end = Int(entry.end) - 1
+        }
+
+        /// Passes over the bytes up to the next escape, which stand for themselves; none inside a scalar.
+        mutating func plainRun(in bytes: Span<UInt8>) -> Range<Int> {
+            guard pending == 0, at < end else { return at..<at }
+            let start = at
+            at = ByteSearch.first(UInt8(ascii: "\\"), in: bytes, from: at, to: end)
+            return start..<at
         }
 
         mutating func next(in bytes: Span<UInt8>) -> UInt8? {

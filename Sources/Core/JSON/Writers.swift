@@ -9,13 +9,14 @@ extension JSON {
         return bytes
     }
 
-    private static func append(_ value: Value, to bytes: inout [UInt8]) {
+    /// Adds the canonical text of a value, for documents that are too large to be held as values.
+    package static func append(_ value: Value, to bytes: inout [UInt8]) {
         switch value {
         case .null: bytes.append(contentsOf: "null".utf8)
         case .bool(let value): bytes.append(contentsOf: value ? "true".utf8 : "false".utf8)
         case .integer(let value):
             if value.magnitude <= 1 << 53 {
-                bytes.append(contentsOf: String(value).utf8)
+                appendWhole(value, to: &bytes)
             } else {
                 appendNumber(Double(value), to: &bytes)
             }
@@ -38,6 +39,17 @@ extension JSON {
             }
             bytes.append(UInt8(ascii: "}"))
         }
+    }
+
+    private static func appendWhole(_ value: Int64, to bytes: inout [UInt8]) {
+        if value < 0 { bytes.append(UInt8(ascii: "-")) }
+        let start = bytes.count
+        var rest = value.magnitude
+        repeat {
+            bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
+            rest /= 10
+        } while rest > 0
+        bytes[start...].reverse()
     }
 
     /// Whether a key stands before another in canonical order, which compares UTF-16 code units.
@@ -67,16 +79,17 @@ extension JSON {
                     for byte in UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter { append(byte, to: &bytes) }
                 }
             }
-        } else if text.utf8.contains(where: isEscaped) {
-            for byte in text.utf8 { append(byte, to: &bytes) }
         } else {
-            bytes.append(contentsOf: text.utf8)
+            let plain = text.utf8.span
+            var at = 0
+            while at < plain.count {
+                let end = ByteSearch.endOfUnescaped(in: plain, from: at)
+                unsafe plain.extracting(at..<end).withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }
+                if end < plain.count { append(plain[end], to: &bytes) }
+                at = end + 1
+            }
         }
         bytes.append(UInt8(ascii: "\""))
-    }
-
-    private static func isEscaped(_ byte: UInt8) -> Bool {
-        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
     }
 
     private static func append(_ byte: UInt8, to bytes: inout [UInt8]) {

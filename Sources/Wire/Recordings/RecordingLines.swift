@@ -1,3 +1,5 @@
+import Core
+
 /// Cuts bytes that arrive in pieces into lines, and gives up on a line that is too long without keeping it.
 ///
 /// Lines end with LF; a CR before it stays, since JSON takes it for space. How the bytes were cut into pieces makes no difference. Where one
@@ -17,12 +19,9 @@ package struct RecordingLines: Sendable {
     /// Hands each complete line to `body`, with its number; nil stands for a line over the limit.
     package mutating func feed(_ bytes: Span<UInt8>, _ body: (Int, Span<UInt8>?) -> Void) {
         var start = 0
-        var at = 0
-        while at < bytes.count {
-            guard bytes[at] == 0x0A else {
-                at += 1
-                continue
-            }
+        while true {
+            let at = ByteSearch.first(0x0A, in: bytes, from: start, to: bytes.count)
+            guard at < bytes.count else { break }
             let piece = bytes.extracting(start..<at)
             if isOver || rest.count + piece.count > maxLineBytes {
                 body(number, nil)
@@ -35,8 +34,7 @@ package struct RecordingLines: Sendable {
             rest.removeAll(keepingCapacity: rest.capacity <= 1 << 20)
             isOver = false
             number += 1
-            at += 1
-            start = at
+            start = at + 1
         }
         guard start < bytes.count, !isOver else { return }
         if rest.count + bytes.count - start > maxLineBytes {
@@ -60,7 +58,6 @@ package struct RecordingLines: Sendable {
     }
 
     private mutating func append(_ piece: Span<UInt8>) {
-        rest.reserveCapacity(rest.count + piece.count)
-        for at in piece.indices { rest.append(piece[at]) }
+        unsafe piece.withUnsafeBufferPointer { unsafe rest.append(contentsOf: $0) }
     }
 }
