@@ -109,7 +109,10 @@ struct PlaybookCommand: AsyncParsableCommand {
                     Output.table(
                         ["takes", "type", "what"],
                         schema.parameters.map {
-                            [$0.name + ($0.isRequired ? "" : "?"), $0.isSecret ? "secret" : $0.type.rawValue, $0.summary]
+                            [
+                                $0.name + ($0.isRequired ? "" : "?"), $0.isSecret ? "secret" : $0.type.rawValue,
+                                $0.summary,
+                            ]
                         }
                     )
                 )
