@@ -117,7 +117,7 @@ name: Later
 version: 1.0.0
 steps:
   - id: owned
-    gate: {every: 24h, within: 21d, metrics: {n: {source: inventory.servers}}, pass: "metrics.n.last > 99.0", on-fail: pause}
+    gate: {every: 24h, within: 21d, metrics: {known: {source: inventory.servers}}, pass: "metrics.known.last > 99.0", on-fail: pause}
 """
 ABOVE = """\
 apiVersion: lockstep/v1
@@ -182,6 +182,7 @@ steps:
   - id: review
     approval:
       approvers: [group:security-leads]
+      min: 1
       show: ["${{ steps.snapshot.outputs.inventory }}", "${{ steps.snapshot.outputs.findings }}"]
       expires: 10d
 """
