@@ -1,4 +1,5 @@
 package import Core
+import FoundationEssentials
 package import Identity
 package import Ledger
 
@@ -17,8 +18,21 @@ package struct Sealing: Sendable {
     /// Runs are sealed before the key is written: killed in between, the next one begins anew, and a workspace that has
     /// the key never has a run without a seal that is not a finding.
     package func sealer(now: Timestamp) throws -> Sealer {
+        let sealer = try sealerOfRuns(now: now)
+        // The mark lies beside the key and outside of the ledger: once it is there, a missing seal is a finding.
+        guard !FileManager.default.fileExists(atPath: mark) else { return sealer }
+        let ledger = try Ledger(path: folder.database, mayCreate: false)
+        try ledger.sealTables(with: sealer)
+        try ledger.close()
+        try DurableFile.write(Array("the tables of the ledger are sealed since \(now)\n".utf8), to: mark)
+        return sealer
+    }
+
+    private var mark: String { folder.keys + "/tables.sealed" }
+
+    private func sealerOfRuns(now: Timestamp) throws -> Sealer {
         do throws(KeyStoreError) {
-            return Sealer(try keys.load(.audit).current)
+            return Sealer(try keys.load(.audit))
         } catch {
             guard error.code == .missing else { throw error }
         }
@@ -32,11 +46,11 @@ package struct Sealing: Sendable {
                     throw KeyStoreError(.unusable, "the runs could not be sealed: \(error.message)")
                 }
             }
-            return Sealer(ring.current)
+            return Sealer(ring)
         } catch {
             // Another process was quicker; it sealed what there was.
             guard error.code == .exists else { throw error }
-            return Sealer(try keys.load(.audit).current)
+            return Sealer(try keys.load(.audit))
         }
     }
 
@@ -56,7 +70,24 @@ package struct Sealing: Sendable {
     }
 }
 
+extension Sealing {
+    /// What is wrong with the seals of the tables beside the chains: the table, a stable code and the words.
+    package func tableFaults(in ledger: Ledger) throws -> [(table: SealedTable, code: String, message: String)] {
+        try ledger.tableFaults(Sealer(try keys.load(.audit)))
+    }
+}
+
 extension Sealer {
+    /// With the keys that were in use before, so that a seal from before a rotation is known and made anew.
+    init(_ ring: KeyRing) {
+        let current = ring.current
+        self.init(
+            keyID: current.id,
+            code: current.authenticationCode,
+            former: { ring.key(id: $0)?.authenticationCode }
+        )
+    }
+
     init(_ key: WorkspaceKey) {
         self.init(keyID: key.id, code: key.authenticationCode)
     }

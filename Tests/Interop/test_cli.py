@@ -71,7 +71,7 @@ def test_an_unknown_input_says_which_exist(workspace: Shell):
 # MARK: Gates measured now
 
 
-def test_a_gate_is_measured_now_and_says_how(workspace: Shell):
+def test_a_gate_is_measured_now_and_says_how(workspace: Shell, people):
     gated(workspace)
     run = workspace("run", "gated.yaml").expect(4)
     findings = workspace("inventory", "findings", "--format", "json").expect(0).json
@@ -85,7 +85,7 @@ def test_a_gate_is_measured_now_and_says_how(workspace: Shell):
     assert "Nothing may be open" in blockers[0]["reason"] and "open is" in blockers[0]["reason"]
     for finding in findings:
         workspace("exception", "add", f"finding:{finding['code']} {finding['subject']}", "--owner", "user:ana",
-                  "--reason", "test", "--for", "30d")
+                  "--reason", "test", "--for", "30d", "--key", str(people[0].key)).expect(0)
     assert "nothing is due" in workspace("tick").expect(0).out
     assert "succeeded" in workspace("tick", "latest", "--now").expect(0).out
     assert workspace.query("SELECT outcome FROM sample ORDER BY number") == [("fail",), ("pass",)]

@@ -16,6 +16,7 @@ package struct SnapshotInventory: StepAction {
             parameters: [.init("name", .string, summary: "the name; made of the step unless given")],
             outputs: [
                 ("snapshot", .string), ("servers", .list), ("server_count", .integer), ("inventory_at", .string),
+                ("inventory", .list), ("findings", .list), ("digest", .string),
             ]
         )
     }
@@ -27,10 +28,13 @@ package struct SnapshotInventory: StepAction {
         do throws(LedgerError) {
             let (digest, count) = try estate.ledger.snapshot(named: name, at: request.now)
             let servers = try estate.ledger.snapshot(name) ?? []
+            let findings = ShownInventory.findings(try estate.ledger.openFindings().map(\.finding))
             return ActionResult(
                 outputs: [
                     "snapshot": .string(name), "servers": .array(servers.map { .string($0.id.text) }),
                     "server_count": .integer(Int64(count)), "inventory_at": .string(request.now.description),
+                    "inventory": .array(servers.map { ShownInventory.row($0) }),
+                    "findings": .array(findings), "digest": .string(digest.description),
                 ],
                 summary: "\(count) servers frozen as `\(name)`, \(digest)"
             )

@@ -86,7 +86,7 @@ package struct InventoryMetric: MetricSource {
     }
 
     private func uncovered(atLeast severity: Finding.Severity, now: Timestamp) throws(LedgerError) -> Int {
-        let waived = Set(try estate.ledger.exceptions().filter { $0.isActive(at: now) }.map(\.scope))
+        let waived = try estate.waivedScopes(at: now)
         let open = try estate.ledger.openFindings().map(\.finding)
         return open.count { $0.severity >= severity && !waived.contains("finding:\($0.key)") }
     }

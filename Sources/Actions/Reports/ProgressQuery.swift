@@ -300,7 +300,13 @@ package struct ProgressQuery: Sendable {
             )
         }
         let exceptions = try estate.ledger.exceptions()
-        snapshot.exceptions = exceptions
+        let waivers = Waivers(configuration: estate.configuration)
+        snapshot.exceptions = exceptions.map { exception in
+            var shown = exception
+            // What the row says of itself is no proof.
+            shown.isAuthenticated = waivers.fault(of: exception) == nil
+            return shown
+        }
         let findings = try estate.ledger.openFindings().map(\.finding)
         var seen: Set<String> = []
         snapshot.findings = findings.filter { seen.insert($0.key).inserted }.sorted { left, right in
@@ -315,7 +321,7 @@ package struct ProgressQuery: Sendable {
         let remote = mcp.filter { $0.transport != .stdio }
         let before = earlier?.count { $0.kind == .mcp }
         let remoteBefore = earlier?.count { $0.kind == .mcp && $0.transport != .stdio }
-        let waived = Set(exceptions.filter { $0.isActive(at: now) }.map(\.scope))
+        let waived = try estate.waivedScopes(at: now)
         let grave = snapshot.findings.filter { $0.severity >= .high }
         snapshot.coverage = [
             ProgressSnapshot.Coverage(

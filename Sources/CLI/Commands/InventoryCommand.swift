@@ -174,9 +174,7 @@ struct InventoryCommand: AsyncParsableCommand {
 
         func run() async throws {
             let session = try Session.open(.reading)
-            let waived = Set(
-                try session.ledger.exceptions().filter { $0.isActive(at: session.clock.now()) }.map(\.scope)
-            )
+            let waived = try session.estate.waivedScopes(at: session.clock.now())
             let records = try session.ledger.openFindings().sorted { $0.finding.severity > $1.finding.severity }
             switch output.format {
             case .json: Output.answer(.array(records.map(\.finding.json)))

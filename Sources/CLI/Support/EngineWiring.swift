@@ -54,8 +54,8 @@ extension Session {
                     "outputs": .object(run.outputs ?? [:]), "run": .string(run.id.text),
                 ]
             },
-            exceptions: { ((try? ledger.exceptions()) ?? []).filter { $0.closed == nil } },
-            waivers: { ((try? ledger.exceptions()) ?? []).filter(waivers.mayPassGate) }
+            exceptions: { ((try? ledger.exceptions()) ?? []).filter { $0.closed == nil && waivers.counts($0) } },
+            waivers: { ((try? ledger.exceptions()) ?? []).filter(waivers.counts) }
         )
     }
 

@@ -59,36 +59,61 @@ package struct Engine: Sendable {
     package func start(_ plan: Plan, inputs: JSON.Object, startedBy: String) throws -> RunID {
         let checked = try plan.checkedInputs(inputs)
         let now = clock.now()
-        var behind: RunID?
-        if let concurrency = plan.concurrency,
-            let other = try ledger.unfinishedRuns(ofGroup: concurrency.group).last
-        {
-            switch concurrency.onConflict {
-            case .fail:
-                throw InvalidInput([
-                    Diagnostic(
-                        code: "run.conflict",
-                        message: "run `\(other.id)` of the group `\(concurrency.group)` is not over",
-                        help: "wait for it, or `lockstep cancel \(other.id)`"
-                    )
-                ])
-            case .queue: behind = other.id
-            case .cancelRunning:
-                behind = other.id
-                for run in try ledger.unfinishedRuns(ofGroup: concurrency.group) {
-                    _ = try command(
-                        .cancel(reason: "a newer run of the group `\(concurrency.group)` starts"),
-                        run: run.id,
-                        by: startedBy
-                    )
-                }
-            }
-        }
+        let behind = try runAhead(of: plan, nil, by: startedBy)
         var random = SeededRandom(seed: seed())
         let run = RunID.make(at: now, using: &random)
         try ledger.commit([try creation(of: run, plan, checked, startedBy, parent: nil, behind: behind, now: now)])
         try crash.hit("created \(run)")
         return run
+    }
+
+    /// The run of the same group that a run must wait for, as its playbook says; nothing when its turn is now.
+    ///
+    /// The runs above one, and those below it, are one piece of work with it: they never wait for one another.
+    ///
+    /// - Throws: `InvalidInput` where the group is taken and the playbook does not want to wait.
+    func runAhead(of plan: Plan, _ run: RunID?, above parent: RunID? = nil, by person: String) throws -> RunID? {
+        guard let concurrency = plan.concurrency else { return nil }
+        let others = try others(inGroupOf: plan, than: run, above: parent)
+        guard let other = others.last else { return nil }
+        switch concurrency.onConflict {
+        case .fail:
+            throw InvalidInput([
+                Diagnostic(
+                    code: "run.conflict",
+                    message: "run `\(other.id)` of the group `\(concurrency.group)` is not over",
+                    help: "wait for it, or `lockstep cancel \(other.id)`"
+                )
+            ])
+        case .queue: break
+        case .cancelRunning:
+            for run in others where run.state != .cancelling && run.state != .rollingBack {
+                _ = try command(
+                    .cancel(reason: "a newer run of the group `\(concurrency.group)` starts"),
+                    run: run.id,
+                    by: person
+                )
+            }
+        }
+        return other.id
+    }
+
+    /// The unfinished runs of a plan's group that are no part of the same tree, oldest first.
+    func others(inGroupOf plan: Plan, than run: RunID?, above parent: RunID? = nil) throws -> [RunRecord] {
+        guard let group = plan.concurrency?.group else { return [] }
+        var lineage: Set<RunID> = []
+        var next = run ?? parent
+        while let current = next, lineage.insert(current).inserted { next = try ledger.run(current)?.parent?.run }
+        return try ledger.unfinishedRuns(ofGroup: group).filter { other in
+            guard !lineage.contains(other.id) else { return false }
+            guard let run else { return true }
+            var above = other.parent?.run
+            while let current = above {
+                if current == run { return false }
+                above = try ledger.run(current)?.parent?.run
+            }
+            return true
+        }
     }
 
     /// The first transaction of a run: its row, its pinned bytes, its steps, its first event.
@@ -115,7 +140,7 @@ package struct Engine: Sendable {
             state: behind == nil ? .running : .queued,
             created: now,
             parent: parent,
-            group: parent == nil ? plan.concurrency?.group : nil
+            group: plan.concurrency?.group
         )
         record.updated = now
         var commit = RunCommit(run: run, sequence: 0, token: nil, state: record.state)

@@ -111,6 +111,7 @@ extension Engine {
         try takeRequests(&session)
         try dequeue(&session)
         try session.renewQuestions()
+        try session.hastenWaived()
         // A cancelled group starts nothing new: what follows a cancel runs in a group of its own.
         repeat {
             while try await workUntilCancelled(&session) {}
@@ -240,6 +241,9 @@ extension Engine {
     private func dequeue(_ session: inout Session) throws {
         guard let other = session.machine.queuedBehind else { return }
         guard try ledger.run(other)?.state.isTerminal ?? true else { return }
+        // Several may have waited for the same one: only one of them goes on.
+        let holders = try others(inGroupOf: session.machine.plan, than: session.machine.run)
+        guard !holders.contains(where: { $0.state != .queued }) else { return }
         try session.stage(.dequeued)
     }
 }

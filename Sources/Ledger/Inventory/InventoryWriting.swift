@@ -33,7 +33,7 @@ extension Ledger {
         names: [String: ServerID] = [:],
         change: ChangeReader = { _, _ in nil }
     ) throws(LedgerError) -> ScanSummary {
-        try write(.progress) { db in
+        try write(.progress, sealing: [.scan, .server, .alias, .sighting, .definition, .finding]) { db in
             if let row = try Row.fetchOne(db, sql: "SELECT * FROM scan WHERE key = ?", arguments: [key]) {
                 return try Self.summary(ofScan: row["id"], db)
             }
@@ -89,7 +89,7 @@ extension Ledger {
         owner: String,
         criticality: InventoryServer.Criticality?
     ) throws(LedgerError) {
-        try write(.decision) { db in
+        try write(.decision, sealing: [.server]) { db in
             try db.execute(
                 sql: "UPDATE server SET owner = ?, criticality = coalesce(?, criticality) WHERE id = ?",
                 arguments: [owner, criticality?.rawValue, server.text]
@@ -111,7 +111,7 @@ extension Ledger {
             bytes: bytes,
             created: time
         )
-        return try write(.decision) { db in
+        return try write(.decision, sealing: [.snapshot]) { db in
             let row = try Row.fetchOne(db, sql: "SELECT digest FROM snapshot WHERE name = ?", arguments: [name])
             if let row, let digest = Digest(row["digest"]) { return (digest, servers.count) }
             try Self.insert(artifact, db)

@@ -2,19 +2,33 @@ package import Core
 import FoundationEssentials
 import GRDB
 
-/// Makes the keyed codes that close the chains of events.
+/// Makes the keyed codes that close the chains of events and the tables beside them.
 ///
 /// A chain of plain digests can be computed anew by anybody who can write the file; its seal only by who has the key,
 /// which lies outside of the file. What no seal shows: that a whole run is gone, or that the whole file, seals and all,
 /// was put back to what it was earlier.
 package struct Sealer: Sendable {
     package let keyID: String
-    private let code: @Sendable ([UInt8]) -> [UInt8]
+    /// A message authentication code under one key.
+    package typealias Code = @Sendable ([UInt8]) -> [UInt8]
+    private let code: Code
+    private let former: @Sendable (String) -> Code?
 
-    /// `code` is a message authentication code under the key that `keyID` names.
-    package init(keyID: String, code: @escaping @Sendable ([UInt8]) -> [UInt8]) {
+    /// `code` is a message authentication code under the key that `keyID` names, `former` those of keys before it.
+    package init(
+        keyID: String,
+        code: @escaping Code,
+        former: @escaping @Sendable (_ keyID: String) -> Code? = { _ in nil }
+    ) {
         self.keyID = keyID
         self.code = code
+        self.former = former
+    }
+
+    /// The seal of a table under the key of an id; nothing where that key is not here.
+    func seal(_ table: SealedTable, rows: Int, digest: [UInt8], keyID: String) -> [UInt8]? {
+        guard let code = keyID == self.keyID ? code : former(keyID) else { return nil }
+        return code(Array("lockstep.table-seal/1:\(table.rawValue):\(rows):".utf8) + digest)
     }
 
     /// The seal of a run: one short code over its id, its length and the hash of its last event.

@@ -5,7 +5,7 @@ enum Schema {
     /// "Lock" in ASCII: what `file` and SQLite's own tools show for our files.
     static let applicationID: Int32 = 0x4C6F_636B
 
-    static let migrations: [[String]] = [runs + people + inventory, trust]
+    static let migrations: [[String]] = [runs + people + inventory, trust, seals]
 
     static var version: Int32 { Int32(migrations.count) }
 
@@ -84,6 +84,15 @@ enum Schema {
         ALTER TABLE exception ADD COLUMN authenticated INTEGER NOT NULL DEFAULT 0 CHECK (authenticated IN (0, 1))
         """,
         "ALTER TABLE exception ADD COLUMN proof TEXT",
+    ]
+
+    /// A keyed code over all rows of a table; see `SealedTable`.
+    private static let seals: [String] = [
+        """
+        CREATE TABLE table_seal (
+            name TEXT PRIMARY KEY, seal_key TEXT NOT NULL, row_count INTEGER NOT NULL, seal BLOB NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """
     ]
 
     private static let runs: [String] = [
