@@ -158,4 +158,35 @@ struct ChildTests {
         #expect(try world.ledger.openApprovals().isEmpty)
         #expect(try world.check(run) == [])
     }
+
+    @Test func aRunBelowThatSucceededIsDoneAnewWhenItsStepIsRetried() async throws {
+        let world = try World()
+        let approval = Approval(approvers: ["group:leads"], min: 1, expires: .seconds(86_400))
+        let run = try await world.run(
+            below(world, plan("inner", [step("review", .approval(approval)), step("act", uses("test.change"))]))
+        ).run
+        func approve() throws {
+            let (child, step) = try world.engine().locate("below/review", in: run)
+            let view = try world.engine().approval(run: child, step: step)
+            let ballot = Ballot(
+                person: "ana",
+                verdict: .approve,
+                reason: "read it",
+                shown: view.digest,
+                generation: view.generation,
+                isAuthenticated: true
+            )
+            _ = try world.engine().castVote(run: child, step: step, ballot)
+        }
+        let nap = try #require(try world.ledger.children(of: run).first?.id)
+        try approve()
+        world.outside.fail("last", times: 99, .permanent)
+        #expect(try await world.advance(run).state == .failed)
+        #expect(try world.ledger.run(nap)?.state == .succeeded)
+        try world.command(.retry(from: "below"), run)
+        let summary = try await world.advance(run)
+        #expect(summary.waiting.map(\.waitsFor) == ["approval"], "what was approved was other work")
+        #expect(try world.ledger.children(of: run).count == 2)
+        #expect(try world.check(run) == [])
+    }
 }

@@ -93,6 +93,7 @@ def test_doctor_names_what_was_changed_by_hand(held: Shell, people):
         ("DROP TRIGGER vote_stays; UPDATE vote SET reason = 'not read'", "vote.differs"),
         ("UPDATE verdict SET result = 'pass'", "replay.verdict"),
         ("UPDATE artifact SET bytes = x'00'", "artifact.altered"),
+        ("UPDATE run SET playbook = 'other'", "replay.run"),
         ("UPDATE run SET seal = x'00'", "seal.broken"),
         ("UPDATE run SET seal = NULL", "seal.missing"),
         ("DELETE FROM exception", "seal.broken"),
@@ -233,6 +234,44 @@ def test_who_has_left_is_no_tampering(held: Shell, people, tmp_path):
     assert refused.code != 0, "a retired key signs nothing"
     change(held, "DROP TRIGGER vote_stays; UPDATE vote SET proof = replace(proof, 'read it', 'not read')")
     assert "vote.bad-signature" in held("doctor").expect(2).out
+
+
+def test_what_was_written_past_the_program_is_not_done(held: Shell, people):
+    held("exception", "add", "gate:latest/check", "--owner", f"user:{people[0].name}", "--reason", "known", "--for", "2d",
+         "--key", str(people[0].key)).expect(0)
+    held("resume", "latest").expect(0)
+    held("tick").expect(0)
+    with contextlib.closing(sqlite3.connect(held.database)) as connection:
+        run, digest = connection.execute("SELECT run, digest FROM approval WHERE state = 'open'").fetchone()
+        for person in people:
+            ballot = {"person": person.name, "verdict": "approve", "reason": "ok", "ticket": None, "shown": digest,
+                      "generation": 1, "authenticated": True, "proof": None}
+            body = {"command": "vote", "step": "review", "ballot": ballot, "by": f"user:{person.name}"}
+            connection.execute("INSERT INTO request (run, time, body) VALUES (?, 1, ?)", (run, json.dumps(body)))
+        body = {"command": "cancel", "reason": "x", "by": f"user:{people[0].name}"}
+        connection.execute("INSERT INTO request (run, time, body) VALUES (?, 1, ?)", (run, json.dumps(body)))
+        connection.commit()
+    held("tick")
+    with contextlib.closing(sqlite3.connect(held.database)) as connection:
+        assert connection.execute("SELECT count(*) FROM vote").fetchone() == (0,)
+        assert connection.execute("SELECT count(*) FROM request").fetchone() == (0,)
+        assert connection.execute("SELECT state FROM run").fetchone() == ("waiting",)
+    held("doctor").expect(0)
+    # A key that is gone is not healed by a new one, and nothing goes on under it.
+    (held.folder / ".lockstep" / "keys" / "audit.json").unlink()
+    assert "seal.unknown-key" in held("tick").err
+    assert "[seal.unknown-key]" in held("doctor", "--format", "json").expect(2).out
+    vote = held("approve", "latest", "review", "--as", people[1].name, "--key", str(people[1].key), "--reason", "read it")
+    assert vote.code == 1 and "seal.unknown-key" in vote.err
+    assert "needs-attention" in held("status").out
+
+
+def test_a_planted_configuration_is_not_put_in_place(held: Shell):
+    file = held.folder / "lockstep.yaml"
+    before = file.read_text()
+    (held.folder / ".lockstep" / "restored-lockstep.yaml").write_text(before.replace("organisation: Example", "organisation: Evil"))
+    assert "workspace.foreign-restore" in held("status").err
+    assert file.read_text() == before
 
 
 def state_of(shell: Shell) -> tuple[int, str]:

@@ -66,6 +66,17 @@ private func sighting(_ name: String, key: String, _ tools: [Definition]? = nil)
         #expect(try ledger.servers().map(\.id) == ["hr-api", "hr-api-2", "server"])
     }
 
+    @Test func aThousandServersOfOneNameDoNotLookAtEachOther() throws {
+        let clock = ContinuousClock()
+        let begun = clock.now
+        try record((1...1000).map { sighting("same", key: "k\($0)") }, key: "1")
+        let servers = try ledger.servers().map(\.id.text)
+        #expect(Set(servers).count == 1000)
+        #expect(Set(servers) == Set(["same"] + (2...1000).map { "same-\($0)" }))
+        // Half a million lookups take a minute.
+        #expect(clock.now - begun < .seconds(15))
+    }
+
     @Test func recordsAScanOfOneKeyOnce() throws {
         let first = try record([sighting("a", key: "k", [tool("t", "1")])], key: "same")
         let again = try record([sighting("b", key: "other")], key: "same")

@@ -93,10 +93,24 @@ package struct RunHook: StepAction {
             return ActionResult(outputs: ["result": [:]], summary: "hook `\(name)` done")
         }
         do throws(JSON.ScanError) {
-            let value = try JSON.parse(output, limits: .standard)
+            let value = Self.masked(try JSON.parse(output, limits: .standard), request.secrets.values.map(\.revealed))
             return ActionResult(outputs: ["result": value], summary: "hook `\(name)` done")
         } catch {
             throw StepError(.permanent, "the output of the hook `\(name)` is not JSON: \(error)")
+        }
+    }
+
+    /// What a hook says without the secrets that it was given: it may echo them, and outputs are shown and kept.
+    private static func masked(_ value: JSON.Value, _ secrets: [String]) -> JSON.Value {
+        func masked(_ text: String) -> String {
+            secrets.reduce(text) { $1.isEmpty ? $0 : $0.replacing($1, with: "<redacted>") }
+        }
+        return switch value {
+        case .string(let text): .string(masked(text))
+        case .array(let items): .array(items.map { Self.masked($0, secrets) })
+        case .object(let members):
+            .object(JSON.Object(members.map { (key: masked($0.key), value: Self.masked($0.value, secrets)) }))
+        default: value
         }
     }
 

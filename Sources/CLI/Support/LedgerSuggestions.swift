@@ -4,7 +4,8 @@ extension LedgerError {
     /// What a person can do about it.
     var suggestion: String? {
         switch code {
-        case .corrupt, .notALedger: "bring the last good state back with `lockstep restore FILE`"
+        case .corrupt, .notALedger, .sealMissing, .sealUnknownKey, .sealBroken:
+            "bring the last good state back with `lockstep restore FILE`"
         case .busy, .leased: "try again when the other process is done; `lockstep status` shows the runs"
         case .readOnly: "check who owns `.lockstep` and whether its disk can be written"
         case .full: "free some space on that disk, then run the same command again; nothing was lost"

@@ -71,7 +71,9 @@ struct Session: Sendable {
         _ keys: KeyStore,
         _ clock: any WallClock
     ) throws -> Ledger {
-        let sealer = try Sealing(keys: keys, folder: folder).sealer(now: clock.now())
+        let sealer = try Sealing(keys: keys, folder: folder).sealer(now: clock.now()) {
+            Output.talk("warning: \($0)")
+        }
         return try Ledger(path: folder.database, mayCreate: false, sealer: sealer)
     }
 

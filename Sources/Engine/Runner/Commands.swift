@@ -153,7 +153,7 @@ extension RunMachine {
         graph.needs[position].first { position in
             let need = instances[StepInstance(graph.steps[position].id)]
             return need?.state != .succeeded && need?.state != .skipped
-                && !(need?.state == .failed && graph.steps[position].continueOnError)
+                && !(need?.state == .failed && graph.steps[position].bearsFailure)
         }
     }
 }
@@ -243,7 +243,7 @@ extension Engine {
             return delivery
         }
         defer { try? ledger.release(run, token: token) }
-        var session = try open(run, plan: plan, token: token)
+        var session = try openForCommand(run, plan: plan, token: token)
         session.expectedTime = expected
         try noteClock(&session)
         // A jump of the clock stays recorded also when the command is refused.
@@ -289,6 +289,7 @@ extension Engine {
         if let refusal = machine.refusal(of: command) { throw InvalidInput([refusal]) }
         if case .vote(let name, let ballot) = command {
             do throws(VoteRefusal) {
+                _ = try proven(ballot, run, name)
                 try machine.instances[name]?.approval?.check(ballot, people: people, now: clock.now())
             } catch {
                 throw InvalidInput([error.diagnostic])
@@ -304,7 +305,10 @@ extension Engine {
     func takeRequests(_ session: inout Session) throws {
         for request in try ledger.requests(to: session.machine.run) {
             session.done(request: request.id)
-            guard let command = RunCommand(request.body), let person = request.body["by"]?.string else { continue }
+            // Without a body it carries no seal of this workspace: somebody wrote it past the program.
+            guard let body = request.body, let command = RunCommand(body), let person = body["by"]?.string else {
+                continue
+            }
             // It was allowed when it was posted; what happened since may have overtaken it.
             do { try session.apply(command, by: person) } catch is InvalidInput {}
         }

@@ -16,13 +16,26 @@ package struct Engine: Sendable {
     /// Fetches the value of a secret at the moment in which an action needs it.
     package var secret: @Sendable (SecretDeclaration) throws -> Redacted<String>
     /// Checks pinned bytes again into a plan; a failure sets the run aside with its words as the reason.
-    package var planFor: @Sendable (_ source: [UInt8], _ file: String) throws -> Plan
+    ///
+    /// Playbooks below it are read from the pinned bytes alone; a run of the first version has none and reads files.
+    package var planFor: PlanReader
+    /// Says whether a vote is proven to be its voter's at the moment in which it is counted, or refuses it.
+    ///
+    /// A vote that is left for another process lies in the ledger meanwhile, so nothing that whoever left it says of its
+    /// authenticity counts.
+    package var proven: VoteCheck
     /// A new seed for each use: ids and jitter.
     package var seed: @Sendable () -> UInt64
     package var crash: CrashPoints
+    /// Time runs faster than anybody can look, so that a soak cannot be covered by samples.
+    package var isRehearsal = false
     package var host: Host
     /// Waits in real time: for timeouts of actions and between looks at requests.
     package var sleep: @Sendable (Duration) async throws -> Void
+
+    package typealias PlanReader =
+        @Sendable (_ source: [UInt8], _ file: String, _ pinned: [String: [UInt8]]?) throws -> Plan
+    package typealias VoteCheck = @Sendable (Ballot, RunID, StepInstance) throws(VoteRefusal) -> Bool
 
     package init(
         ledger: Ledger,
@@ -31,7 +44,8 @@ package struct Engine: Sendable {
         people: People = People(),
         facts: Facts = Facts(),
         secret: @escaping @Sendable (SecretDeclaration) throws -> Redacted<String>,
-        planFor: @escaping @Sendable (_ source: [UInt8], _ file: String) throws -> Plan,
+        planFor: @escaping PlanReader,
+        proven: @escaping VoteCheck = { (ballot, _, _) throws(VoteRefusal) in ballot.isAuthenticated },
         seed: @escaping @Sendable () -> UInt64 = { UInt64.random(in: .min ... .max) },
         crash: CrashPoints = .none,
         host: Host = .current(),
@@ -44,6 +58,7 @@ package struct Engine: Sendable {
         self.facts = facts
         self.secret = secret
         self.planFor = planFor
+        self.proven = proven
         self.seed = seed
         self.crash = crash
         self.host = host
@@ -146,7 +161,9 @@ package struct Engine: Sendable {
         var commit = RunCommit(run: run, sequence: 0, token: nil, state: record.state)
         commit.durability = .decision
         commit.creation = record
-        commit.artifacts = [
+        // What runs is what was read and voted on: playbooks below are kept too, and no file is read again.
+        let below = plan.playbooksBelow.sorted { $0.key < $1.key }.map(\.value)
+        commit.artifacts = ([plan] + below).map { plan in
             ArtifactRecord(
                 digest: plan.digest,
                 mediaType: "application/yaml",
@@ -154,9 +171,13 @@ package struct Engine: Sendable {
                 bytes: plan.source,
                 created: now
             )
-        ]
+        }
+        let origin = record.origin(playbooks: plan.digestsBelow)
         var events = [
-            RunEvent(.created(inputs: inputs, startedBy: startedBy, digest: plan.digest.description), at: now)
+            RunEvent(
+                .created(inputs: inputs, startedBy: startedBy, digest: plan.digest.description, origin: origin),
+                at: now
+            )
         ]
         if let behind { events.append(RunEvent(.queued(behind: behind), at: now)) }
         commit.events = events.enumerated().map { $1.record(sequence: $0 + 1) }

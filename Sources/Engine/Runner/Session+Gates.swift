@@ -35,6 +35,7 @@ extension Session {
     /// Turns a measurement into a sample and, when it settles the matter, into the gate's verdict.
     mutating func judge(_ name: StepInstance, _ measured: Result<[String: Double], StepError>) throws {
         guard let gate = machine.gate(of: name), var judge = machine.instances[name]?.gate else { return }
+        judge.bearsGaps = engine.isRehearsal
         var outcome = GateResult.error
         var note: String?
         let values: [String: Double] = if case .success(let values) = measured { values } else { [:] }

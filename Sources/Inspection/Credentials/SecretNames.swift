@@ -5,9 +5,13 @@ package enum SecretNames {
         "credentials", "creds", "auth", "authorization", "bearer", "pat", "cookie", "session", "sessionid", "signature",
         "sas", "dsn", "webhook", "jwt", "private", "salt", "pin", "otp", "connectionstring", "accesstoken", "authtoken",
         "secretkey", "accesskey", "pw", "psw", "cred", "userpwd", "accountkey", "clientsecret", "privatekey",
-        "refreshtoken", "bottoken", "apitoken", "userkey",
+        "refreshtoken", "bottoken", "apitoken", "userkey", "jsessionid", "phpsessid", "sessid",
     ]
-    private static let endings = ["token", "secret", "password", "apikey", "passwd", "credentials"]
+    private static let endings = ["token", "secret", "password", "apikey", "passwd", "credentials", "pass", "pwd"]
+    /// Words that end like a password and are none.
+    private static let ordinary: Set<String> = [
+        "bypass", "compass", "encompass", "overpass", "surpass", "trespass", "underpass", "oldpwd",
+    ]
 
     private static let describing: Set<String> = [
         "type", "mode", "method", "url", "uri", "endpoint", "var", "env", "provider", "name", "scheme", "header",
@@ -27,7 +31,9 @@ package enum SecretNames {
         let parts = parts(of: name)
         if parts.contains(where: { words.contains($0) }) { return true }
         let whole = parts.joined()
-        return words.contains(whole) || endings.contains { whole.hasSuffix($0) }
+        if words.contains(whole) { return true }
+        let isOrdinary = ordinary.contains(whole) || ordinary.contains(parts.last ?? "")
+        return !isOrdinary && endings.contains { whole.hasSuffix($0) }
     }
 
     /// The words of a name in lower case: `clientSecret` and `CLIENT_SECRET` have the same two.

@@ -197,16 +197,20 @@ extension Ledger {
     /// A slug that no other server has: the wanted one, or one made of the name with a number where it is taken.
     private static func freeID(for wanted: ServerID?, _ name: String, _ db: Database) throws -> ServerID {
         let base = wanted?.text ?? slug(name)
-        for number in 1... {
-            let candidate = number == 1 ? base : "\(base)-\(number)"
-            let isTaken = try Bool.fetchOne(
-                db,
-                sql: "SELECT EXISTS (SELECT 1 FROM server WHERE id = ?)",
-                arguments: [candidate]
-            )
-            if isTaken != true { return ServerID(candidate) }
+        let statement = try db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM server WHERE id = ?)")
+        func candidate(_ number: Int) -> String { number == 1 ? base : "\(base)-\(number)" }
+        func isTaken(_ number: Int) throws -> Bool {
+            try Bool.fetchOne(statement, arguments: [candidate(number)]) == true
         }
-        preconditionFailure("the numbers do not end")
+        guard try isTaken(1) else { return ServerID(base) }
+        // Doubling, then halving: a thousand servers of one name must not look at each other a thousand times.
+        var (taken, free) = (1, 2)
+        while try isTaken(free) { (taken, free) = (free, free * 2) }
+        while free - taken > 1 {
+            let middle = (taken + free) / 2
+            if try isTaken(middle) { taken = middle } else { free = middle }
+        }
+        return ServerID(candidate(free))
     }
 
     /// Lower-case letters, digits and hyphens, at most 48 of them.
