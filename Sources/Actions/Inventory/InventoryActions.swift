@@ -32,7 +32,7 @@ package struct SnapshotInventory: StepAction {
                     "snapshot": .string(name), "servers": .array(servers.map { .string($0.id.text) }),
                     "server_count": .integer(Int64(count)), "inventory_at": .string(request.now.description),
                 ],
-                summary: "\(count) servers frozen as `\(name)`, \(digest)"
+                summary: "\(counted(count, "server")) frozen as `\(name)`, \(digest)"
             )
         } catch {
             throw StepError(error)
@@ -53,7 +53,7 @@ package struct CompareInventory: StepAction {
                 .init("from", .string, summary: "the older snapshot; the newest one unless given"),
                 .init("to", .string, summary: "the newer snapshot; the inventory of now unless given"),
             ],
-            outputs: [("added", .list), ("removed", .list), ("changed", .list)]
+            outputs: [("added", .list), ("removed", .list), ("changed", .list), ("news", .integer)]
         )
     }
 
@@ -71,6 +71,7 @@ package struct CompareInventory: StepAction {
         return ActionResult(
             outputs: [
                 "added": json["added"] ?? [], "removed": json["removed"] ?? [], "changed": json["changed"] ?? [],
+                "news": .integer(Int64(difference.news)),
             ],
             summary:
                 "\(difference.added.count) added, \(difference.removed.count) removed, \(difference.changed.count) changed"

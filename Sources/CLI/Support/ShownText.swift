@@ -66,11 +66,11 @@ struct ShownText {
                 guard let server = known[name] else { return [name, "not in the inventory", "", "", "", ""] }
                 return [
                     name, server.transport.rawValue, server.description?.authentication.word ?? "unknown",
-                    server.description.map { String($0.definitions.count { $0.kind == .tool }) } ?? "?",
+                    server.description?.toolCount.map { String($0) } ?? "?",
                     server.owner ?? "nobody", server.url ?? server.command.joined(separator: " "),
                 ]
             }
-            return "\(list.count) servers\n"
+            return "\(counted(list.count, "server"))\n"
                 + Output.table(["server", "transport", "auth", "tools", "owner", "where"], rows) + more
         }
         if names.count == list.count {
@@ -114,7 +114,7 @@ struct ShownText {
             }
         let more = max(0, rows.count - Self.rowLimit) + rest
         return [
-            "\(rows.count + rest) open findings on these servers (as of now; not part of what is signed)",
+            "\(counted(rows.count + rest, "open finding")) on these servers (as of now; not part of what is signed)",
             Output.table(["severity", "code", "subject", "exception", "what"], Array(rows.prefix(Self.rowLimit))),
         ] + (more > 0 ? ["and \(more) more, see `lockstep inventory findings`"] : [])
     }
