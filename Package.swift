@@ -130,7 +130,11 @@ let package = Package(
         tests("LedgerTests", ["Core", "Ledger", grdb], data: ["Cases"]),
         tests("CoreTests", ["Core"]),
         tests("WireTests", ["Wire", "Core"]),
-        tests("ActionsTests", ["Actions", "Core", "Ledger", "Playbooks", "Survey", "Workspace"], data: ["Cases"]),
+        tests(
+            "ActionsTests",
+            ["Actions", "Core", "Expressions", "Ledger", "Playbooks", "Survey", "Workspace"],
+            data: ["Cases"]
+        ),
         tests("LabTests", ["Lab", "Wire", "Core"] + nio),
         tests("InspectionTests", ["Core", "Inspection"]),
         tests("SurveyTests", ["Core", "Inspection", "Survey", "Wire", nioTLS] + nio, data: ["Cases"]),

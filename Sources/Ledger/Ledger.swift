@@ -60,7 +60,7 @@ package final class Ledger: Sendable {
         do {
             try Self.refuseForeign(path)
             guard FileManager.default.fileExists(atPath: path) else {
-                throw LedgerError(.missing, "there is no ledger here: run `lockstep init` first")
+                throw LedgerError(.lost, "there is no ledger here: run `lockstep init` first")
             }
             var configuration = Self.configuration(busyTimeout)
             configuration.readonly = true
@@ -118,7 +118,7 @@ package final class Ledger: Sendable {
     private static func refuseForeign(_ path: String, mayCreate: Bool = true) throws {
         guard FileManager.default.fileExists(atPath: path) else {
             if mayCreate { return }
-            throw LedgerError(.missing, "the workspace has lost its ledger")
+            throw LedgerError(.lost, "the workspace has lost its ledger")
         }
         var configuration = configuration(.seconds(5))
         configuration.readonly = true
@@ -130,7 +130,7 @@ package final class Ledger: Sendable {
             guard application == 0, isBlank else {
                 throw LedgerError(.notALedger, "the file is a database of another program")
             }
-            if !mayCreate { throw LedgerError(.missing, "the workspace has lost its ledger: the file is empty") }
+            if !mayCreate { throw LedgerError(.lost, "the workspace has lost its ledger: the file is empty") }
         }
         try queue.close()
     }

@@ -29,7 +29,9 @@ package struct LedgerError: Error, Sendable, Hashable, CustomStringConvertible {
         case leased
         /// The lease was lost or somebody else wrote: the caller's picture of the run is old.
         case conflict
-        /// No such row.
+        /// The file of the ledger is not there, or empty.
+        case lost
+        /// Nothing has this id or name.
         case missing
         /// Something with this name is there already.
         case duplicate

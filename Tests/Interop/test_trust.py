@@ -100,7 +100,7 @@ def test_doctor_names_what_was_changed_by_hand(held: Shell, people):
         ("UPDATE exception SET closed = 1", "seal.broken"),
         ("INSERT INTO scan (key, label, time, examined, gaps) VALUES ('k', 'l', 1, '{}', '[]')", "seal.broken"),
         ("DELETE FROM table_seal", "seal.missing"),
-        ("DROP TABLE table_seal; PRAGMA user_version = 2", "seal.missing"),
+        ("DROP TABLE table_seal; PRAGMA user_version = 3", "seal.missing"),
     ]:
         for end in ("-wal", "-shm"):
             held.database.with_name(held.database.name + end).unlink(missing_ok=True)

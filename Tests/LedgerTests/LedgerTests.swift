@@ -240,7 +240,7 @@ import Testing
         let ledger = try Ledger(readOnly: path)
         #expect(try ledger.runs().count == 1)
         #expect(code { try ledger.commit([creation("r2")]) } == .readOnly)
-        #expect(code { try Ledger(readOnly: path + ".none") } == .missing)
+        #expect(code { try Ledger(readOnly: path + ".none") } == .lost)
         #expect(code { try Ledger(path: folder.path + "/none/lockstep.db") } == .io)
     }
 

@@ -36,7 +36,7 @@ package struct SnapshotInventory: StepAction {
                     "inventory": .array(servers.map { ShownInventory.row($0) }),
                     "findings": .array(findings), "digest": .string(digest.description),
                 ],
-                summary: "\(count) servers frozen as `\(name)`, \(digest)"
+                summary: "\(counted(count, "server")) frozen as `\(name)`, \(digest)"
             )
         } catch {
             throw StepError(error)
@@ -57,7 +57,7 @@ package struct CompareInventory: StepAction {
                 .init("from", .string, summary: "the older snapshot; the newest one unless given"),
                 .init("to", .string, summary: "the newer snapshot; the inventory of now unless given"),
             ],
-            outputs: [("added", .list), ("removed", .list), ("changed", .list)]
+            outputs: [("added", .list), ("removed", .list), ("changed", .list), ("news", .integer)]
         )
     }
 
@@ -75,6 +75,7 @@ package struct CompareInventory: StepAction {
         return ActionResult(
             outputs: [
                 "added": json["added"] ?? [], "removed": json["removed"] ?? [], "changed": json["changed"] ?? [],
+                "news": .integer(Int64(difference.news)),
             ],
             summary:
                 "\(difference.added.count) added, \(difference.removed.count) removed, \(difference.changed.count) changed"

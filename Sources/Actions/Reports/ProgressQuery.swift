@@ -313,6 +313,9 @@ package struct ProgressQuery: Sendable {
             (right.severity, left.key) < (left.severity, right.key)
         }
         snapshot.gaps = try estate.ledger.newestScans().flatMap(\.gaps)
+        snapshot.gaps += servers.compactMap { server in
+            server.unreached.map { CoverageGap(subject: server.id.text, reason: $0.words) }
+        }
         let mcp = servers.filter { $0.kind == .mcp }
         let earlier = try estate.ledger.snapshots().last.flatMap { name throws(LedgerError) in
             try estate.ledger.snapshot(name.name)
@@ -326,7 +329,7 @@ package struct ProgressQuery: Sendable {
         snapshot.coverage = [
             ProgressSnapshot.Coverage(
                 name: "MCP servers described",
-                numerator: mcp.count { $0.description?.areToolsKnown == true },
+                numerator: mcp.count(where: \.isCovered),
                 denominator: mcp.count,
                 previousDenominator: before
             ),

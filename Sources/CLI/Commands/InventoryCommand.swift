@@ -60,6 +60,7 @@ struct InventoryCommand: AsyncParsableCommand {
                 ["criticality", found.criticality?.rawValue ?? "unknown"],
                 ["first seen", found.firstSeen.description], ["last seen", found.lastSeen.description],
             ]
+            if let unreached = found.unreached { lines.append(["not covered", unreached.words]) }
             lines += found.locations.map { ["seen in", $0] }
             lines += found.secrets.map { ["secret", "\($0.name) \($0.digest)"] }
             if let description = found.description {
@@ -183,9 +184,14 @@ struct InventoryCommand: AsyncParsableCommand {
                     Output.table(
                         ["severity", "code", "subject", "exception", "what"],
                         records.map { record in
-                            [
+                            // What was seen is text of a stranger: `table` makes it harmless and cuts it.
+                            let evidence = record.finding.evidence
+                            let what =
+                                record.finding.message
+                                + (evidence.isEmpty ? "" : ": " + Output.cell(evidence, limit: 120))
+                            return [
                                 record.finding.severity.rawValue, record.finding.code, record.finding.subject,
-                                waived.contains("finding:\(record.finding.key)") ? "yes" : "no", record.finding.message,
+                                waived.contains("finding:\(record.finding.key)") ? "yes" : "no", what,
                             ]
                         }
                     )

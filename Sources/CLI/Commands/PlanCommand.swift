@@ -19,7 +19,7 @@ struct PlanCommand: AsyncParsableCommand {
         guard let plan = checked.plan else { throw ExitStatus.invalidInput }
         let given = try InputArguments.values(inputs, for: plan)
         // What is given must fit; what is required may still be missing in a plan.
-        if !inputs.isEmpty { _ = try plan.checkedInputs(given) }
+        if !inputs.isEmpty { try InputArguments.check(given, for: plan, catalogue) }
         switch checked.document {
         case .playbook(let plan):
             let outline = PlanOutline(plan, catalogue: catalogue, inputs: given)

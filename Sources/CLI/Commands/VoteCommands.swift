@@ -81,9 +81,14 @@ private struct Voting {
             )
             return
         }
-        Output.talk(try shown.text())
-        if verdict == .approve { try refuseChanged(try shown.changes(), view) }
+        let text = try shown.text()
+        if verdict == .approve {
+            let changes = try shown.changes()
+            if !changes.isEmpty { Output.talk(text) }
+            try refuseChanged(changes, view)
+        }
         if let place {
+            Output.talk(text)
             let vote = try newVote(view, by: try person().id)
             try DurableFile.write(vote.canonicalBytes, to: place, mode: 0o644)
             Output.answer("vote written to \(place)")
@@ -94,6 +99,8 @@ private struct Voting {
         }
         let ballot = try options.vote.map { try received($0, view) } ?? signed(view)
         let delivery = try engine.castVote(run: run, step: step, ballot)
+        // After what can fail, so that an error does not hide below a page of tables.
+        Output.talk(text)
         let after = try engine.approval(run: run, step: step)
         let state = after.record.state
         let count = "\(ShownText.approvals(after)) of \(after.record.quorum) approvals"

@@ -12,7 +12,8 @@ extension LedgerError {
         case .olderSchema: "run `lockstep doctor` once, which brings it up to date"
         case .foreignSchema: "use a backup that you made yourself, of a workspace that `lockstep doctor` finds whole"
         case .newerSchema: "use the version of lockstep that wrote it, or a newer one"
-        case .missing: "if it held anything, bring it back with `lockstep restore FILE`"
+        case .lost: "bring it back with `lockstep restore FILE`"
+        case .missing: nil
         case .conflict, .duplicate, .io: nil
         }
     }

@@ -87,7 +87,7 @@ struct ShownText {
             ]
         }
         return [
-            "\(named.count) servers (as of now; only their names are signed)",
+            "\(counted(named.count, "server")) (as of now; only their names are signed)",
             Output.table(["server", "transport", "auth", "tools", "owner", "where"], Array(rows)), "",
         ] + (try findings(of: named))
     }
@@ -141,7 +141,7 @@ struct ShownText {
             }
         let more = max(0, rows.count - Self.rowLimit) + rest
         return [
-            "\(rows.count + rest) open findings on these servers (as of now; not part of what is signed)",
+            "\(counted(rows.count + rest, "open finding")) on these servers (as of now; not part of what is signed)",
             Output.table(["severity", "code", "subject", "exception", "what"], Array(rows.prefix(Self.rowLimit))),
         ] + (more > 0 ? ["and \(more) more, see `lockstep inventory findings`"] : [])
     }

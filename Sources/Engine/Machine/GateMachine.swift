@@ -110,7 +110,7 @@ package struct GateMachine: Sendable {
         switch sample.outcome {
         case .error:
             if errorsInARow > limits.consecutiveErrors || (limits.every == nil && !limits.hasMetrics) {
-                return .decided(.error, reason: "\(errorsInARow) errors in a row")
+                return .decided(.error, reason: "\(counted(errorsInARow, "error")) in a row")
             }
         case .fail:
             // Before a deadline "not yet" is no failure, unless the playbook says what one is.

@@ -7,10 +7,13 @@ package enum SecretNames {
         "secretkey", "accesskey", "pw", "psw", "cred", "userpwd", "accountkey", "clientsecret", "privatekey",
         "refreshtoken", "bottoken", "apitoken", "userkey", "jsessionid", "phpsessid", "sessid",
     ]
-    private static let endings = ["token", "secret", "password", "apikey", "passwd", "credentials", "pass", "pwd"]
-    /// Words that end like a password and are none.
-    private static let ordinary: Set<String> = [
-        "bypass", "compass", "encompass", "overpass", "surpass", "trespass", "underpass", "oldpwd",
+    private static let endings = [
+        "token", "secret", "password", "apikey", "passwd", "credentials", "sessionid", "sessid",
+    ]
+    /// What a word ends in that is a password: `DBPASS`, `MYSQLPWD`.
+    private static let shortEndings = ["pass", "pwd"]
+    private static let harmlessEndings = [
+        "bypass", "compass", "overpass", "underpass", "oldpwd", "surpass", "trespass",
     ]
 
     private static let describing: Set<String> = [
@@ -30,10 +33,11 @@ package enum SecretNames {
     package static func suggestSecret(_ name: some StringProtocol) -> Bool {
         let parts = parts(of: name)
         if parts.contains(where: { words.contains($0) }) { return true }
+        for part in parts where shortEndings.contains(where: part.hasSuffix) {
+            if !harmlessEndings.contains(where: part.hasSuffix) { return true }
+        }
         let whole = parts.joined()
-        if words.contains(whole) { return true }
-        let isOrdinary = ordinary.contains(whole) || ordinary.contains(parts.last ?? "")
-        return !isOrdinary && endings.contains { whole.hasSuffix($0) }
+        return words.contains(whole) || endings.contains { whole.hasSuffix($0) }
     }
 
     /// The words of a name in lower case: `clientSecret` and `CLIENT_SECRET` have the same two.
