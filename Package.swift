@@ -133,7 +133,11 @@ let package = Package(
         tests("CoreTests", ["Core"]),
         tests("WireTests", ["Wire", "Core"]),
         tests("TrafficTests", ["Traffic", "Wire", "Core"]),
-        tests("ActionsTests", ["Actions", "Core", "Ledger", "Playbooks", "Survey", "Workspace"], data: ["Cases"]),
+        tests(
+            "ActionsTests",
+            ["Actions", "Core", "Expressions", "Ledger", "Playbooks", "Survey", "Workspace"],
+            data: ["Cases"]
+        ),
         tests("LabTests", ["Lab", "Wire", "Core"] + nio),
         tests("InspectionTests", ["Core", "Inspection"]),
         tests("SurveyTests", ["Core", "Inspection", "Survey", "Wire", nioTLS] + nio, data: ["Cases"]),

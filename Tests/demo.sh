@@ -88,7 +88,8 @@ for f in json.load(sys.stdin):
         if key not in seen:
             seen.add(key); print(key)
 ' | while IFS= read -r scope; do
-    "$lockstep" exception add "$scope" --owner user:ana --reason "part of the demonstration estate" --for 30d
+    "$lockstep" exception add "$scope" --owner user:ana --reason "part of the demonstration estate" --for 30d \
+        --as ana --key "$home/ana"
 done
 "$lockstep" tick latest --now
 for _ in $(seq 60); do

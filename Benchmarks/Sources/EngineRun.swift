@@ -70,7 +70,7 @@ struct EngineRun {
             ledger: ledger,
             catalogue: Catalogue(actions: [NoOp(effect)]),
             secret: { _ in throw StepError(.permanent, "there are no secrets") },
-            planFor: { _, _ in throw StepError(.permanent, "there is no playbook") }
+            planFor: { _, _, _ in throw StepError(.permanent, "there is no playbook") }
         )
         let before = ledger.commits
         let processor = Resources.processorTime()

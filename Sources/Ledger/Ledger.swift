@@ -60,7 +60,7 @@ package final class Ledger: Sendable {
         do {
             try Self.refuseForeign(path)
             guard FileManager.default.fileExists(atPath: path) else {
-                throw LedgerError(.missing, "there is no ledger here: run `lockstep init` first")
+                throw LedgerError(.lost, "there is no ledger here: run `lockstep init` first")
             }
             var configuration = Self.configuration(busyTimeout)
             configuration.readonly = true
@@ -118,7 +118,7 @@ package final class Ledger: Sendable {
     private static func refuseForeign(_ path: String, mayCreate: Bool = true) throws {
         guard FileManager.default.fileExists(atPath: path) else {
             if mayCreate { return }
-            throw LedgerError(.missing, "the workspace has lost its ledger")
+            throw LedgerError(.lost, "the workspace has lost its ledger")
         }
         var configuration = configuration(.seconds(5))
         configuration.readonly = true
@@ -130,7 +130,7 @@ package final class Ledger: Sendable {
             guard application == 0, isBlank else {
                 throw LedgerError(.notALedger, "the file is a database of another program")
             }
-            if !mayCreate { throw LedgerError(.missing, "the workspace has lost its ledger: the file is empty") }
+            if !mayCreate { throw LedgerError(.lost, "the workspace has lost its ledger: the file is empty") }
         }
         try queue.close()
     }
@@ -203,14 +203,16 @@ package final class Ledger: Sendable {
 
     /// Looks at a file that came from elsewhere before anything of it can act: nothing is written, no trigger fires.
     ///
+    /// - Returns: The version of its schema.
     /// - Throws: `notALedger`, `newerSchema`, `foreignSchema` with what is wrong, `corrupt`.
-    package static func inspect(_ path: String) throws(LedgerError) {
+    @discardableResult
+    package static func inspect(_ path: String) throws(LedgerError) -> Int32 {
         do {
             try refuseForeign(path, mayCreate: false)
             var configuration = configuration(.seconds(5))
             configuration.readonly = true
             let queue = try DatabaseQueue(path: path, configuration: configuration)
-            try queue.inDatabase { db in
+            let version = try queue.inDatabase { db in
                 try db.execute(sql: "PRAGMA trusted_schema = OFF")
                 let version = try Int32.fetchOne(db, sql: "PRAGMA user_version") ?? 0
                 guard version <= Schema.version else {
@@ -222,12 +224,17 @@ package final class Ledger: Sendable {
                 if let difference = try Schema.differences(db).first {
                     throw LedgerError(.foreignSchema, "this program did not make this ledger: \(difference)")
                 }
+                return version
             }
             try queue.close()
+            return version
         } catch {
             throw LedgerError(error)
         }
     }
+
+    /// The version of the schema from which on every run that this program wrote has a seal.
+    package static let firstSealedVersion: Int32 = 2
 
     /// Copies the ledger into a new file while it is in use; the copy is one consistent state.
     package func backup(to path: String) throws(LedgerError) {

@@ -5,6 +5,10 @@ package struct LedgerError: Error, Sendable, Hashable, CustomStringConvertible {
     package enum Code: String, Sendable, Hashable, CaseIterable {
         /// The file is damaged.
         case corrupt
+        /// A run does not end with the seal of this workspace: see `SealFault`.
+        case sealMissing = "seal-missing"
+        case sealUnknownKey = "seal-unknown-key"
+        case sealBroken = "seal-broken"
         /// Another process holds the write lock for longer than the busy timeout.
         case busy
         /// The file or its folder may not be written.
@@ -25,7 +29,9 @@ package struct LedgerError: Error, Sendable, Hashable, CustomStringConvertible {
         case leased
         /// The lease was lost or somebody else wrote: the caller's picture of the run is old.
         case conflict
-        /// No such row.
+        /// The file of the ledger is not there, or empty.
+        case lost
+        /// Nothing has this id or name.
         case missing
         /// Something with this name is there already.
         case duplicate
@@ -38,6 +44,14 @@ package struct LedgerError: Error, Sendable, Hashable, CustomStringConvertible {
     package init(_ code: Code, _ message: String) {
         self.code = code
         self.message = message
+    }
+
+    /// Whether one run was changed by other means than this program; the others can go on.
+    package var isAboutHistory: Bool {
+        switch code {
+        case .corrupt, .sealMissing, .sealUnknownKey, .sealBroken: true
+        default: false
+        }
     }
 
     package var description: String { "error: \(message) [ledger.\(code.rawValue)]" }

@@ -74,6 +74,8 @@ package enum Backup {
         try check(staged)
         // The people who may vote belong to the state that is brought back, so they come with it.
         let configuration = try DurableFile.read(staged.configuration)
+        let code = try pendingCode(configuration, KeyStore(directory: staged.keys))
+        try DurableFile.write(Array(code.utf8), to: "\(staged.state)/\(pendingSealName)")
         try DurableFile.write(configuration, to: "\(staged.state)/\(pendingName)")
         let incoming = "\(folder.root)/\(incomingPrefix)\(getpid())"
         guard unsafe rename(staged.state, incoming) == 0 else {
@@ -96,7 +98,7 @@ package enum Backup {
     private static func unpack(_ file: ArchivedFile, into staging: String) throws(WorkspaceError) {
         let parts = file.path.split(separator: "/", omittingEmptySubsequences: false)
         guard file.path == "lockstep.yaml" || parts.first == ".lockstep", !parts.contains(".."),
-            !parts.contains(""), file.path != ".lockstep/\(pendingName)"
+            !parts.contains(""), ![pendingName, pendingSealName].contains(where: { file.path == ".lockstep/\($0)" })
         else { throw WorkspaceError(.archive, "the backup names a file outside the workspace") }
         var path = staging
         for part in parts.dropLast() {
@@ -109,15 +111,30 @@ package enum Backup {
     private static let stagingPrefix = ".lockstep.restore-"
     private static let incomingPrefix = ".lockstep.incoming-"
     private static let pendingName = "restored-lockstep.yaml"
+    private static let pendingSealName = "restored-lockstep.seal"
+
+    /// A code of the keys that came with a `lockstep.yaml`: only `restore` may put one in place, since it says who may vote.
+    private static func pendingCode(_ configuration: [UInt8], _ keys: KeyStore) throws -> String {
+        let key = try keys.load(.redact).current
+        return Hexadecimal.encode(key.authenticationCode(Array("lockstep.restore/1:".utf8) + configuration))
+    }
 
     /// Refuses what this program did not make, before anything of it can act, and names the keys that are missing.
     private static func check(_ staged: WorkspaceFolder) throws {
-        try Ledger.inspect(staged.database)
+        let version = try Ledger.inspect(staged.database)
         guard staged.exists else { throw WorkspaceError(.archive, "the backup lacks the marker of a workspace") }
         // It must be readable by this version, or become so, before anything is exchanged.
         let ledger = try Ledger(path: staged.database, mayCreate: false)
         let seals = try ledger.seals()
         try ledger.close()
+        let unsealed = seals.filter { $0.keyID == nil || $0.seal == nil }.map { "`\($0.run)`" }
+        guard version < Ledger.firstSealedVersion || unsealed.isEmpty else {
+            throw WorkspaceError(
+                .archiveSeals,
+                "the backup has runs without a seal: \(unsealed.prefix(3).joined(separator: ", "))",
+                help: "somebody changed it after `lockstep backup` wrote it: use another one"
+            )
+        }
         let keys = KeyStore(directory: staged.keys)
         var missing: [String] = []
         func ring(_ purpose: KeyPurpose) throws -> KeyRing? {
@@ -152,6 +169,15 @@ package enum Backup {
         let pending = "\(folder.state)/\(pendingName)"
         if FileManager.default.fileExists(atPath: pending) {
             let configuration = try DurableFile.read(pending)
+            let seal = "\(folder.state)/\(pendingSealName)"
+            let code = (try? DurableFile.read(seal)).map { String(decoding: $0, as: UTF8.self) }
+            guard let code, code == (try? pendingCode(configuration, KeyStore(directory: folder.keys))) else {
+                throw WorkspaceError(
+                    .foreignRestore,
+                    "`.lockstep/\(pendingName)` was not put there by `lockstep restore`",
+                    help: "somebody wants another lockstep.yaml in place: look at the file, then remove it"
+                )
+            }
             let current = try? DurableFile.read(folder.configuration)
             if current != configuration {
                 if let current {
@@ -160,6 +186,7 @@ package enum Backup {
                 try DurableFile.write(configuration, to: folder.configuration, mode: 0o644)
             }
             unsafe unlink(pending)
+            unsafe unlink(seal)
         }
         var kept: String?
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.root)) ?? [] {

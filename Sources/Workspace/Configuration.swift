@@ -8,14 +8,24 @@ package struct Configuration: Sendable {
         package var email: String?
         /// Public keys in the form of OpenSSH's `authorized_keys`: type, base64, comment.
         package var keys: [String]
+        /// Keys that may not sign any more; what was signed with one stays signed.
+        package var retiredKeys: [String]
         /// Counts as this person when votes by OS user are allowed.
         package var osUser: String?
 
-        package init(id: PersonID, name: String, email: String? = nil, keys: [String] = [], osUser: String? = nil) {
+        package init(
+            id: PersonID,
+            name: String,
+            email: String? = nil,
+            keys: [String] = [],
+            retiredKeys: [String] = [],
+            osUser: String? = nil
+        ) {
             self.id = id
             self.name = name
             self.email = email
             self.keys = keys
+            self.retiredKeys = retiredKeys
             self.osUser = osUser
         }
     }

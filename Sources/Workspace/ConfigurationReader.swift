@@ -79,7 +79,9 @@ extension Configuration {
             person.name = entry.string("name")?.value ?? person.name
             person.email = entry.string("email")?.value
             person.osUser = entry.string("os-user")?.value
-            for line in entry.strings("keys", mayBeOne: true)?.value ?? [] {
+            let current = (entry.strings("keys", mayBeOne: true)?.value ?? []).map { ($0, true) }
+            let retired = (entry.strings("retired-keys", mayBeOne: true)?.value ?? []).map { ($0, false) }
+            for (line, isCurrent) in current + retired {
                 do throws(SSHError) {
                     let key = try SSHPublicKey(line: line.value)
                     // One key for two people would make four eyes two.
@@ -91,7 +93,18 @@ extension Configuration {
                             help: "give each person a key of their own"
                         )
                     }
-                    person.keys.append(key.line)
+                    if isCurrent {
+                        person.keys.append(key.line)
+                    } else if person.keys.contains(key.line) {
+                        problems.report(
+                            "retired-key",
+                            "this key is listed under `keys` too",
+                            at: line.place,
+                            help: "a key may either sign or be retired: remove it from one of the two"
+                        )
+                    } else {
+                        person.retiredKeys.append(key.line)
+                    }
                 } catch {
                     problems.report("invalid-key", error.message, at: line.place, help: error.help)
                 }
@@ -159,7 +172,25 @@ extension Configuration {
                 )
                 continue
             }
+            guard member.value.mapping != nil else {
+                problems.report(
+                    "wrong-type",
+                    "the hook `\(member.key.value)` must be a mapping with `command`, not \(member.value.kindName)",
+                    at: member.value.place,
+                    help: Self.hookForm(member.key.value)
+                )
+                continue
+            }
             guard var entry = MappingReader(member.value, problems, as: "a hook") else { continue }
+            guard entry.keys.contains(where: { $0.value == "command" }) else {
+                problems.report(
+                    "missing-key",
+                    "the hook `\(member.key.value)` has no `command`",
+                    at: member.value.place,
+                    help: Self.hookForm(member.key.value)
+                )
+                continue
+            }
             var hook = Hook(name: member.key.value, command: [])
             let command = entry.strings("command", isRequired: true)
             hook.command = command?.value.map(\.value) ?? []
@@ -168,7 +199,8 @@ extension Configuration {
                     "invalid-value",
                     "a hook's command must begin with an absolute path",
                     at: command.place,
-                    help: "a relative one could be replaced by whoever owns the current folder"
+                    help: "a relative one could be replaced by whoever owns the current folder; "
+                        + Self.hookForm(member.key.value)
                 )
             }
             if let text = entry.string("timeout") {
@@ -182,6 +214,12 @@ extension Configuration {
             entry.finish()
             hooks.append(hook)
         }
+    }
+
+    /// The whole form of a hook, so that nobody finds it out key by key.
+    private static func hookForm(_ name: String) -> String {
+        "write it as `\(name): {command: [/usr/local/bin/\(name), --quiet], timeout: 60s, environment: [HOME]}`; "
+            + "`timeout` and `environment` may be left out"
     }
 
     /// Whether playbooks can name a hook so: a lower-case letter, then lower-case letters, digits and `_`.

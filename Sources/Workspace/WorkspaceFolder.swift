@@ -48,6 +48,8 @@ package struct WorkspaceError: Error, Hashable {
         case archive = "workspace.archive"
         case reserved = "workspace.reserved"
         case archiveKeys = "workspace.archive-keys"
+        case archiveSeals = "workspace.archive-seals"
+        case foreignRestore = "workspace.foreign-restore"
     }
 
     package var code: Code
@@ -66,10 +68,13 @@ package struct WorkspaceMarker: Sendable, Hashable {
     package var created: Timestamp
     /// How many times faster than the machine's clock time runs, in a rehearsal; nothing in earnest.
     package var rehearsalFactor: Int64?
+    /// Whether its runs carry seals from here on, so that one without a seal is a finding and gets none.
+    package var isSealed: Bool
 
-    package init(created: Timestamp, rehearsalFactor: Int64? = nil) {
+    package init(created: Timestamp, rehearsalFactor: Int64? = nil, isSealed: Bool = true) {
         self.created = created
         self.rehearsalFactor = rehearsalFactor
+        self.isSealed = isSealed
     }
 
     package var isRehearsal: Bool { rehearsalFactor != nil }
@@ -83,7 +88,7 @@ package struct WorkspaceMarker: Sendable, Hashable {
     package var json: JSON.Value {
         .object([
             "schema": "lockstep.workspace/1", "created": .string(created.description),
-            "rehearsal": rehearsalFactor.map { .integer($0) } ?? .null,
+            "rehearsal": rehearsalFactor.map { .integer($0) } ?? .null, "sealed": .bool(isSealed),
         ])
     }
 
@@ -95,7 +100,7 @@ package struct WorkspaceMarker: Sendable, Hashable {
         guard factor == nil || (1...100_000_000).contains(factor ?? 0) else {
             throw WorkspaceError(.damaged, "the workspace marker has an impossible rehearsal factor")
         }
-        self.init(created: created, rehearsalFactor: factor)
+        self.init(created: created, rehearsalFactor: factor, isSealed: json["sealed"]?.bool ?? false)
     }
 }
 

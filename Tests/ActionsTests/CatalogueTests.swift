@@ -20,7 +20,7 @@ import Testing
         )
         #expect(
             Self.metrics.map(\.name) == [
-                "inventory.coverage", "inventory.findings", "inventory.servers", "inventory.unowned",
+                "inventory.coverage", "inventory.findings", "inventory.news", "inventory.servers", "inventory.unowned",
                 "inventory.unreviewed",
             ]
         )

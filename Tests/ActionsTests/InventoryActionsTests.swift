@@ -29,6 +29,46 @@ import Testing
         #expect(try await measure("unreviewed") == 0)
     }
 
+    @Test func aSecondLookThatReachesNothingIsNoCoverage() async throws {
+        defer { workspace.remove() }
+        let missed = ["hr", "files", "mail"].map { MissedServer(canonicalKey: "http://\($0)/mcp", reason: "refused") }
+        _ = try workspace.estate.ledger.record(
+            SurveyResult(missed: missed),
+            key: "second",
+            label: "discovery.probe",
+            at: TestWorkspace.now
+        )
+        #expect(try await measure("coverage") == 0)
+    }
+
+    @Test func aProbeThatIsRefusedWritesDownWhatItMissed() async throws {
+        defer { workspace.remove() }
+        // Port 9 (discard) of the loopback: nobody listens there.
+        let key = "http://127.0.0.1:9/mcp"
+        let seen = Sighting(
+            source: "network",
+            location: "127.0.0.1:9",
+            canonicalKey: key,
+            name: "gone",
+            transport: .streamableHTTP,
+            url: key,
+            description: ServerDescription(name: "gone", definitions: [])
+        )
+        for (index, (name, given)) in [
+            ("discovery.probe" as ActionName, ["servers": ["gone"]] as JSON.Object),
+            ("discovery.network", ["hosts": ["127.0.0.0/30"], "ports": ["8-9"]]),
+        ].enumerated() {
+            let result = SurveyResult(sightings: [seen])
+            let ledger = workspace.estate.ledger
+            _ = try ledger.record(result, key: "s\(index)", label: "discovery.network", at: TestWorkspace.now)
+            #expect(try ledger.server("gone")?.isCovered == true)
+            var request = workspace.request(given)
+            request.idempotencyKey = "look-\(index)"
+            _ = try await workspace.action(name).apply(request)
+            #expect(try ledger.server("gone")?.isCovered == false, "\(name)")
+        }
+    }
+
     @Test func aShareOfNothingIsNoMeasurement() async throws {
         defer { workspace.remove() }
         let empty = try TestWorkspace()
@@ -98,6 +138,8 @@ import Testing
         )
         let result = try await compare.apply(workspace.request(["from": "before"]))
         #expect(result.outputs["added"]?.array?.count == 1)
+        #expect(result.outputs["news"] == 1)
+        #expect(try await measure("news", ["since": "before"]) == 1)
         #expect(result.summary.hasPrefix("1 added, 0 removed"))
         await #expect(throws: StepError.self) { try await compare.apply(workspace.request(["from": "never"])) }
     }

@@ -7,14 +7,15 @@ import Workspace
 
 /// Hooks are programs of others: every way in which one can end has its answer.
 @Suite struct RunHookTests {
-    private func outcome(_ body: String, observing: Bool = false) async throws -> String {
+    private func outcome(_ body: String, observing: Bool = false, token: String? = nil) async throws -> String {
         let folder = try TestWorkspace()
         defer { folder.remove() }
         let path = try folder.script("hook.sh", body)
         var estate = folder.estate
         estate.configuration.hooks = [.init(name: "deploy", command: [path], timeout: .seconds(20))]
         let action = try #require(estate.catalogue.actions["exec.run"])
-        let request = folder.request(["hook": "deploy", "with": ["item": "hr"]])
+        var request = folder.request(["hook": "deploy", "with": ["item": "hr"]])
+        if let token { request.secrets["token"] = Redacted(token) }
         if observing {
             switch await action.observe(request) {
             case .absent: return "absent"
@@ -48,6 +49,16 @@ import Workspace
     ])
     func aHookIsAskedWhetherItsEffectIsThere(_ body: String, _ answer: String) async throws {
         #expect(try await outcome(body, observing: true) == answer)
+    }
+
+    @Test func aHookThatEchoesItsSecretDoesNotPublishIt() async throws {
+        let body = "printf '{\"a\":[\"is %s\"],\"%s\":1}' \"$LOCKSTEP_TOKEN\" \"$LOCKSTEP_TOKEN\""
+        let answer = try await outcome(body, token: "plain \\word")
+        #expect(!answer.contains("word"), "\(answer)")
+        #expect(
+            try await outcome("echo \"[\\\"$LOCKSTEP_TOKEN\\\"]\"", token: "swordfish")
+                == "done {\"result\":[\"<redacted>\"]}"
+        )
     }
 
     @Test func aHookThatIsNotDeclaredIsNeverRun() async throws {

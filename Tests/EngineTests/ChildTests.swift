@@ -39,6 +39,65 @@ struct ChildTests {
         #expect(try world.check(run) == [] && world.check(child) == [])
     }
 
+    @Test func runsBelowTakeTheGroupOfTheirPlaybook() async throws {
+        let world = try World()
+        let inner = try plan("inner", [step("nap", .wait(.duration(.seconds(60))))]) {
+            $0.concurrency = Concurrency(group: "g")
+        }
+        let first = try await world.run(below(world, inner))
+        let second = try await world.run(below(world, inner))
+        #expect(second.waiting.map(\.waitsFor) == ["another run of its group"])
+        let child = try #require(try world.ledger.children(of: second.run).first)
+        #expect(child.state == .queued)
+        world.clock.advance(by: .seconds(61))
+        for _ in 0..<3 { _ = try await world.engine().tick() }
+        #expect(try world.ledger.run(first.run)?.state == .succeeded)
+        #expect(try world.ledger.run(child.id)?.state == .waiting, "its turn has come")
+        world.clock.advance(by: .seconds(61))
+        for _ in 0..<2 { _ = try await world.engine().tick() }
+        #expect(try world.ledger.run(second.run)?.state == .succeeded)
+        #expect(try world.check(second.run) == [] && world.check(child.id) == [])
+    }
+
+    @Test func aRunDoesNotWaitForTheOneAboveItInTheSameGroup() async throws {
+        let world = try World()
+        let inner = try plan("inner", [step("go", uses("test.change"))]) { $0.concurrency = Concurrency(group: "g") }
+        var outer = try below(world, inner)
+        outer.concurrency = Concurrency(group: "g")
+        #expect(try await world.run(outer).state == .succeeded)
+    }
+
+    @Test func aRetryWaitsForItsTurnInTheGroup() async throws {
+        let world = try World()
+        func grouped(_ id: String, _ step: PlannedStep) -> Plan {
+            plan(id, [step]) { $0.concurrency = Concurrency(group: "g") }
+        }
+        world.outside.fail("go", times: 1, .permanent)
+        let failed = try await world.run(grouped("a", step("go", uses("test.change"))))
+        #expect(failed.state == .failed)
+        let other = try await world.run(grouped("b", step("nap", .wait(.duration(.seconds(60))))))
+        try world.command(.retry(from: "go"), failed.run)
+        #expect(try await world.advance(failed.run).state == .queued)
+        #expect(world.outside.done.isEmpty)
+        world.clock.advance(by: .seconds(61))
+        for _ in 0..<2 { _ = try await world.engine().tick() }
+        #expect(try world.ledger.run(other.run)?.state == .succeeded)
+        #expect(try world.ledger.run(failed.run)?.state == .succeeded)
+        #expect(try world.check(failed.run) == [])
+    }
+
+    @Test func resumingTheRunAboveReachesTheOneThatIsHeldBelow() async throws {
+        let world = try World()
+        let run = try await world.run(
+            below(world, plan("inner", [step("nap", .wait(.duration(.seconds(60))))]))
+        ).run
+        let child = try #require(try world.ledger.children(of: run).first?.id)
+        try world.command(.pause(reason: "look"), child)
+        _ = try await world.advance(run)
+        try world.command(.resume, run)
+        #expect(try world.ledger.run(child)?.state != .paused)
+    }
+
     @Test func aRunBelowThatSomebodyPausedIsNamed() async throws {
         let world = try World()
         let run = try await world.run(
@@ -97,6 +156,37 @@ struct ChildTests {
         #expect(try world.ledger.run(run)?.state == .rolledBack)
         #expect(world.outside.done == ["first", "a", "rollback:a", "rollback:first"])
         #expect(try world.ledger.openApprovals().isEmpty)
+        #expect(try world.check(run) == [])
+    }
+
+    @Test func aRunBelowThatSucceededIsDoneAnewWhenItsStepIsRetried() async throws {
+        let world = try World()
+        let approval = Approval(approvers: ["group:leads"], min: 1, expires: .seconds(86_400))
+        let run = try await world.run(
+            below(world, plan("inner", [step("review", .approval(approval)), step("act", uses("test.change"))]))
+        ).run
+        func approve() throws {
+            let (child, step) = try world.engine().locate("below/review", in: run)
+            let view = try world.engine().approval(run: child, step: step)
+            let ballot = Ballot(
+                person: "ana",
+                verdict: .approve,
+                reason: "read it",
+                shown: view.digest,
+                generation: view.generation,
+                isAuthenticated: true
+            )
+            _ = try world.engine().castVote(run: child, step: step, ballot)
+        }
+        let nap = try #require(try world.ledger.children(of: run).first?.id)
+        try approve()
+        world.outside.fail("last", times: 99, .permanent)
+        #expect(try await world.advance(run).state == .failed)
+        #expect(try world.ledger.run(nap)?.state == .succeeded)
+        try world.command(.retry(from: "below"), run)
+        let summary = try await world.advance(run)
+        #expect(summary.waiting.map(\.waitsFor) == ["approval"], "what was approved was other work")
+        #expect(try world.ledger.children(of: run).count == 2)
         #expect(try world.check(run) == [])
     }
 }

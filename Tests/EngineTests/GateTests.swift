@@ -210,7 +210,11 @@ import Testing
         world.outside.state.withLock { $0.metrics["series"] = [1] }
         try world.command(.resume, run)
         #expect(try await world.advance(run).state == .waiting)
-        world.clock.advance(by: .seconds(600))
+        for _ in 1..<10 {
+            world.clock.advance(by: .seconds(60))
+            #expect(try await world.engine().tick().map(\.state) == [.waiting])
+        }
+        world.clock.advance(by: .seconds(60))
         #expect(try await world.engine().tick().map(\.state) == [.succeeded])
         #expect(try world.ledger.verdicts(of: run).map(\.result) == ["error", "pass"])
         #expect(try world.check(run) == [])
@@ -252,5 +256,48 @@ import Testing
         #expect(try await world.advance(run).state == .paused)
         #expect(try world.ledger.verdicts(of: run).map(\.result) == ["inconclusive"])
         #expect(try world.check(run) == [])
+    }
+
+    // MARK: - A soak is covered
+
+    private func soak(_ minutes: [Int], bearsGaps: Bool = false, clockSetBefore set: Int? = nil) -> GateMachine
+        .Decision?
+    {
+        var limits = GateMachine.Limits()
+        limits.soak = .seconds(600)
+        limits.every = .seconds(60)
+        let opened = Timestamp(seconds: 1_000_000)
+        var gate = GateMachine(limits, opened: opened)
+        gate.bearsGaps = bearsGaps
+        var last: GateMachine.Decision?
+        for minute in minutes {
+            if set == minute { gate.noteClock() }
+            last = gate.take(GateMachine.Sample(time: opened + .seconds(60 * minute), outcome: .pass))
+        }
+        return last
+    }
+
+    private func reason(_ decision: GateMachine.Decision?) -> String? {
+        if case .decided(.pass, let reason)? = decision { reason } else { nil }
+    }
+
+    @Test func aSoakThatWasLookedAtOnlyAtItsEndsBeginsAnew() {
+        #expect(reason(soak([0, 10])) == nil)
+        #expect(reason(soak(Array(0...10))) == "kept passing for 10m, 11 passed of 11")
+        #expect(reason(soak([0, 3, 6, 9, 10])) != nil, "three times the rhythm is borne")
+        let begun = soak([0, 1, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18])
+        #expect(reason(begun) == nil)
+        let late = reason(soak([0, 1] + Array(9...19)))
+        #expect(late?.contains("the soak began anew at") == true)
+        #expect(late?.contains("without a sample, 11 passed of 13") == true)
+    }
+
+    @Test func aClockThatWasSetBeginsTheSoakAnew() {
+        #expect(reason(soak(Array(0...10), clockSetBefore: 5)) == nil)
+        #expect(reason(soak(Array(0...15), clockSetBefore: 5))?.contains("after the clock was set") == true)
+    }
+
+    @Test func aRehearsalLooksSeldomAndBearsIt() {
+        #expect(reason(soak([0, 10], bearsGaps: true)) == "kept passing for 10m, 2 passed of 2")
     }
 }

@@ -69,6 +69,30 @@ import Testing
         #expect(try world.ledger.samples(of: run).count == 6)
     }
 
+    @Test(arguments: [1, 3])
+    func aWaiverTakesEffectOnAWaitingGateAtTheNextTick(_ minSamples: Int) async throws {
+        let world = try World()
+        world.outside.state.withLock { $0.metrics["series"] = [3] }
+        let run = try await world.run(try gate { $0.minSamples = minSamples }).run
+        world.clock.advance(by: .seconds(60))
+        let waiver = Core.Exception(
+            id: "x-1",
+            scope: "gate:\(run)/g",
+            owner: "user:ben",
+            reason: "known",
+            createdBy: "user:ben",
+            created: world.clock.now(),
+            expires: world.clock.now() + .seconds(3600)
+        )
+        #expect(try await world.engine().tick().isEmpty, "nothing is due for a day")
+        let summaries = try await world.engine(facts: Facts(waivers: { [waiver] })).tick()
+        #expect(summaries.map(\.state) == [.succeeded])
+        #expect(try world.ledger.verdicts(of: run).map(\.result) == ["fail"], "what was measured stays what it was")
+        let summary = try world.ledger.steps(of: run).first { $0.instance == StepInstance("g") }?.summary
+        #expect(summary?.contains("waived by exception x-1 of user:ben until ") == true)
+        #expect(try world.check(run) == [])
+    }
+
     @Test func severalMeasurementsAreTakenOverTimeAndNotInAMinute() async throws {
         let world = try World()
         world.outside.state.withLock { $0.metrics["series"] = [0] }

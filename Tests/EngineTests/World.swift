@@ -108,12 +108,21 @@ final class World: Sendable {
     ])
     private let seeds = Mutex<UInt64>(1)
     let processes = Mutex(1)
+    /// The playbooks below with which a plan was last read again; nothing where files would have been read.
+    let pinnedNames: Mutex<[String]?> = Mutex(nil)
 
     /// How long the machine has been running; nothing as long as a test does not care.
     let uptime: Mutex<Duration?> = Mutex(nil)
 
-    init(seed: UInt64 = 1, path: String? = nil, ledger: Ledger? = nil, outside: Outside = Outside()) throws {
-        self.ledger = try ledger ?? path.map { try Ledger(path: $0) } ?? Ledger.inMemory()
+    init(
+        seed: UInt64 = 1,
+        path: String? = nil,
+        ledger: Ledger? = nil,
+        outside: Outside = Outside(),
+        sealer: Sealer? = nil
+    ) throws {
+        self.ledger =
+            try ledger ?? path.map { try Ledger(path: $0, sealer: sealer) } ?? Ledger.inMemory(sealer: sealer)
         self.outside = outside
         seeds.withLock { $0 = seed }
     }
@@ -121,7 +130,8 @@ final class World: Sendable {
     func engine(
         crash: CrashPoints = .none,
         actions: [any StepAction]? = nil,
-        facts: Facts = Facts()
+        facts: Facts = Facts(),
+        proven: @escaping Engine.VoteCheck = { (ballot, _, _) throws(VoteRefusal) in ballot.isAuthenticated }
     ) -> Engine {
         // Each engine is a new process, and all before it are dead.
         let process = processes.withLock {
@@ -141,12 +151,14 @@ final class World: Sendable {
             people: people,
             facts: facts,
             secret: { Redacted("hunter2-\($0.name)") },
-            planFor: { [self] source, _ in
+            planFor: { [self] source, _, pinned in
                 guard let plan = plans.withLock({ $0[Digest.sha256(source)] }) else {
                     throw StepError(.permanent, "no such plan")
                 }
+                pinnedNames.withLock { $0 = pinned.map { $0.keys.sorted() } }
                 return plan
             },
+            proven: proven,
             seed: { [self] in
                 seeds.withLock {
                     $0 &+= 1

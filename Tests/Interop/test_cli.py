@@ -71,7 +71,7 @@ def test_an_unknown_input_says_which_exist(workspace: Shell):
 # MARK: Gates measured now
 
 
-def test_a_gate_is_measured_now_and_says_how(workspace: Shell):
+def test_a_gate_is_measured_now_and_says_how(workspace: Shell, people):
     gated(workspace)
     run = workspace("run", "gated.yaml").expect(4)
     findings = workspace("inventory", "findings", "--format", "json").expect(0).json
@@ -85,7 +85,7 @@ def test_a_gate_is_measured_now_and_says_how(workspace: Shell):
     assert "Nothing may be open" in blockers[0]["reason"] and "open is" in blockers[0]["reason"]
     for finding in findings:
         workspace("exception", "add", f"finding:{finding['code']} {finding['subject']}", "--owner", "user:ana",
-                  "--reason", "test", "--for", "30d")
+                  "--reason", "test", "--for", "30d", "--key", str(people[0].key)).expect(0)
     assert "nothing is due" in workspace("tick").expect(0).out
     assert "succeeded" in workspace("tick", "latest", "--now").expect(0).out
     assert workspace.query("SELECT outcome FROM sample ORDER BY number") == [("fail",), ("pass",)]
@@ -313,3 +313,56 @@ def test_a_read_only_folder_is_said_so(workspace: Shell, tmp_path: Path, command
     shell = Shell(workspace.programs, folder, workspace.home)
     result = shell(*command, LOCKSTEP_WORKSPACE=str(workspace.folder) if command != ["init"] else "").expect(1)
     assert "permission denied" in result.err or "could not" in result.err
+
+
+# MARK: What a first reader stumbled over
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [("networks=8.8.8.0/24", ["8.8.8.0/24", "public address", "networks"]), ("ports=5-1", ["5-1", "ports"])],
+)
+def test_inputs_are_judged_by_the_actions_that_they_reach(workspace: Shell, command: str, given: str, words: list[str]):
+    result = workspace(command, "builtin:roadmap.yaml", "--input", given).expect(3)
+    for word in [*words, "input.refused"]:
+        assert word in result.err
+
+
+def test_ports_may_be_ranges(workspace: Shell):
+    result = workspace(
+        "plan", "builtin:roadmap.yaml", "--input", "networks=127.0.0.1", "--input", "ports=1-5,80", "--format", "json"
+    ).expect(0)
+    assert result.json["inputs"]["ports"] == ["1-5", "80"]
+
+
+@pytest.mark.parametrize("arguments", [["exception", "close", "nope"], ["inventory", "diff", "nope"]])
+def test_a_mistyped_id_is_not_taken_for_a_lost_ledger(workspace: Shell, arguments: list[str]):
+    result = workspace(*arguments).expect(1)
+    assert "nope" in result.err and "restore" not in result.err
+
+
+def test_a_configuration_without_its_state_mentions_restore(shell: Shell):
+    (shell.folder / "lockstep.yaml").write_text("apiVersion: lockstep/v1\nkind: Workspace\n")
+    result = shell("status").expect(1)
+    assert "no `.lockstep` beside it" in result.err and "lockstep restore FILE" in result.err
+
+
+def test_a_version_of_two_numbers_is_told_what_would_do(shell: Shell):
+    (shell.folder / "p.yaml").write_text(
+        "apiVersion: lockstep/v1\nkind: Playbook\nid: p\nname: P\nversion: 1.0\n"
+        "steps:\n  - id: a\n    uses: report.progress\n"
+    )
+    result = shell("lint", "p.yaml").expect(3)
+    assert "three numbers, as in `1.0.0`" in result.err + result.out
+    assert "1 error," in result.err + result.out
+
+
+def test_the_error_of_the_readme_is_a_real_one(shell: Shell):
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+    line = next(each.strip() for each in readme.splitlines() if "phase.yaml:12:5: error:" in each)
+    head = "apiVersion: lockstep/v1\nkind: Playbook\nid: p\nname: P\nversion: 1.0.0\n"
+    body = "# a line\n" * 3 + "steps:\n  - id: a\n    uses: report.progress\n    timout: 5m\n"
+    (shell.folder / "phase.yaml").write_text(head + body)
+    told = shell("lint", "phase.yaml").expect(3)
+    assert line in told.err + told.out

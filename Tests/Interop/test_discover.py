@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 
 import pytest
 
-from conftest import Shell
+from conftest import Shell, environment, running
 
 
 def declare(shell: Shell, **servers: dict) -> None:
@@ -105,3 +107,48 @@ def test_logs_name_servers_that_nothing_else_shows(shell: Shell, tmp_path):
     assert {each["canonical_key"] for each in found["servers"]} == {"unmapped:weather", "http://mcp.example/mcp"}
     assert found["examined"]["log lines"] == 2
     shell("discover", "--logs", "/nope/mcp.log").expect(3)
+
+
+def test_a_look_elsewhere_ends_no_finding(shell: Shell, tmp_path):
+    """Findings of another home stay until a look at that very file does not see them any more."""
+    other = tmp_path / "other" / ".cursor" / "mcp.json"
+    other.parent.mkdir(parents=True)
+    secret = {"mcpServers": {"hr": {"url": "https://hr.example/mcp", "headers": {"Authorization": "Bearer hunter2x"}}}}
+    other.write_text(json.dumps(secret))
+    shell("init").expect(0)
+
+    def codes() -> set[str]:
+        return {each["code"] for each in shell("inventory", "findings", "--format", "json").expect(0).json}
+
+    look = ("discover", "--config-home", str(tmp_path / "other"))
+    shell(*look).expect(0)
+    assert "configuration.inline-secret" in codes()
+    shell("discover").expect(0)
+    shell("discover", "--config-home", str(shell.home)).expect(0)
+    other.write_text("{ broken")
+    shell(*look).expect(0)
+    assert "configuration.inline-secret" in codes()
+    other.unlink()
+    shell(*look).expect(0)
+    assert "configuration.inline-secret" not in codes()
+
+
+def test_a_server_that_is_gone_is_told_and_keeps_no_gate_happy(shell: Shell, tmp_path):
+    shell("init").expect(0)
+    manifest = tmp_path / "lab.json"
+    with running([shell.programs.lab, "--manifest", str(manifest), "--for", "60"], tmp_path / "lab.log",
+                 environment(shell.home)):
+        end = time.monotonic() + 30
+        while not (manifest.is_file() and manifest.stat().st_size) and time.monotonic() < end:
+            time.sleep(0.05)
+        ports = ",".join(sorted(set(re.findall(r'"http://127\.0\.0\.1:(\d+)', manifest.read_text()))))
+        sweep = ("discover", "--config-home", str(shell.home), "--hosts", "127.0.0.1", "--ports", ports)
+        shell(*sweep).expect(0)
+        shell("inventory", "list").expect(0)
+    shell(*sweep).expect(0)
+    servers = shell("inventory", "list", "--format", "json").expect(0).json
+    mcp = [each for each in servers if each["kind"] == "mcp"]
+    assert mcp and all(each["not_reached"] for each in mcp)
+    shown = shell("inventory", "show", mcp[0]["id"]).expect(0).out
+    assert "last look on" in shown and "could not reach it" in shown
+    assert "could not reach it" in shell("report", "progress", "--as", "md").expect(0).out

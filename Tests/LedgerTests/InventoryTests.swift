@@ -66,6 +66,17 @@ private func sighting(_ name: String, key: String, _ tools: [Definition]? = nil)
         #expect(try ledger.servers().map(\.id) == ["hr-api", "hr-api-2", "server"])
     }
 
+    @Test func aThousandServersOfOneNameDoNotLookAtEachOther() throws {
+        let clock = ContinuousClock()
+        let begun = clock.now
+        try record((1...1000).map { sighting("same", key: "k\($0)") }, key: "1")
+        let servers = try ledger.servers().map(\.id.text)
+        #expect(Set(servers).count == 1000)
+        #expect(Set(servers) == Set(["same"] + (2...1000).map { "same-\($0)" }))
+        // Half a million lookups take a minute.
+        #expect(clock.now - begun < .seconds(15))
+    }
+
     @Test func recordsAScanOfOneKeyOnce() throws {
         let first = try record([sighting("a", key: "k", [tool("t", "1")])], key: "same")
         let again = try record([sighting("b", key: "other")], key: "same")
@@ -93,13 +104,56 @@ private func sighting(_ name: String, key: String, _ tools: [Definition]? = nil)
         }
     }
 
-    @Test func findingsOfALookHoldUntilTheNextOfItsKind() throws {
-        let finding = Finding(code: "server.unauthenticated", severity: .medium, subject: "k", message: "m")
-        _ = try ledger.record(SurveyResult(findings: [finding]), key: "1", label: "network", at: time)
-        _ = try ledger.record(SurveyResult(), key: "2", label: "configurations", at: time)
-        #expect(try ledger.openFindings().map(\.finding) == [finding])
-        _ = try ledger.record(SurveyResult(), key: "3", label: "network", at: time)
+    @Test func findingsHoldUntilALookOfTheirKindCoversTheirPlace() throws {
+        func secret(_ file: String) -> Finding {
+            Finding(code: "inline-secret", severity: .high, subject: "\(file)#x", message: "m", place: file)
+        }
+        func look(_ covered: Set<String>, _ key: String, _ label: String = "files") throws -> [String] {
+            _ = try ledger.record(SurveyResult(covered: covered), key: key, label: label, at: time)
+            return try ledger.openFindings().map(\.finding.subject)
+        }
+        let both = SurveyResult(findings: [secret("/a"), secret("/b")], covered: ["/a", "/b"])
+        _ = try ledger.record(both, key: "1", label: "files", at: time)
+        // Another folder, a look of another kind: neither has seen the files.
+        #expect(try look([], "2") == ["/a#x", "/b#x"])
+        #expect(try look(["/c"], "3") == ["/a#x", "/b#x"])
+        #expect(try look(["/a"], "4", "network") == ["/a#x", "/b#x"])
+        #expect(try look(["/a"], "5") == ["/b#x"])
+        #expect(try ledger.placesOfFindings(label: "files") == ["/a", "/b"])
+    }
+
+    @Test func aLookThatCouldNotReadTheToolsEndsNoFindingAboutThem() throws {
+        let poisoned = Finding(code: "tool.poisoned", severity: .critical, subject: "a/t", message: "m")
+        let seen = sighting("a", key: "k", [tool("t", "1")])
+        let found = SurveyResult(sightings: [seen], findings: [poisoned])
+        _ = try ledger.record(found, key: "1", label: "discovery.network", at: time)
+        var shut = seen
+        shut.description?.definitions = []
+        shut.description?.areToolsKnown = false
+        try record([shut], key: "2", label: "discovery.network")
+        #expect(try ledger.openFindings().map(\.finding.subject) == ["a/t"])
+        try record([seen], key: "3", label: "discovery.probe")
         #expect(try ledger.openFindings().isEmpty)
+    }
+
+    @Test func aServerThatTheLastLookMissedIsNotCoveredUntilItAnswersAgain() throws {
+        let seen = sighting("a", key: "k", [tool("t", "1")])
+        try record([seen], key: "1")
+        let before = try ledger.servers()
+        #expect(before.map(\.isCovered) == [true])
+        let missed = SurveyResult(missed: [
+            .init(canonicalKey: "k", reason: "refused"), .init(canonicalKey: "z", reason: ""),
+        ])
+        _ = try ledger.record(missed, key: "2", label: "look", at: time)
+        let after = try ledger.servers()
+        #expect(after.map(\.isCovered) == [false])
+        #expect(after.first?.unreached?.words == "last look on \(time) could not reach it: refused")
+        #expect(after.first.flatMap { InventoryServer(json: $0.json) } == after.first)
+        let difference = InventoryDifference(from: before, to: after)
+        #expect(difference.changed.map(\.aspect) == ["last look"])
+        #expect(difference.news == 0)
+        try record([seen], key: "3")
+        #expect(try ledger.servers().map(\.isCovered) == [true])
     }
 
     @Test func aLookThatDidNotSeeTheServerEndsNoFinding() throws {
@@ -150,6 +204,8 @@ private func sighting(_ name: String, key: String, _ tools: [Definition]? = nil)
             difference.changed.map { "\($0.server) \($0.aspect)" }
                 == ["a definition tool/t", "a definition tool/u", "b owner", "b criticality"]
         )
+        // The new server and the changed one; who answers for a server is no news.
+        #expect(difference.news == 2)
         #expect(try ledger.snapshot("third") == nil)
     }
 

@@ -240,7 +240,7 @@ import Testing
         let ledger = try Ledger(readOnly: path)
         #expect(try ledger.runs().count == 1)
         #expect(code { try ledger.commit([creation("r2")]) } == .readOnly)
-        #expect(code { try Ledger(readOnly: path + ".none") } == .missing)
+        #expect(code { try Ledger(readOnly: path + ".none") } == .lost)
         #expect(code { try Ledger(path: folder.path + "/none/lockstep.db") } == .io)
     }
 
@@ -262,7 +262,7 @@ import Testing
         return try String(contentsOf: folder.appending(path: "Cases/schema-\(version).sql"), encoding: .utf8)
     }
 
-    @Test(arguments: [1])
+    @Test(arguments: [1, 2])
     func aLedgerOfAnEarlierVersionIsBroughtUpToDateAndKeepsEverything(_ version: Int) throws {
         let text = try dump(version)
         let queue = try DatabaseQueue(path: path)
@@ -277,8 +277,11 @@ import Testing
         #expect(try ledger.votes(of: "r1").map(\.person) == ["ben"])
         #expect(try ledger.exceptions().map(\.isAuthenticated) == [false])
         #expect(try ledger.seals().map(\.seal) == [nil])
-        try ledger.commit([RunCommit(run: "r1", sequence: 2, token: nil, state: .paused)])
-        #expect(try ledger.seals().allSatisfy { $0.isMade(by: sealer()) })
+        let next = RunCommit(run: "r1", sequence: 2, token: nil, state: .paused)
+        #expect(code { try ledger.commit([next]) } == .sealMissing, "only `sealAll` vouches for what was there")
+        try ledger.sealAll(with: sealer())
+        try ledger.commit([next])
+        #expect(try ledger.seals().allSatisfy { sealer().fault(of: $0) == nil })
     }
 
     // MARK: - Seals
@@ -290,8 +293,8 @@ import Testing
     @Test func aChainThatIsComputedAnewWithoutTheKeyBreaksItsSeal() throws {
         let ledger = try Ledger(path: path, sealer: sealer())
         try ledger.commit([creation("r1"), creation("r2")])
-        #expect(try ledger.seals().allSatisfy { $0.isMade(by: sealer()) })
-        #expect(try !ledger.seals().contains { $0.isMade(by: sealer(2)) })
+        #expect(try ledger.seals().allSatisfy { sealer().fault(of: $0) == nil })
+        #expect(try !ledger.seals().contains { sealer(2).fault(of: $0) == nil })
         let forged = EventRecord(
             sequence: 1,
             time: now,
@@ -309,8 +312,74 @@ import Testing
             try db.execute(sql: "UPDATE run SET head = ? WHERE id = 'r1'", arguments: [head])
         }
         #expect(code { try ledger.events(of: "r1") } == nil, "without a key the chain looks whole")
-        #expect(try ledger.seals().filter { !$0.isMade(by: sealer()) }.map(\.run) == ["r1"])
+        #expect(try ledger.seals().filter { sealer().fault(of: $0) != nil }.map(\.run) == ["r1"])
         #expect(try ledger.schemaDifferences() == ["the trigger `event_stays` is missing"])
+    }
+
+    private func inventory(_ ledger: Ledger, _ name: String) throws {
+        let body: JSON.Value = ["name": "lookup"]
+        let tool = Definition(kind: .tool, name: "lookup", body: body, digest: .sha256(JSON.canonical(body)))
+        let sighting = Sighting(
+            source: "network",
+            location: "here",
+            canonicalKey: "http://\(name)/mcp",
+            name: name,
+            transport: .streamableHTTP,
+            description: ServerDescription(name: name, definitions: [tool])
+        )
+        let finding = Finding(code: "tool.poisoned", severity: .critical, subject: "\(name)/lookup", message: "m")
+        _ = try ledger.record(SurveyResult(sightings: [sighting], findings: [finding]), key: name, label: "l", at: now)
+        _ = try ledger.snapshot(named: name, at: now)
+        try ledger.add(
+            Exception(
+                id: "x-\(name)",
+                scope: "server:\(name)",
+                owner: "user:ana",
+                reason: "r",
+                createdBy: "user:ana",
+                created: now,
+                expires: now + .seconds(60)
+            )
+        )
+    }
+
+    @Test(arguments: [
+        ("exception", "UPDATE exception SET expires = expires + 1"), ("exception", "DELETE FROM exception"),
+        (
+            "exception",
+            "INSERT INTO exception SELECT 'y', scope, owner, reason, created_by, created, expires, closed, 1, proof FROM exception"
+        ),
+        ("finding", "DELETE FROM finding"), ("finding", "UPDATE finding SET severity = 'low'"),
+        ("server", "UPDATE server SET owner = 'user:ana'"), ("definition", "UPDATE definition SET digest = 'x'"),
+        ("snapshot", "DELETE FROM snapshot"), ("scan", "UPDATE scan SET gaps = '[{}]'"),
+        ("alias", "INSERT INTO alias VALUES ('other', 'hr')"), ("sighting", "UPDATE sighting SET is_described = 0"),
+        ("finding", "DELETE FROM table_seal WHERE name = 'finding'"),
+    ])
+    func aTableThatWasChangedWithoutTheKeyIsFoundAndNeverSealedOver(_ table: String, _ sql: String) throws {
+        let ledger = try Ledger(path: path, sealer: sealer())
+        try ledger.sealTables(with: sealer())
+        try inventory(ledger, "hr")
+        #expect(try ledger.tableFaults(sealer()).isEmpty)
+        try DatabaseQueue(path: path).write { try $0.execute(sql: sql) }
+        #expect(try ledger.tableFaults(sealer()).map(\.table.rawValue) == [table])
+        try inventory(ledger, "finance")
+        try ledger.sealTables(with: sealer())
+        #expect(
+            try ledger.tableFaults(sealer()).map(\.table.rawValue) == [table],
+            "an honest writer seals nothing over"
+        )
+    }
+
+    @Test func tablesAreSealedWithTheNewKeyAfterARotation() throws {
+        let first = try Ledger(path: path, sealer: sealer())
+        try first.sealTables(with: sealer())
+        try inventory(first, "hr")
+        let code: Sealer.Code = { Digest.sha256([1] + $0).bytes }
+        let rotated = Sealer(keyID: "00000002", retired: ["00000001": code]) { Digest.sha256([2] + $0).bytes }
+        #expect(try first.tableFaults(rotated).isEmpty)
+        try inventory(try Ledger(path: path, sealer: rotated), "finance")
+        #expect(try first.tableFaults(rotated).isEmpty)
+        #expect(try first.tableFaults(sealer(3)).allSatisfy { $0.code == "seal.unknown-key" })
     }
 
     @Test func whoeverWritesWithoutTheKeyLeavesNoSeal() throws {
@@ -319,7 +388,7 @@ import Testing
         try ledger.commit([RunCommit(run: "r1", sequence: 1, token: nil, state: .paused)])
         #expect(try ledger.seals().map(\.seal) == [nil])
         try ledger.sealAll(with: sealer())
-        #expect(try ledger.seals().allSatisfy { $0.isMade(by: sealer()) })
+        #expect(try ledger.seals().allSatisfy { sealer().fault(of: $0) == nil })
     }
 
     @Test(arguments: [

@@ -69,6 +69,7 @@ extension Catalogue {
                 [.init("name", .string, summary: "Its name.")],
                 gives: [
                     ("snapshot", .string), ("servers", .list), ("server_count", .integer), ("inventory_at", .string),
+                    ("inventory", .list), ("findings", .list), ("digest", .string),
                 ]
             ),
             action(

@@ -102,7 +102,10 @@ import Testing
         Row(command: "go run github.com/a/b@v1.0.0", identity: "go:github.com/a/b"),
         Row(command: "java -jar /srv/x.jar", identity: "script:/srv/x.jar"),
         Row(command: "/usr/bin/github-mcp-server stdio", identity: "command:*"),
-        Row(command: "npx", identity: "command:*"),
+        Row(command: "npx", identity: "command:*"), Row(command: "node --secret <redacted>", identity: "command:*"),
+        Row(command: "node --secret <redacted> server.js", identity: "script:server.js"),
+        Row(command: "python3 --key <redacted>", identity: "command:*"),
+        Row(command: "bash <redacted>", identity: "command:*"),
         Row(command: "env env env env env env env env env env x", identity: "command:*"),
     ])
     func knowsWhatACommandStarts(_ row: Row) {

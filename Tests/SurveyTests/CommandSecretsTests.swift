@@ -53,7 +53,13 @@ import Testing
         Row(["docker", "run", "-u", "1000:1000", "mcp/x:1", "-u", "ana:pw7"], hides: "pw7", keeps: ["1000:1000"]),
         Row(["smbclient", "-U", "ana%pw7", "//h/share"], hides: "pw7", keeps: ["ana"]),
         Row(["npx", "tool", "--password", "pw"], hides: "pw"),
+        Row(["env", "MYPASS=plainword", "srv"], hides: "plainword", keeps: ["MYPASS"]),
+        Row(["env", "DBPWD=plainword", "srv"], hides: "plainword", keeps: ["DBPWD"]),
+        Row(["npx", "tool", "https://h.example/mcp;jsessionid=plainword"], hides: "plainword", keeps: ["jsessionid"]),
         Row(["npx", "tool", "--pw", "abc"], hides: "abc"),
+        Row(["xfreerdp", "/u:ana", "/p:hunter2"], hides: "hunter2", keeps: ["/u:ana"]),
+        Row(["xfreerdp", "/p:hunt3r=two4"], hides: "hunt3r=two4"),
+        Row(["npx", "tool", "https://h.example/mcp;jsessionid=abc"], hides: "abc", keeps: ["https://h.example/mcp"]),
         Row(["npx", "tool", "--db-pass", "abc"], hides: "abc"),
         Row(["npx", "tool", "Bearer", "abc"], hides: "abc", keeps: ["Bearer"]),
         Row(["npx", "tool", "Basic", "YTpi"], hides: "YTpi"),
@@ -146,7 +152,7 @@ import Testing
         ["npx", "tool", "a,b,c", "x=1,y=2", "mode=fast;level=3"],
         ["npx", "tool", "C:\\Users\\ana", "--dir", "/srv/data/2026-01-01"],
         ["node", "/srv/dist/index.js", "--stdio"],
-        ["env", "LANG=C", "npx", "tool"],
+        ["env", "LANG=C", "npx", "tool"], ["npx", "tool", "--bypass=yes", "--compass=north"],
         ["sh", "-c", "cd /srv && npx -y tool --port 8080"],
     ])
     func leavesOrdinaryWordsAlone(_ words: [String]) {

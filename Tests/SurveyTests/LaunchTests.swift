@@ -214,4 +214,14 @@ import Testing
         #expect(home.contains("lockstep-"))
         #expect(!FileManager.default.fileExists(atPath: String(home)))
     }
+
+    @Test(arguments: [
+        ("bad token=plainword", "bad token=<redacted>"), ("password: plainword!", "password: <redacted>"),
+        ("GET /mcp?token=plainword&mode=fast", "GET /mcp?token=<redacted>&mode=fast"),
+        ("{\"api_key\": \"x\", \"mode\":\"fast\"}", "{\"api_key\": \"<redacted>\", \"mode\":\"fast\"}"),
+        ("error: no such table", "error: no such table"), ("token = plainword", "token = <redacted>"),
+    ])
+    func whatALineAssignsToASecretNameIsHidden(_ line: String, _ shown: String) {
+        #expect(Launch.withoutAssignments(line) == shown)
+    }
 }

@@ -1,5 +1,6 @@
 import Core
 import Foundation
+import Inspection
 import Testing
 
 @testable import Survey
@@ -18,6 +19,67 @@ struct Seeded: RandomNumberGenerator {
 }
 
 @Suite struct SecretsTests {
+    @Test func serversThatDifferInWhatIsHiddenStayDifferent() throws {
+        try Samples.withFolder { folder in
+            try Samples.write(
+                #"{"mcpServers": {"a": {"command": "node", "args": ["--secret", "hunter2"]},"#
+                    + #" "b": {"command": "node", "args": ["--secret", "swordfish"]},"#
+                    + #" "c": {"command": "node", "args": ["--opts", "{\"key\": 1}"]}}}"#,
+                ".cursor/mcp.json",
+                in: folder
+            )
+            try Samples.write(
+                #"{"mcpServers": {"d": {"command": "node", "args": ["--key", "correcthorse"]}}}"#,
+                ".claude.json",
+                in: folder
+            )
+            let keys = Samples.survey(folder.path).sightings.map(\.canonicalKey)
+            #expect(Set(keys).count == 4)
+            #expect(!keys.contains { $0.contains("redacted") })
+        }
+    }
+
+    @Test func aLookTellsWhichFilesItCovered() throws {
+        try Samples.withFolder { folder in
+            let (file, broken) = (folder.path + "/.cursor/mcp.json", folder.path + "/.claude.json")
+            try Samples.write(
+                #"{"mcpServers": {"a": {"url": "http://h.example/mcp", "headers": {"Authorization": "Bearer x9y8"}}}}"#,
+                ".cursor/mcp.json",
+                in: folder
+            )
+            try Samples.write(#"{"mcpServers": {"a": 1}}"#, ".claude.json", in: folder)
+            var survey = ConfigurationSurvey(
+                homes: [.init(path: folder.path, user: "ana")],
+                host: "h",
+                known: [folder.path + "/.gone.json", "/elsewhere/gone.json", broken],
+                digest: Samples.digest
+            )
+            let result = survey.run()
+            #expect(!result.findings.isEmpty)
+            #expect(result.findings.allSatisfy { $0.place == file })
+            // A file of which a part was not read, and one outside the home, may still hold what they held.
+            #expect(result.covered == [file, folder.path + "/.gone.json"])
+            survey.homes = [.init(path: folder.path + "/not-mounted", user: "ana")]
+            survey.known = [folder.path + "/not-mounted/.gone.json"]
+            #expect(survey.run().covered.isEmpty)
+        }
+    }
+
+    @Test(arguments: [
+        ("DBPASS", true), ("MYSQLPWD", true), ("PGPASS", true), ("jsessionid", true), ("PHPSESSID", true),
+        ("BYPASS", false), ("compass", false), ("OLDPWD", false),
+    ])
+    func aNameThatEndsInAPasswordIsOne(_ name: String, _ isSecret: Bool) {
+        #expect(SecretNames.suggestSecret(name) == isSecret)
+    }
+
+    @Test(arguments: ["https://h.example/mcp;jsessionid=a1b2", "https://h.example/;x=1;JSESSIONID=a1b2/mcp"])
+    func aSessionInAPathIsNoPartOfAnAddress(_ url: String) {
+        var hiding = SecretHiding(digest: Samples.digest)
+        #expect(hiding.address(url)?.text.contains("a1b2") == false)
+        #expect(hiding.references.contains { $0.name.lowercased() == "query:jsessionid" })
+    }
+
     /// Plants fifty secrets, one in each of fifty kinds of places, and looks for them in everything that comes out.
     @Test(arguments: 0..<40 as Range<UInt64>)
     func noSecretIsInTheResult(seed: UInt64) throws {

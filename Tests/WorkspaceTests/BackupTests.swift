@@ -208,8 +208,68 @@ private final class Place {
         return commit
     }
 
+    private func unmark(_ place: Place) throws {
+        let marker = WorkspaceMarker(created: place.now, isSealed: false)
+        try DurableFile.write(JSON.canonical(marker.json), to: place.folder.marker)
+    }
+
+    @Test func aWorkspaceThatLostItsKeyIsNotHealedByANewOne() throws {
+        let place = try Place()
+        let sealing = Sealing(keys: KeyStore(directory: place.folder.keys), folder: place.folder)
+        let ledger = try Ledger(path: place.folder.database, sealer: try sealing.sealer(now: place.now))
+        try ledger.commit([Self.creation])
+        #expect(try sealing.faults(in: ledger).isEmpty)
+        let before = try ledger.seals()
+        var random = SystemRandomNumberGenerator()
+        _ = try KeyStore(directory: place.folder.keys).rotate(.audit, now: place.now, using: &random)
+        #expect(try sealing.faults(in: ledger).isEmpty, "what a retired key sealed is believed")
+        #expect(try ledger.seals() == before)
+        try FileManager.default.removeItem(atPath: place.folder.keys + "/audit.json")
+        var said: [String] = []
+        _ = try sealing.sealer(now: place.now) { said.append($0) }
+        #expect(said.count == 1 && said[0].contains("seal.unknown-key"))
+        #expect(try ledger.seals() == before)
+        #expect(try sealing.faults(in: ledger).map(\.code) == ["seal.unknown-key"])
+        // Nor where the seals were taken away with it.
+        try DatabaseQueue(path: place.folder.database).write {
+            try $0.execute(sql: "UPDATE run SET seal = NULL, seal_key = NULL")
+        }
+        try FileManager.default.removeItem(atPath: place.folder.keys + "/audit.json")
+        _ = try sealing.sealer(now: place.now)
+        #expect(try sealing.faults(in: ledger).map(\.code) == ["seal.missing"])
+    }
+
+    @Test func aPlantedConfigurationIsNotPutInPlace() throws {
+        let place = try Place()
+        let before = try DurableFile.read(place.folder.configuration)
+        let planted = place.folder.state + "/restored-lockstep.yaml"
+        try DurableFile.write(Array("people: {}".utf8), to: planted)
+        for seal in [nil, "00"] {
+            if let seal { try DurableFile.write(Array(seal.utf8), to: place.folder.state + "/restored-lockstep.seal") }
+            #expect { try Backup.finishRestore(in: place.folder) } throws: { error in
+                (error as? WorkspaceError)?.code == .foreignRestore
+            }
+        }
+        #expect(try DurableFile.read(place.folder.configuration) == before)
+        #expect(FileManager.default.fileExists(atPath: planted), "it is evidence")
+    }
+
+    @Test func aBackupWithARunWithoutASealIsRefused() throws {
+        let place = try Place()
+        let archive = place.folder.root + "/saved"
+        let sealing = Sealing(keys: KeyStore(directory: place.folder.keys), folder: place.folder)
+        let ledger = try Ledger(path: place.folder.database, sealer: try sealing.sealer(now: place.now))
+        try ledger.commit([Self.creation])
+        try Backup.write(place.folder, ledger, to: archive)
+        try tamper(archive, with: "UPDATE run SET seal = NULL, seal_key = NULL", isInLedger: true)
+        #expect { try Backup.restore(archive, into: place.folder) } throws: { error in
+            (error as? WorkspaceError)?.code == .archiveSeals
+        }
+    }
+
     @Test func aWorkspaceFromBeforeSealsGetsItsKeyAndAllItsSealsAtOnce() throws {
         let place = try Place()
+        try unmark(place)
         try FileManager.default.removeItem(atPath: place.folder.keys + "/audit.json")
         let ledger = try Ledger(path: place.folder.database)
         try ledger.commit([Self.creation])

@@ -37,6 +37,19 @@ private func read(_ text: String) throws(InvalidInput) -> Configuration {
         #expect(!configuration.allowsUnauthenticatedVotes)
     }
 
+    @Test func keysThatSignNoMoreAreKeptApart() throws {
+        let configuration = try read(head + "people: {ana: {retired-keys: ['\(key)']}}")
+        #expect(configuration.people.first?.keys == [])
+        #expect(configuration.people.first?.retiredKeys == [key])
+    }
+
+    @Test(arguments: ["hooks: {x: /bin/true}", "hooks: {x: {run: a}}", "hooks: {x: {command: [true-ish]}}"])
+    func aMistakeInAHookShowsItsWholeForm(_ text: String) throws {
+        let error = #expect(throws: InvalidInput.self) { try read(head + text) }
+        let help = error?.diagnostics.first?.help ?? ""
+        #expect(help.contains("x: {command: [/usr/local/bin/x, --quiet], timeout: 60s, environment: [HOME]}"))
+    }
+
     struct Mistake: Sendable, CustomTestStringConvertible {
         var text: String
         var code: String
@@ -51,6 +64,17 @@ private func read(_ text: String) throws(InvalidInput) -> Configuration {
         Mistake(text: "hooks: {x: {command: [true-ish]}}", code: "workspace.invalid-value", line: 3),
         Mistake(text: "hooks: {revoke-token: {command: [/bin/true]}}", code: "workspace.invalid-value", line: 3),
         Mistake(text: "hooks: {x: {timeout: 5s}}", code: "workspace.missing-key", line: 3),
+        Mistake(text: "hooks: {x: /bin/true}", code: "workspace.wrong-type", line: 3),
+        Mistake(
+            text: "people: {ana: {keys: ['\(key)'], retired-keys: ['\(key)']}}",
+            code: "workspace.retired-key",
+            line: 3
+        ),
+        Mistake(
+            text: "people: {ana: {keys: ['\(key)']}, ben: {retired-keys: ['\(key)']}}",
+            code: "workspace.shared-key",
+            line: 3
+        ),
         Mistake(text: "people: {\"a b\": {}}", code: "workspace.invalid-value", line: 3),
         Mistake(text: "people: {ana: {}}\ngroups: {g: [ana, ana]}", code: "workspace.duplicate-member", line: 4),
         Mistake(text: "retention: {recordings: 30 days}", code: "workspace.invalid-value", line: 3),

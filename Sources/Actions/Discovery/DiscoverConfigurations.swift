@@ -27,7 +27,13 @@ package struct DiscoverConfigurations: StepAction {
     }
 
     package func apply(_ request: ActionRequest) async throws(StepError) -> ActionResult {
-        let result = survey(request.parameters).run()
+        var survey = survey(request.parameters)
+        do throws(LedgerError) {
+            survey.known = try estate.ledger.placesOfFindings(label: schema.name.text)
+        } catch {
+            throw StepError(error)
+        }
+        let result = survey.run()
         return try estate.finish(result, request, schema.name)
     }
 
@@ -73,8 +79,9 @@ extension Estate {
             "not_covered": .array(summary.gaps.map { .string("\($0.subject): \($0.reason)") }),
         ]
         let parts = [
-            "\(summary.servers.count) servers", "\(summary.added.count) new", "\(summary.findings.count) findings",
-            "\(summary.gaps.count) places not covered",
+            counted(summary.servers.count, "server"), "\(summary.added.count) new",
+            counted(summary.findings.count, "finding"),
+            counted(summary.gaps.count, "place") + " not covered",
         ]
         return ActionResult(outputs: outputs, summary: parts.joined(separator: ", "))
     }

@@ -88,6 +88,10 @@ package struct DiscoverLaunch: StepAction {
                 )
             )
             result.merge(outcome.result)
+            if !outcome.result.sightings.contains(where: { $0.description != nil }) {
+                let reason = outcome.result.gaps.first?.reason ?? "it did not answer"
+                result.missed.append(MissedServer(canonicalKey: server.canonicalKey, reason: reason))
+            }
             result.examined["launched", default: 0] += 1
         }
         return result

@@ -49,13 +49,15 @@ package struct DiscoverNetwork: StepAction {
         if let timeout = request.parameters["timeout"]?.string.flatMap(Duration.init(playbook:)) {
             limits.probe.endpoint = timeout
         }
-        let urls: [String]
+        let servers: [InventoryServer]
         do throws(LedgerError) {
-            urls = try estate.ledger.servers().filter { $0.kind == .mcp }.compactMap(\.url)
+            servers = try estate.ledger.servers()
         } catch {
             throw StepError(error)
         }
-        let result = await NetworkSurvey(limits: limits).run(targets, paths: NetworkSurvey.paths(of: urls))
+        let urls = servers.filter { $0.kind == .mcp }.compactMap(\.url)
+        var result = await NetworkSurvey(limits: limits).run(targets, paths: NetworkSurvey.paths(of: urls))
+        result.missed = targets.missed(of: servers, in: result)
         return try estate.finish(result, request, schema.name)
     }
 
@@ -134,7 +136,7 @@ package struct DiscoverProbe: StepAction {
     package func apply(_ request: ActionRequest) async throws(StepError) -> ActionResult {
         var result = SurveyResult(examined: ["servers": 0])
         let names = request.parameters.texts("servers") ?? []
-        var addresses: [(id: String, url: String)] = []
+        var addresses: [(key: String, url: String)] = []
         for name in names {
             do {
                 guard let server = try estate.ledger.server(name) else {
@@ -147,7 +149,7 @@ package struct DiscoverProbe: StepAction {
                     result.gaps.append(CoverageGap(subject: name, reason: "it has no address that could be asked"))
                     continue
                 }
-                addresses.append((server.id.text, url))
+                addresses.append((server.canonicalKey, url))
             } catch {
                 throw StepError(error)
             }
@@ -163,7 +165,12 @@ package struct DiscoverProbe: StepAction {
             for await answer in group { answers.append(answer) }
             return answers.sorted { $0.0 < $1.0 }
         }
-        for (_, answer) in answers { result.merge(answer) }
+        for (index, answer) in answers {
+            result.merge(answer)
+            if answer.sightings.contains(where: { $0.description != nil }) { continue }
+            let reason = answer.gaps.first?.reason ?? "it did not answer as an mcp server"
+            result.missed.append(MissedServer(canonicalKey: addresses[index].key, reason: reason))
+        }
         result.examined["servers"] = addresses.count
         return try estate.finish(result, request, schema.name)
     }

@@ -1,6 +1,6 @@
-import Core
+package import Core
 package import Playbooks
-import Survey
+package import Survey
 
 extension LiteralRule {
     /// An address or a CIDR range of a private network, as `SweepTargets` reads them.
@@ -47,5 +47,19 @@ extension LiteralRule {
             return .forbidden("leads into the state of a workspace", help: "name a home or a project folder")
         }
         return .fine
+    }
+}
+
+extension SweepTargets {
+    /// The MCP servers of an inventory that a sweep of these targets should have met and did not describe.
+    package func missed(of servers: [InventoryServer], in result: SurveyResult) -> [MissedServer] {
+        let described = Set(result.sightings.filter { $0.description != nil }.map(\.canonicalKey))
+        return servers.compactMap { server in
+            guard server.kind == .mcp, !described.contains(server.canonicalKey),
+                let address = CanonicalKey.address(server.canonicalKey), let host = Address(address.host),
+                let port = UInt16(exactly: address.port), contains(Endpoint(address: host, port: port))
+            else { return nil }
+            return MissedServer(canonicalKey: server.canonicalKey, reason: "nothing that speaks mcp answered there")
+        }
     }
 }

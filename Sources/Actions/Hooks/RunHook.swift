@@ -16,7 +16,7 @@ package struct RunHook: StepAction {
     let estate: Estate
 
     package var schema: ActionSchema {
-        ActionSchema(
+        var schema = ActionSchema(
             name: "exec.run",
             summary: "run a hook of lockstep.yaml",
             effect: .change,
@@ -34,7 +34,25 @@ package struct RunHook: StepAction {
             ],
             outputs: [("result", .map)]
         )
+        schema.contract = Self.contract
+        return schema
     }
+
+    /// What the author of a hook has to know; `lockstep playbook actions exec.run` prints it.
+    private static let contract = """
+        The hook stands in lockstep.yaml; a playbook only names it:
+          hooks:
+            revoke_token: {command: [/usr/local/bin/revoke-token, --quiet], timeout: 60s, environment: [HOME]}
+        It reads `with` as JSON on standard input and writes one JSON object, or nothing, to standard output.
+        Its environment: PATH, the variables that `environment` names, and
+          LOCKSTEP_MODE  apply: do it. observe: change nothing, say whether it is done.
+          LOCKSTEP_KEY   the same for every attempt at this effect: do nothing twice under one key.
+          LOCKSTEP_RUN, LOCKSTEP_STEP, and LOCKSTEP_TOKEN where `token` is given.
+        After a crash or kill -9 in the middle it is started with LOCKSTEP_MODE=observe, before anything else.
+        Exit code of apply:    0 done, 75 worth another try, anything else failed.
+        Exit code of observe:  0 the effect is there, 3 it is not and may be done again, anything else: cannot tell,
+                               and then the step waits until a person has looked.
+        """
 
     package func observe(_ request: ActionRequest) async -> Observation {
         do throws(StepError) {
@@ -75,10 +93,24 @@ package struct RunHook: StepAction {
             return ActionResult(outputs: ["result": [:]], summary: "hook `\(name)` done")
         }
         do throws(JSON.ScanError) {
-            let value = try JSON.parse(output, limits: .standard)
+            let value = Self.masked(try JSON.parse(output, limits: .standard), request.secrets.values.map(\.revealed))
             return ActionResult(outputs: ["result": value], summary: "hook `\(name)` done")
         } catch {
             throw StepError(.permanent, "the output of the hook `\(name)` is not JSON: \(error)")
+        }
+    }
+
+    /// What a hook says without the secrets that it was given: it may echo them, and outputs are shown and kept.
+    private static func masked(_ value: JSON.Value, _ secrets: [String]) -> JSON.Value {
+        func masked(_ text: String) -> String {
+            secrets.reduce(text) { $1.isEmpty ? $0 : $0.replacing($1, with: "<redacted>") }
+        }
+        return switch value {
+        case .string(let text): .string(masked(text))
+        case .array(let items): .array(items.map { Self.masked($0, secrets) })
+        case .object(let members):
+            .object(JSON.Object(members.map { (key: masked($0.key), value: Self.masked($0.value, secrets)) }))
+        default: value
         }
     }
 

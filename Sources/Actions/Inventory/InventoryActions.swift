@@ -16,6 +16,7 @@ package struct SnapshotInventory: StepAction {
             parameters: [.init("name", .string, summary: "the name; made of the step unless given")],
             outputs: [
                 ("snapshot", .string), ("servers", .list), ("server_count", .integer), ("inventory_at", .string),
+                ("inventory", .list), ("findings", .list), ("digest", .string),
             ]
         )
     }
@@ -27,12 +28,15 @@ package struct SnapshotInventory: StepAction {
         do throws(LedgerError) {
             let (digest, count) = try estate.ledger.snapshot(named: name, at: request.now)
             let servers = try estate.ledger.snapshot(name) ?? []
+            let findings = ShownInventory.findings(try estate.ledger.openFindings().map(\.finding))
             return ActionResult(
                 outputs: [
                     "snapshot": .string(name), "servers": .array(servers.map { .string($0.id.text) }),
                     "server_count": .integer(Int64(count)), "inventory_at": .string(request.now.description),
+                    "inventory": .array(servers.map { ShownInventory.row($0) }),
+                    "findings": .array(findings), "digest": .string(digest.description),
                 ],
-                summary: "\(count) servers frozen as `\(name)`, \(digest)"
+                summary: "\(counted(count, "server")) frozen as `\(name)`, \(digest)"
             )
         } catch {
             throw StepError(error)
@@ -53,7 +57,7 @@ package struct CompareInventory: StepAction {
                 .init("from", .string, summary: "the older snapshot; the newest one unless given"),
                 .init("to", .string, summary: "the newer snapshot; the inventory of now unless given"),
             ],
-            outputs: [("added", .list), ("removed", .list), ("changed", .list)]
+            outputs: [("added", .list), ("removed", .list), ("changed", .list), ("news", .integer)]
         )
     }
 
@@ -71,6 +75,7 @@ package struct CompareInventory: StepAction {
         return ActionResult(
             outputs: [
                 "added": json["added"] ?? [], "removed": json["removed"] ?? [], "changed": json["changed"] ?? [],
+                "news": .integer(Int64(difference.news)),
             ],
             summary:
                 "\(difference.added.count) added, \(difference.removed.count) removed, \(difference.changed.count) changed"

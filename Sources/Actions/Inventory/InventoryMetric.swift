@@ -5,7 +5,7 @@ package import Playbooks
 /// What a gate can ask of the inventory.
 package struct InventoryMetric: MetricSource {
     package enum Quantity: String, Sendable, CaseIterable {
-        case servers, unowned, unreviewed, findings, coverage
+        case servers, unowned, unreviewed, findings, coverage, news
     }
 
     let quantity: Quantity
@@ -53,10 +53,19 @@ package struct InventoryMetric: MetricSource {
                 ],
                 remedy: Self.acceptance
             )
+        case .news:
+            return MetricSchema(
+                name: name,
+                summary: "servers that are new, or different in what they are, since a snapshot",
+                unit: "servers",
+                parameters: [.init("since", .string, summary: "the snapshot; the newest one unless given")],
+                remedy: "lockstep inventory diff"
+            )
         case .coverage:
             return MetricSchema(
                 name: name,
-                summary: "share of the MCP servers that answered and whose tools could be read, from 0 to 1",
+                summary:
+                    "share of the MCP servers that answered the last look and whose tools it could read, from 0 to 1",
                 unit: "share",
                 remedy: "lockstep discover --hosts CIDR"
             )
@@ -73,12 +82,14 @@ package struct InventoryMetric: MetricSource {
             case .findings:
                 let severity = parameters["severity"]?.string.flatMap(Finding.Severity.init(rawValue:)) ?? .info
                 return Double(try uncovered(atLeast: severity, now: now))
+            case .news:
+                return Double(try estate.ledger.difference(from: parameters["since"]?.string, to: nil).news)
             case .coverage:
                 // Nothing found is nothing measured: a share of nothing would read as a pass.
                 guard !servers.isEmpty else {
                     throw LedgerError(.missing, "there is no server in the inventory to measure the coverage of")
                 }
-                return Double(servers.count { $0.description?.areToolsKnown == true }) / Double(servers.count)
+                return Double(servers.count(where: \.isCovered)) / Double(servers.count)
             }
         } catch {
             throw StepError(error)
@@ -86,7 +97,7 @@ package struct InventoryMetric: MetricSource {
     }
 
     private func uncovered(atLeast severity: Finding.Severity, now: Timestamp) throws(LedgerError) -> Int {
-        let waived = Set(try estate.ledger.exceptions().filter { $0.isActive(at: now) }.map(\.scope))
+        let waived = try estate.waivedScopes(at: now)
         let open = try estate.ledger.openFindings().map(\.finding)
         return open.count { $0.severity >= severity && !waived.contains("finding:\($0.key)") }
     }

@@ -300,13 +300,22 @@ package struct ProgressQuery: Sendable {
             )
         }
         let exceptions = try estate.ledger.exceptions()
-        snapshot.exceptions = exceptions
+        let waivers = Waivers(configuration: estate.configuration)
+        snapshot.exceptions = exceptions.map { exception in
+            var shown = exception
+            // What the row says of itself is no proof.
+            shown.isAuthenticated = waivers.fault(of: exception) == nil
+            return shown
+        }
         let findings = try estate.ledger.openFindings().map(\.finding)
         var seen: Set<String> = []
         snapshot.findings = findings.filter { seen.insert($0.key).inserted }.sorted { left, right in
             (right.severity, left.key) < (left.severity, right.key)
         }
         snapshot.gaps = try estate.ledger.newestScans().flatMap(\.gaps)
+        snapshot.gaps += servers.compactMap { server in
+            server.unreached.map { CoverageGap(subject: server.id.text, reason: $0.words) }
+        }
         let mcp = servers.filter { $0.kind == .mcp }
         let earlier = try estate.ledger.snapshots().last.flatMap { name throws(LedgerError) in
             try estate.ledger.snapshot(name.name)
@@ -315,12 +324,12 @@ package struct ProgressQuery: Sendable {
         let remote = mcp.filter { $0.transport != .stdio }
         let before = earlier?.count { $0.kind == .mcp }
         let remoteBefore = earlier?.count { $0.kind == .mcp && $0.transport != .stdio }
-        let waived = Set(exceptions.filter { $0.isActive(at: now) }.map(\.scope))
+        let waived = try estate.waivedScopes(at: now)
         let grave = snapshot.findings.filter { $0.severity >= .high }
         snapshot.coverage = [
             ProgressSnapshot.Coverage(
                 name: "MCP servers described",
-                numerator: mcp.count { $0.description?.areToolsKnown == true },
+                numerator: mcp.count(where: \.isCovered),
                 denominator: mcp.count,
                 previousDenominator: before
             ),

@@ -70,6 +70,7 @@ struct DiscoverCommand: AsyncParsableCommand {
             projects: project.map(absolute),
             machineRoot: configHome.isEmpty ? "/" : nil,
             host: estate.host,
+            known: try estate.ledger.placesOfFindings(label: "discovery.configurations"),
             digest: estate.secretDigest
         )
         looks.append(("discovery.configurations", files.run()))
@@ -81,7 +82,9 @@ struct DiscoverCommand: AsyncParsableCommand {
         if let targets {
             let named =
                 try looks.flatMap(\.result.sightings).compactMap(\.url) + estate.ledger.servers().compactMap(\.url)
-            looks.append(("discovery.network", try await sweep(targets, NetworkSurvey.paths(of: named), limit)))
+            var swept = try await sweep(targets, NetworkSurvey.paths(of: named), limit)
+            swept.missed = targets.missed(of: try estate.ledger.servers(), in: swept)
+            looks.append(("discovery.network", swept))
         }
         if launch { looks.append(("discovery.launch", await start(looks, limit))) }
         try answer(looks, estate, isKept: session != nil)
@@ -162,7 +165,7 @@ struct DiscoverCommand: AsyncParsableCommand {
         var limits = NetworkSurvey.Limits()
         limits.sweep.rate = max(1, rate)
         if let limit { limits.probe.endpoint = limit }
-        Output.talk("sweeping \(targets.count) pairs of address and port")
+        Output.talk("sweeping \(counted(targets.count, "pair")) of address and port")
         var token: Redacted<String>?
         if let tokenEnv {
             guard let value = ProcessInfo.processInfo.environment[tokenEnv], !value.isEmpty else {
@@ -194,7 +197,7 @@ struct DiscoverCommand: AsyncParsableCommand {
                 lastSeen: now
             )
         }
-        Output.talk("starting \(servers.count) servers, one after another")
+        Output.talk("starting \(counted(servers.count, "server")), one after another")
         var limits = Launch.Limits()
         if let limit { limits.total = limit }
         return await DiscoverLaunch.launch(servers.values.sorted { $0.id < $1.id }, [:], limits)

@@ -1,5 +1,7 @@
+import Actions
 import ArgumentParser
 import Core
+import Engine
 import Ledger
 import Workspace
 
@@ -57,11 +59,14 @@ struct ExceptionCommand: AsyncParsableCommand {
             Output.answer("exception \(kept.id) until \(kept.expires)")
             if !kept.isAuthenticated { Output.talk("this exception is not signed and prints as unauthenticated") }
             if let run = scope.dropping(prefix: "gate:")?.split(separator: "/").first {
-                Output.talk("go on with `lockstep resume \(run)`")
+                let below = RunID(String(run))
+                let root = try session.engine().root(of: below)
+                let isHeld = try session.ledger.run(below)?.state == .paused
+                Output.talk("go on with `lockstep \(isHeld ? "resume" : "tick") \(root)`")
             }
         }
 
-        /// Signs where there is a key; a gate gives way to a name alone only where votes without a signature count.
+        /// Signs where there is a key; a name alone waives something only where votes without a signature count.
         private func proven(_ exception: Exception, _ session: Session) throws -> Exception {
             let waivers = Waivers(configuration: session.configuration)
             let name = person ?? session.operatorName.dropping(prefix: "user:") ?? ""
@@ -77,10 +82,10 @@ struct ExceptionCommand: AsyncParsableCommand {
                     status: ExitStatus.invalidInput
                 )
             }
-            guard exception.scope.hasPrefix("gate:"), !waivers.mayPassGate(kept) else { return kept }
+            guard !waivers.counts(kept) else { return kept }
             throw CommandFailure(
                 "exception.unsigned",
-                "an exception for a gate must be signed in this workspace",
+                "an exception must be signed in this workspace",
                 help: "sign it with --as PERSON --key FILE, or load your key into ssh-agent",
                 status: ExitStatus.invalidInput
             )
@@ -96,8 +101,11 @@ struct ExceptionCommand: AsyncParsableCommand {
             let session = try Session.open(.reading)
             let now = session.clock.now()
             let all = try session.ledger.exceptions().filter { !bad || ($0.closed == nil && $0.expires <= now) }
+            let waivers = Waivers(configuration: session.configuration)
             func state(_ exception: Exception) -> String {
-                exception.closed != nil ? "closed" : exception.isActive(at: now) ? "active" : "EXPIRED"
+                if exception.closed != nil { return "closed" }
+                guard exception.isActive(at: now) else { return "EXPIRED" }
+                return waivers.counts(exception) ? "active" : "DOES NOT COUNT"
             }
             switch output.format {
             case .json:

@@ -60,6 +60,7 @@ struct InventoryCommand: AsyncParsableCommand {
                 ["criticality", found.criticality?.rawValue ?? "unknown"],
                 ["first seen", found.firstSeen.description], ["last seen", found.lastSeen.description],
             ]
+            if let unreached = found.unreached { lines.append(["not covered", unreached.words]) }
             lines += found.locations.map { ["seen in", $0] }
             lines += found.secrets.map { ["secret", "\($0.name) \($0.digest)"] }
             if let description = found.description {
@@ -174,9 +175,7 @@ struct InventoryCommand: AsyncParsableCommand {
 
         func run() async throws {
             let session = try Session.open(.reading)
-            let waived = Set(
-                try session.ledger.exceptions().filter { $0.isActive(at: session.clock.now()) }.map(\.scope)
-            )
+            let waived = try session.estate.waivedScopes(at: session.clock.now())
             let records = try session.ledger.openFindings().sorted { $0.finding.severity > $1.finding.severity }
             switch output.format {
             case .json: Output.answer(.array(records.map(\.finding.json)))
@@ -185,9 +184,14 @@ struct InventoryCommand: AsyncParsableCommand {
                     Output.table(
                         ["severity", "code", "subject", "exception", "what"],
                         records.map { record in
-                            [
+                            // What was seen is text of a stranger: `table` makes it harmless and cuts it.
+                            let evidence = record.finding.evidence
+                            let what =
+                                record.finding.message
+                                + (evidence.isEmpty ? "" : ": " + Output.cell(evidence, limit: 120))
+                            return [
                                 record.finding.severity.rawValue, record.finding.code, record.finding.subject,
-                                waived.contains("finding:\(record.finding.key)") ? "yes" : "no", record.finding.message,
+                                waived.contains("finding:\(record.finding.key)") ? "yes" : "no", what,
                             ]
                         }
                     )

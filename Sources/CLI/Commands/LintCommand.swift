@@ -28,8 +28,8 @@ struct LintCommand: AsyncParsableCommand {
         case .table:
             Output.answer(
                 errors == 0
-                    ? "\(files.count) checked, no errors, \(all.count) warnings"
-                    : "\(files.count) checked, \(errors) errors, \(all.count - errors) warnings"
+                    ? "\(files.count) checked, no errors, \(counted(all.count, "warning"))"
+                    : "\(files.count) checked, \(counted(errors, "error")), \(counted(all.count - errors, "warning"))"
             )
         }
         if errors > 0 { throw ExitStatus.invalidInput }

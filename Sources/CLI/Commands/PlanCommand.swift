@@ -19,7 +19,7 @@ struct PlanCommand: AsyncParsableCommand {
         guard let plan = checked.plan else { throw ExitStatus.invalidInput }
         let given = try InputArguments.values(inputs, for: plan)
         // What is given must fit; what is required may still be missing in a plan.
-        if !inputs.isEmpty { _ = try plan.checkedInputs(given) }
+        if !inputs.isEmpty { try InputArguments.check(given, for: plan, catalogue) }
         switch checked.document {
         case .playbook(let plan):
             let outline = PlanOutline(plan, catalogue: catalogue, inputs: given)
@@ -63,11 +63,24 @@ struct PlaybookCommand: AsyncParsableCommand {
 
     struct Actions: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List the actions and measures of this version.")
+        @Argument(help: "An action, such as exec.run, to see everything about it.") var name: String?
 
         func run() async throws {
             let catalogue = try Session.catalogue()
             let actions = catalogue.actions.values.map(\.schema).sorted { $0.name < $1.name }
             let metrics = catalogue.metrics.values.map(\.schema).sorted { $0.name < $1.name }
+            if let name {
+                guard let schema = actions.first(where: { $0.name.text == name }) else {
+                    throw CommandFailure(
+                        "action.unknown",
+                        "there is no action `\(Output.printable(name))`",
+                        help: nearest(to: name, in: actions.map(\.name.text)).map { "did you mean `\($0)`?" }
+                            ?? "see `lockstep playbook actions`",
+                        status: ExitStatus.invalidInput
+                    )
+                }
+                return Output.answer(Self.page(of: schema))
+            }
             Output.answer(
                 Output.table(
                     ["name", "effect", "takes", "what"],
@@ -86,6 +99,27 @@ struct PlaybookCommand: AsyncParsableCommand {
                         }
                 )
             )
+        }
+
+        /// Everything that a playbook's author needs of one action.
+        private static func page(of schema: ActionSchema) -> String {
+            var lines = ["\(schema.name)  \(schema.summary)  (\(schema.effect.rawValue))", ""]
+            if !schema.parameters.isEmpty {
+                lines.append(
+                    Output.table(
+                        ["takes", "type", "what"],
+                        schema.parameters.map {
+                            [
+                                $0.name + ($0.isRequired ? "" : "?"), $0.isSecret ? "secret" : $0.type.rawValue,
+                                $0.summary,
+                            ]
+                        }
+                    )
+                )
+            }
+            lines.append("gives  " + schema.outputs.map(\.name).joined(separator: ", "))
+            if let contract = schema.contract { lines += ["", contract] }
+            return lines.joined(separator: "\n")
         }
     }
 

@@ -27,9 +27,11 @@ struct StartCommand: AsyncParsableCommand {
         guard let plan = checked.plan else { throw ExitStatus.invalidInput }
         try Self.refuseUnknownStarter(of: plan, session)
         let engine = session.engine()
+        let given = try InputArguments.values(inputs, for: plan)
+        try InputArguments.check(given, for: plan, session.estate.catalogue)
         let run = try engine.start(
             plan,
-            inputs: try InputArguments.values(inputs, for: plan),
+            inputs: given,
             startedBy: session.operatorName
         )
         Output.talk("run \(run) of \(plan.name) \(plan.version), \(plan.digest)")
@@ -99,6 +101,12 @@ enum InputArguments {
             values[name] = value(text, of: declaration)
         }
         return values
+    }
+
+    /// Refuses values that do not fit their declaration, or that an action which they reach would refuse.
+    static func check(_ given: JSON.Object, for plan: Plan, _ catalogue: Catalogue) throws {
+        let faults = plan.ruleFaults(of: try plan.checkedInputs(given), catalogue: catalogue)
+        guard faults.isEmpty else { throw InvalidInput(faults) }
     }
 
     private static func value(_ text: String, of declaration: InputDeclaration) -> JSON.Value {

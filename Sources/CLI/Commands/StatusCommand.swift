@@ -92,6 +92,8 @@ struct StatusCommand: AsyncParsableCommand {
                 commands = ["lockstep retry \(root.id) \(name)", "lockstep skip \(root.id) \(name) --reason \"…\""]
             } else if step.waitsFor?.hasPrefix("approval") ?? false {
                 commands = ["lockstep approve \(root.id) \(name) --reason \"…\""]
+            } else if step.kind == "gate", try waiver(of: step, run.id, session) != nil {
+                commands = ["lockstep \(run.state == .paused ? "resume" : "tick") \(root.id)"]
             } else if step.kind == "gate" {
                 commands = try remedy.commands(forGate: step.instance, of: run.id, root: root.id)
             }
@@ -105,6 +107,15 @@ struct StatusCommand: AsyncParsableCommand {
         }
         if run.state == .paused { lines += ["  run \(run.id)", "    lockstep resume \(run.id)"] }
         return lines
+    }
+
+    /// The exception that waives a gate that has not ended.
+    private func waiver(of step: StepRecord, _ run: RunID, _ session: Session) throws -> Core.Exception? {
+        guard step.kind == "gate", !step.state.isTerminal else { return nil }
+        let scopes = try session.estate.waivedScopes(at: session.clock.now())
+        let names = ["gate:\(run)/\(step.instance)", "gate:\(run)/\(step.instance.step)"].filter(scopes.contains)
+        guard let name = names.first else { return nil }
+        return try session.ledger.exceptions().last { $0.scope == name && $0.isActive(at: session.clock.now()) }
     }
 
     /// What the runs below a run wait for, in words with the path to it.
@@ -130,6 +141,11 @@ struct StatusCommand: AsyncParsableCommand {
                 prefix + step.instance.description, step.kind, step.state.rawValue, step.result ?? "",
                 step.waitsFor.map { $0 + due } ?? "", step.error ?? step.summary ?? "",
             ])
+            if let waiver = try waiver(of: step, run.id, session) {
+                let words = "waived by exception \(waiver.id) of \(waiver.owner) until \(waiver.expires)"
+                let text = rows[rows.count - 1][5]
+                rows[rows.count - 1][5] = text.isEmpty ? words : "\(text); \(words)"
+            }
             guard let child = children.last(where: { $0.parent?.instance == step.instance }) else { continue }
             if !child.state.isTerminal, !step.state.isTerminal {
                 rows[rows.count - 1][4] =

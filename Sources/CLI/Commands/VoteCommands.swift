@@ -74,15 +74,21 @@ private struct Voting {
         let (run, step) = try located()
         let view = try engine.approval(run: run, step: step)
         let name = try session.ledger.steps(of: run).first { $0.instance == step }?.name ?? step.description
-        let shown = ShownText(view: view, name: name, ledger: session.ledger, now: session.clock.now())
+        let shown = ShownText(view: view, name: name, estate: session.estate, now: session.clock.now())
         if options.show {
             Output.answer(
                 options.output.format == .json ? String(decoding: view.shown, as: UTF8.self) : try shown.text()
             )
             return
         }
-        Output.talk(try shown.text())
+        let text = try shown.text()
+        if verdict == .approve {
+            let changes = try shown.changes()
+            if !changes.isEmpty { Output.talk(text) }
+            try refuseChanged(changes, view)
+        }
         if let place {
+            Output.talk(text)
             let vote = try newVote(view, by: try person().id)
             try DurableFile.write(vote.canonicalBytes, to: place, mode: 0o644)
             Output.answer("vote written to \(place)")
@@ -93,6 +99,8 @@ private struct Voting {
         }
         let ballot = try options.vote.map { try received($0, view) } ?? signed(view)
         let delivery = try engine.castVote(run: run, step: step, ballot)
+        // After what can fail, so that an error does not hide below a page of tables.
+        Output.talk(text)
         let after = try engine.approval(run: run, step: step)
         let state = after.record.state
         let count = "\(ShownText.approvals(after)) of \(after.record.quorum) approvals"
@@ -113,6 +121,25 @@ private struct Voting {
         }
         if !ballot.isAuthenticated { Output.talk("this vote is not signed and prints as unauthenticated") }
         if delivery == .applied, state != .open { Output.talk("go on with `lockstep tick`") }
+    }
+
+    /// Refuses an approval of what is not there any more: it is asked anew, from the step that wrote down what was shown.
+    private func refuseChanged(_ changes: [String], _ view: ApprovalView) throws {
+        guard let first = changes.first else { return }
+        let page = (try? JSON.parse(view.shown, limits: .standard))?.object ?? [:]
+        let values = page["show"]?.array ?? []
+        let source = try session.ledger.steps(of: view.run).last { step in
+            step.outputs?["inventory"].map(values.contains) ?? false
+        }
+        let step = options.step.split(separator: "/").dropLast().joined(separator: "/")
+        let again = (step.isEmpty ? "" : step + "/") + (source?.instance.description ?? view.step.description)
+        throw CommandFailure(
+            "vote.shown-changed",
+            "what `\(options.step)` shows has changed since it was asked: \(Output.printable(first))"
+                + (changes.count > 1 ? " and \(changes.count - 1) more" : ""),
+            help: "ask anew with `lockstep retry \(options.run) \(again)`, then `lockstep tick`",
+            status: ExitStatus.answerIsNo
+        )
     }
 
     /// The step that is voted on, or an error that names those that do wait for votes.

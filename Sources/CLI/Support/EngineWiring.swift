@@ -15,21 +15,26 @@ extension Session {
         var host = Host.current()
         // The clock of a rehearsal runs faster than the machine's, so the two say nothing about one another.
         if marker.isRehearsal { host.uptime = { nil } }
-        return Engine(
+        var engine = Engine(
             ledger: ledger,
             catalogue: estate.catalogue,
             clock: clock,
             people: people,
             facts: facts,
             secret: { declaration in try Self.secret(declaration) },
-            planFor: { source, file in
+            planFor: { source, file, pinned in
+                var checker = checker
+                checker.pinned = pinned
                 let checked = checker.check(file: file, bytes: source)
                 guard let plan = checked.plan else { throw InvalidInput(checked.diagnostics) }
                 return plan
             },
+            proven: VoteProof(folder: folder).check,
             crash: .environment(),
             host: host
         )
+        engine.isRehearsal = marker.isRehearsal
+        return engine
     }
 
     private var people: People {
@@ -54,8 +59,8 @@ extension Session {
                     "outputs": .object(run.outputs ?? [:]), "run": .string(run.id.text),
                 ]
             },
-            exceptions: { ((try? ledger.exceptions()) ?? []).filter { $0.closed == nil } },
-            waivers: { ((try? ledger.exceptions()) ?? []).filter(waivers.mayPassGate) }
+            exceptions: { ((try? ledger.exceptions()) ?? []).filter { $0.closed == nil && waivers.counts($0) } },
+            waivers: { ((try? ledger.exceptions()) ?? []).filter(waivers.counts) }
         )
     }
 

@@ -32,6 +32,13 @@ struct Session: Sendable {
                     help: "it belongs to another user: see `ls -ld \(state)`"
                 )
             }
+            if unsafe Glibc.access(WorkspaceFolder(root: start).configuration, F_OK) == 0 {
+                throw WorkspaceError(
+                    .missing,
+                    "there is a lockstep.yaml in `\(start)` and no `.lockstep` beside it",
+                    help: "bring the state back with `lockstep restore FILE`; `lockstep init` begins a new one"
+                )
+            }
             throw WorkspaceError(
                 .missing,
                 "there is no workspace in `\(start)` or above it",
@@ -71,7 +78,9 @@ struct Session: Sendable {
         _ keys: KeyStore,
         _ clock: any WallClock
     ) throws -> Ledger {
-        let sealer = try Sealing(keys: keys, folder: folder).sealer(now: clock.now())
+        let sealer = try Sealing(keys: keys, folder: folder).sealer(now: clock.now()) {
+            Output.talk("warning: \($0)")
+        }
         return try Ledger(path: folder.database, mayCreate: false, sealer: sealer)
     }
 

@@ -1,17 +1,20 @@
+import Actions
 import Core
 import Engine
 import Identity
 import Ledger
 
-/// What a voter is asked, in a form that a person reads: the signed bytes as tables, and what is known beside them.
+/// What a voter is asked, in a form that a person reads: the signed bytes as tables, and apart what is not signed.
 struct ShownText {
     /// More rows than this are counted; `--show --format json` prints all of them.
     private static let rowLimit = 60
 
     let view: ApprovalView
     let name: String
-    let ledger: Ledger
+    let estate: Estate
     let now: Timestamp
+
+    private var ledger: Ledger { estate.ledger }
 
     /// Throws when the ledger cannot be read.
     func text() throws -> String {
@@ -25,13 +28,33 @@ struct ShownText {
         let shown = page["show"]?.array ?? []
         var named: [ServerID] = []
         if shown.isEmpty { lines.append("the playbook shows nothing besides the step itself") }
+        let servers = try ledger.servers()
         for value in shown {
-            lines.append(block(value, servers: try ledger.servers(), named: &named))
+            lines.append(block(value))
             lines.append("")
+            named += (value.array ?? []).compactMap { $0.string.map { ServerID($0) } }
         }
-        if !named.isEmpty { lines += try findings(of: named) }
+        named = named.filter { name in servers.contains { $0.id == name } }
+        if !named.isEmpty { lines += try known(of: named, servers) }
+        let changes = try changes()
+        if !changes.isEmpty {
+            lines += ["changed since it was asked (not part of what is signed)"]
+            lines += changes.prefix(Self.rowLimit).map { "  \(Output.printable($0))" }
+            if changes.count > Self.rowLimit { lines.append("  and \(changes.count - Self.rowLimit) more") }
+        }
         while lines.last?.isEmpty ?? false { lines.removeLast() }
         return lines.joined(separator: "\n")
+    }
+
+    /// What became different in the estate since the question was asked; nothing once it is closed.
+    func changes() throws -> [String] {
+        guard view.record.state == .open else { return [] }
+        let page = (try? JSON.parse(view.shown, limits: .standard))?.object ?? [:]
+        return ShownInventory.changes(
+            since: page["show"]?.array ?? [],
+            servers: try ledger.servers(),
+            findings: try ledger.openFindings().map(\.finding)
+        )
     }
 
     /// `open, 1 of 2 approvals, until …`.
@@ -54,38 +77,42 @@ struct ShownText {
         return (names.isEmpty ? "nobody" : names) + (excluded.isEmpty ? "" : "; not \(excluded)")
     }
 
-    /// A list of servers becomes a table with what is known of each now; other lists and values print as they are.
-    private func block(_ value: JSON.Value, servers: [InventoryServer], named: inout [ServerID]) -> String {
+    /// What is known now of servers that the playbook shows by name alone.
+    private func known(of named: [ServerID], _ servers: [InventoryServer]) throws -> [String] {
+        let rows = servers.filter { named.contains($0.id) }.prefix(Self.rowLimit).map { server in
+            [
+                server.id.text, server.transport.rawValue, server.description?.authentication.word ?? "unknown",
+                server.description?.toolCount.map { String($0) } ?? "?", server.owner ?? "nobody",
+                server.url ?? server.command.joined(separator: " "),
+            ]
+        }
+        return [
+            "\(counted(named.count, "server")) (as of now; only their names are signed)",
+            Output.table(["server", "transport", "auth", "tools", "owner", "where"], Array(rows)), "",
+        ] + (try findings(of: named))
+    }
+
+    /// The signed value as it is: a list of objects as a table, anything else as text.
+    private func block(_ value: JSON.Value) -> String {
         guard let list = value.array, !list.isEmpty else { return plain(value) }
         let names = list.compactMap(\.string)
-        let known = Dictionary(servers.map { ($0.id.text, $0) }, uniquingKeysWith: { first, _ in first })
         let more = list.count > Self.rowLimit ? "\nand \(list.count - Self.rowLimit) more" : ""
-        if names.count == list.count, names.contains(where: { known[$0] != nil }) {
-            named += names.map { ServerID($0) }
-            let rows = names.prefix(Self.rowLimit).map { name in
-                guard let server = known[name] else { return [name, "not in the inventory", "", "", "", ""] }
-                return [
-                    name, server.transport.rawValue, server.description?.authentication.word ?? "unknown",
-                    server.description.map { String($0.definitions.count { $0.kind == .tool }) } ?? "?",
-                    server.owner ?? "nobody", server.url ?? server.command.joined(separator: " "),
-                ]
-            }
-            return "\(list.count) servers\n"
-                + Output.table(["server", "transport", "auth", "tools", "owner", "where"], rows) + more
-        }
         if names.count == list.count {
             return names.prefix(Self.rowLimit).map { "  \($0)" }.joined(separator: "\n") + more
         }
         let objects = list.compactMap(\.object)
         guard objects.count == list.count else { return plain(value) }
-        var columns: [String] = []
+        // Canonical bytes have their members in alphabetical order; a reader wants the name first.
+        let first = ["server", "severity", "code", "subject", "where", "kind", "transport", "auth", "tools", "owner"]
+        var columns = first.filter { name in objects.allSatisfy { $0[name] != nil } }
         for object in objects.prefix(Self.rowLimit) {
-            for key in object.keys where !columns.contains(key) && columns.count < 8 { columns.append(key) }
+            for key in object.keys where !columns.contains(key) && columns.count < 10 { columns.append(key) }
         }
         let rows = objects.prefix(Self.rowLimit).map { object in
-            columns.map { object[$0].map { $0.string ?? $0.description } ?? "" }
+            columns.map { object[$0].map { $0 == .null ? "?" : $0.string ?? $0.description } ?? "" }
         }
-        return Output.table(columns, rows) + more
+        let heading = objects.allSatisfy { $0["server"] != nil } ? "\(list.count) servers\n" : ""
+        return heading + Output.table(columns, rows) + more
     }
 
     private func plain(_ value: JSON.Value) -> String { value.string ?? JSON.pretty(value) }
@@ -100,7 +127,7 @@ struct ShownText {
             subjects.contains(finding.subject) || subjects.contains { finding.subject.hasPrefix($0 + "/") }
         }
         guard !open.isEmpty else { return ["no open findings on these servers"] }
-        let waived = Set(try ledger.exceptions().filter { $0.isActive(at: now) }.map(\.scope))
+        let waived = try estate.waivedScopes(at: now)
         var seen: Set<String> = []
         let isGrave = { (finding: Finding) in finding.severity >= .medium }
         let rest = Set(open.filter { !isGrave($0) }.map(\.key)).count
@@ -114,7 +141,7 @@ struct ShownText {
             }
         let more = max(0, rows.count - Self.rowLimit) + rest
         return [
-            "\(rows.count + rest) open findings on these servers (as of now; not part of what is signed)",
+            "\(counted(rows.count + rest, "open finding")) on these servers (as of now; not part of what is signed)",
             Output.table(["severity", "code", "subject", "exception", "what"], Array(rows.prefix(Self.rowLimit))),
         ] + (more > 0 ? ["and \(more) more, see `lockstep inventory findings`"] : [])
     }

@@ -16,13 +16,25 @@ package struct Finding: Sendable, Hashable {
     package var message: String
     /// What was seen, in a form that a person can check; never a secret.
     package var evidence: String
+    /// Where it was seen, for example a file: a later look that covered this place and did not see it ends the finding.
+    ///
+    /// Nothing for what is about a server itself; then a look that asked the server does.
+    package var place: String?
 
-    package init(code: String, severity: Severity, subject: String, message: String, evidence: String = "") {
+    package init(
+        code: String,
+        severity: Severity,
+        subject: String,
+        message: String,
+        evidence: String = "",
+        place: String? = nil
+    ) {
         self.code = code
         self.severity = severity
         self.subject = subject
         self.message = message
         self.evidence = evidence
+        self.place = place
     }
 
     /// Equal for the same finding in two looks, whatever words it was described with.

@@ -12,6 +12,12 @@ package struct InventoryDifference: Sendable, Hashable {
     package var removed: [ServerID]
     package var changed: [Change]
 
+    /// How many servers are new, or different in what they are: who answers for them and whether they answered is no news.
+    package var news: Int {
+        let decided: Set<String> = ["owner", "criticality", "last look"]
+        return added.count + Set(changed.filter { !decided.contains($0.aspect) }.map(\.server)).count
+    }
+
     package var isEmpty: Bool { added.isEmpty && removed.isEmpty && changed.isEmpty }
 
     package init(from before: [InventoryServer], to after: [InventoryServer]) {
@@ -34,6 +40,8 @@ package struct InventoryDifference: Sendable, Hashable {
         compare("owner", before.owner ?? "none", after.owner ?? "none")
         compare("criticality", before.criticality?.rawValue ?? "none", after.criticality?.rawValue ?? "none")
         compare("transport", before.transport.rawValue, after.transport.rawValue)
+        func reach(_ server: InventoryServer) -> String { server.unreached == nil ? "answered" : "no answer" }
+        compare("last look", reach(before), reach(after))
         // A server that did not answer this time has not changed its tools.
         guard let old = before.description, let new = after.description else { return changes }
         compare("authentication", old.authentication.word, new.authentication.word)

@@ -125,6 +125,8 @@ extension InventoryServer {
             "description": description?.json ?? .null, "locations": .array(locations.map { .string($0) }),
             "secrets": .array(secrets.map(\.json)), "first_seen": .string(firstSeen.description),
             "last_seen": .string(lastSeen.description),
+            "not_reached": unreached.map { ["at": .string($0.time.description), "reason": .string($0.reason)] }
+                ?? .null,
         ]
     }
 
@@ -149,8 +151,16 @@ extension InventoryServer {
             locations: (json["locations"]?.array ?? []).compactMap(\.string),
             secrets: (json["secrets"]?.array ?? []).compactMap(SecretReference.init(json:)),
             firstSeen: firstSeen,
-            lastSeen: lastSeen
+            lastSeen: lastSeen,
+            unreached: json["not_reached"].flatMap(Unreached.init(json:))
         )
+    }
+}
+
+extension InventoryServer.Unreached {
+    init?(json: JSON.Value) {
+        guard let time = json["at"]?.string.flatMap({ Timestamp(rfc3339: $0) }) else { return nil }
+        self.init(time: time, reason: json["reason"]?.string ?? "")
     }
 }
 

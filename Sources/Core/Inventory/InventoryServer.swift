@@ -24,6 +24,24 @@ package struct InventoryServer: Sendable, Hashable {
     package var secrets: [SecretReference]
     package var firstSeen: Timestamp
     package var lastSeen: Timestamp
+    /// That the last look that asked it got no answer; what is known of it is older then.
+    package var unreached: Unreached?
+
+    package struct Unreached: Sendable, Hashable {
+        package var time: Timestamp
+        package var reason: String
+
+        package init(time: Timestamp, reason: String) {
+            self.time = time
+            self.reason = reason
+        }
+
+        /// One sentence for tables and reports.
+        package var words: String { "last look on \(time) could not reach it: \(reason)" }
+    }
+
+    /// Whether the last look that asked it could read its tools.
+    package var isCovered: Bool { unreached == nil && description?.areToolsKnown == true }
 
     package init(
         id: ServerID,
@@ -39,8 +57,10 @@ package struct InventoryServer: Sendable, Hashable {
         locations: [String] = [],
         secrets: [SecretReference] = [],
         firstSeen: Timestamp,
-        lastSeen: Timestamp
+        lastSeen: Timestamp,
+        unreached: Unreached? = nil
     ) {
+        self.unreached = unreached
         self.id = id
         self.canonicalKey = canonicalKey
         self.aliases = aliases

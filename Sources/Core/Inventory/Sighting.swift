@@ -204,6 +204,17 @@ package struct CoverageGap: Sendable, Hashable {
     }
 }
 
+/// A server of the inventory that a look asked and that did not answer.
+package struct MissedServer: Sendable, Hashable {
+    package var canonicalKey: String
+    package var reason: String
+
+    package init(canonicalKey: String, reason: String) {
+        self.canonicalKey = canonicalKey
+        self.reason = reason
+    }
+}
+
 /// The answer of one look: what was seen, how much was looked at, and what was not.
 package struct SurveyResult: Sendable {
     package var sightings: [Sighting]
@@ -211,13 +222,21 @@ package struct SurveyResult: Sendable {
     package var examined: [String: Int]
     package var gaps: [CoverageGap]
     package var findings: [Finding]
+    /// The places that were looked at wholly, as findings name them; a file that is known and gone counts.
+    package var covered: Set<String>
+    /// Servers that should have answered and did not.
+    package var missed: [MissedServer]
 
     package init(
         sightings: [Sighting] = [],
         examined: [String: Int] = [:],
         gaps: [CoverageGap] = [],
-        findings: [Finding] = []
+        findings: [Finding] = [],
+        covered: Set<String> = [],
+        missed: [MissedServer] = []
     ) {
+        self.covered = covered
+        self.missed = missed
         self.sightings = sightings
         self.examined = examined
         self.gaps = gaps
@@ -229,5 +248,7 @@ package struct SurveyResult: Sendable {
         examined.merge(other.examined, uniquingKeysWith: +)
         gaps += other.gaps
         findings += other.findings
+        covered.formUnion(other.covered)
+        missed += other.missed
     }
 }

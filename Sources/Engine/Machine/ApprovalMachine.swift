@@ -52,10 +52,19 @@ package struct VoteRefusal: Error, Sendable, Hashable {
         case ticketMissing = "approval.ticket-missing"
         case ticketDiffers = "approval.ticket-differs"
         case nothingToWithdraw = "approval.nothing-to-withdraw"
+        /// The very bytes were counted already: a vote that was withdrawn since must not come back.
+        case counted = "approval.counted"
+        /// Nothing shows that it is the voter's, and this workspace wants that shown.
+        case unproven = "approval.unproven"
     }
 
     package var code: Code
     package var message: String
+
+    package init(code: Code, message: String) {
+        self.code = code
+        self.message = message
+    }
 
     package var diagnostic: Diagnostic { Diagnostic(code: code.rawValue, message: message) }
 }
@@ -142,6 +151,12 @@ package struct ApprovalMachine: Sendable, Hashable {
                 message: "`\(ballot.person)` is none of \(record.approvers.map { "`\($0)`" }.joined(separator: ", "))"
             )
         }
+        if let said = ballot.proof?["vote"], votes.contains(where: { $0.signedVote == said }) {
+            throw VoteRefusal(
+                code: .counted,
+                message: "this very vote of `\(ballot.person)` was counted already: vote anew"
+            )
+        }
         if ballot.verdict == .withdraw {
             guard standing.contains(where: { $0.person == ballot.person }) else {
                 throw VoteRefusal(code: .nothingToWithdraw, message: "`\(ballot.person)` has no vote here")
@@ -170,5 +185,12 @@ package struct ApprovalMachine: Sendable, Hashable {
         if standing.contains(where: { $0.verdict == Ballot.Verdict.reject.rawValue }) { return .rejected }
         let approvals = standing.count { $0.verdict == Ballot.Verdict.approve.rawValue }
         return approvals >= record.quorum ? .approved : nil
+    }
+}
+
+extension VoteRecord {
+    /// What was signed, without the signature: one text can be signed any number of times.
+    fileprivate var signedVote: JSON.Value? {
+        proof.flatMap { try? JSON.parse(Array($0.utf8), limits: .standard) }?["vote"]
     }
 }

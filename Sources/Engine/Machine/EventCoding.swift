@@ -38,8 +38,8 @@ extension RunEvent {
 
     var payload: JSON.Object {
         switch body {
-        case .created(let inputs, let by, let digest):
-            ["inputs": .object(inputs), "by": .string(by), "digest": .string(digest)]
+        case .created(let inputs, let by, let digest, let origin):
+            Self.created(["inputs": .object(inputs), "by": .string(by), "digest": .string(digest)], origin)
         case .queued(let other): ["behind": .string(other.text)]
         case .dequeued, .cancelled, .gateOpened: [:]
         case .paused(let by, let reason), .cancelRequested(let by, let reason):
@@ -81,6 +81,12 @@ extension RunEvent {
             ["approvers": JSON.Value(approvers), "expires": JSON.Value(expires)]
         case .approvalDecided(_, let state, let note): ["state": .string(state.rawValue), "note": .string(note)]
         }
+    }
+
+    private static func created(_ payload: JSON.Object, _ origin: JSON.Object?) -> JSON.Object {
+        var payload = payload
+        if let origin { payload["origin"] = .object(origin) }
+        return payload
     }
 
     func record(sequence: Int) -> EventRecord {

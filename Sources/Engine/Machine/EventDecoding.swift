@@ -75,7 +75,8 @@ extension RunEvent {
             .created(
                 inputs: try payload.object("inputs"),
                 startedBy: try payload.text("by"),
-                digest: try payload.text("digest")
+                digest: try payload.text("digest"),
+                origin: payload.object["origin"]?.object
             )
         case "run.queued": .queued(behind: RunID(try payload.text("behind")))
         case "run.dequeued": .dequeued

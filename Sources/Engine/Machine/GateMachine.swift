@@ -57,18 +57,52 @@ package struct GateMachine: Sendable {
     package let limits: Limits
     package let opened: Timestamp
     package private(set) var samples: [Sample] = []
+    /// Whether a soak may have gaps: in a rehearsal, where hours pass between two looks.
+    package var bearsGaps = false
     private var counts: [GateResult: Int] = [:]
+    /// Since when the soak is covered by samples, the passes since then, and why it is not since the gate opened.
+    private var soakStart: Timestamp
+    private var soakPasses = 0
+    private var interruption: String?
+    private var wasClockSet = false
     private var errorsInARow = 0
 
     package init(_ limits: Limits, opened: Timestamp) {
         self.limits = limits
         self.opened = opened
+        soakStart = opened
+    }
+
+    /// The clock was set: how long the gate has been passing is no longer known, so its soak begins anew.
+    package mutating func noteClock() {
+        if limits.soak != nil { wasClockSet = true }
+    }
+
+    /// How long a soak may go without a sample; of a longer gap nobody knows what would have been measured.
+    ///
+    /// Three times its rhythm, or for whoever looks seldom a quarter of the soak, at most an hour.
+    private func bearable(_ soak: Duration) -> Duration {
+        max((limits.every ?? Self.pause) * 3, min(.seconds(3600), soak / 4))
+    }
+
+    private mutating func cover(_ sample: Sample) {
+        guard let soak = limits.soak else { return }
+        let gap = sample.time - (samples.last?.time ?? opened)
+        if wasClockSet || gap > bearable(soak) {
+            let why = wasClockSet ? "the clock was set" : "\(gap.brief) without a sample"
+            interruption = "the soak began anew at \(sample.time) after \(why)"
+            soakStart = sample.time
+            soakPasses = 0
+            wasClockSet = false
+        }
+        if sample.outcome == .pass { soakPasses += 1 }
     }
 
     /// A sensor that failed is asked again after this long when the gate itself has no rhythm.
     private static let pause: Duration = .seconds(10)
 
     package mutating func take(_ sample: Sample) -> Decision {
+        cover(sample)
         samples.append(sample)
         counts[sample.outcome, default: 0] += 1
         errorsInARow = sample.outcome == .error ? errorsInARow + 1 : 0
@@ -76,7 +110,7 @@ package struct GateMachine: Sendable {
         switch sample.outcome {
         case .error:
             if errorsInARow > limits.consecutiveErrors || (limits.every == nil && !limits.hasMetrics) {
-                return .decided(.error, reason: "\(errorsInARow) errors in a row")
+                return .decided(.error, reason: "\(counted(errorsInARow, "error")) in a row")
             }
         case .fail:
             // Before a deadline "not yet" is no failure, unless the playbook says what one is.
@@ -98,9 +132,11 @@ package struct GateMachine: Sendable {
     private func decide(after sample: Sample) -> Decision {
         let passes = counts[.pass, default: 0]
         if let soak = limits.soak {
-            let end = opened + soak
+            let end = (bearsGaps ? opened : soakStart) + soak
             guard sample.time >= end else { return .again(at: min(next(after: sample), end)) }
-            return measured(passes, "kept passing for \(soak.brief)")
+            let words = "kept passing for \(soak.brief)"
+            guard !bearsGaps, let interruption else { return measured(passes, words) }
+            return measured(soakPasses, "\(words); \(interruption)")
         }
         if sample.outcome == .pass, passes >= limits.minSamples {
             return .decided(.pass, reason: "\(passes) passed of \(samples.count)")

@@ -13,7 +13,8 @@ package struct RunEvent: Sendable, Hashable {
     }
 
     package enum Body: Sendable, Hashable {
-        case created(inputs: JSON.Object, startedBy: String, digest: String)
+        /// The origin says what else is fixed when a run is created: see `RunRecord.origin`; nothing in the first version.
+        case created(inputs: JSON.Object, startedBy: String, digest: String, origin: JSON.Object?)
         case queued(behind: RunID)
         case dequeued
         case paused(by: String, reason: String)

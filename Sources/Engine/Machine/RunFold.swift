@@ -13,8 +13,10 @@ extension RunMachine {
         sequence += 1
         lastEvent = max(lastEvent, event.time)
         switch event.body {
-        case .created(let inputs, let startedBy, _):
+        case .created(let inputs, let startedBy, let digest, let origin):
             self.inputs = inputs
+            self.digest = digest
+            self.origin = origin
             self.startedBy = startedBy
             created = event.time
         case .queued(let other): queuedBehind = other
@@ -31,7 +33,9 @@ extension RunMachine {
             liftHolds()
         case .retried(let step, _): try retry(from: step)
         case .attention(let reason): attention = reason
-        case .clockJumped: clockJump = lastEvent
+        case .clockJumped:
+            clockJump = lastEvent
+            for name in open.keys { instances[name]?.gate?.noteClock() }
         case .ended(let state, let reason, let outputs): end = (state, reason, outputs)
         default:
             guard let name = event.instance, let position = graph.positions[name.base] else {
@@ -232,13 +236,13 @@ extension RunMachine {
         _ state: StepState
     ) {
         guard position < graph.finalStart else {
-            if state == .failed, !step.continueOnError, failure == nil {
+            if state == .failed, !step.bearsFailure, failure == nil {
                 failure = "`\(name)` failed: \(instances[name]?.error?.message ?? "")"
             }
             return
         }
         unfinished -= 1
-        let isWell = state == .succeeded || state == .skipped || (state == .failed && step.continueOnError)
+        let isWell = state == .succeeded || state == .skipped || (state == .failed && step.bearsFailure)
         guard isWell else {
             if state == .failed, failure == nil {
                 failure = "`\(name)` failed: \(instances[name]?.error?.message ?? "")"
@@ -296,8 +300,9 @@ extension RunMachine {
         let keepsItems = instances[StepInstance(step)]?.state != .succeeded
         for position in again {
             reset(position, keepsItems: keepsItems && position == start)
-            // Only a run below that was retried itself is taken up again; after other work its votes are void.
-            guard position != start else { continue }
+            // Only a run below that was retried itself is taken up again; after other work its votes are void, and so are
+            // they when what had succeeded is wanted once more.
+            guard position != start || !keepsItems else { continue }
             for name in instances.keys where name.base == graph.steps[position].id {
                 instances[name]?.formerChild = nil
             }
@@ -380,7 +385,7 @@ extension RunMachine {
         let step = graph.steps[position]
         return switch instances[StepInstance(step.id)]?.state {
         case .succeeded, .skipped: true
-        case .failed: step.continueOnError
+        case .failed: step.bearsFailure
         default: false
         }
     }

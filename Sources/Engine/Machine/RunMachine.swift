@@ -71,6 +71,9 @@ package struct RunMachine: Sendable {
 
     package internal(set) var inputs = JSON.Object()
     package internal(set) var startedBy = ""
+    /// What the first event says of the run, beside its inputs and who started it.
+    var digest = ""
+    var origin: JSON.Object?
     package internal(set) var created = Timestamp(microseconds: 0)
     package internal(set) var lastEvent = Timestamp(microseconds: 0)
     /// The time that was recorded when the clock last jumped.

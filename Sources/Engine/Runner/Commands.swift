@@ -127,7 +127,7 @@ extension RunMachine {
             return Diagnostic(
                 code: "gate.not-skippable",
                 message: "`\(name)` is a gate, and a gate cannot be skipped",
-                help: "waive it with `lockstep exception add gate:\(run)/\(name)`, then `lockstep resume \(run)`"
+                help: "waive it with `lockstep exception add gate:\(run)/\(name)`, which says how to go on"
             )
         }
         switch step.kind {
@@ -153,7 +153,7 @@ extension RunMachine {
         graph.needs[position].first { position in
             let need = instances[StepInstance(graph.steps[position].id)]
             return need?.state != .succeeded && need?.state != .skipped
-                && !(need?.state == .failed && graph.steps[position].continueOnError)
+                && !(need?.state == .failed && graph.steps[position].bearsFailure)
         }
     }
 }
@@ -183,8 +183,11 @@ extension Session {
         case .skip(let name, let reason):
             try stage(.skipped(name, reason: reason, by: person))
         case .retry(let step):
+            // A run that is over has given its group away.
+            let other = machine.end == nil ? nil : try engine.runAhead(of: machine.plan, machine.run, by: person)
             try voidWhatFollows(step, by: person)
             try stage(.retried(from: step, by: person))
+            if let other { try stage(.queued(behind: other)) }
         case .measure(let name): try hasten(name, by: person)
         case .rollback(let step, let reason): try stage(.rollbackRequested(by: person, reason: reason, to: step))
         case .vote(let name, let ballot):
@@ -223,6 +226,12 @@ extension Engine {
         guard let record = try ledger.run(run) else {
             throw InvalidInput([Diagnostic(code: "run.unknown", message: "there is no run `\(run)`")])
         }
+        if command == .resume, record.state != .paused, record.state != .needsAttention {
+            // What is held lies below: whoever resumes the whole means that.
+            let held = try heldRuns(below: run)
+            for below in held { _ = try self.command(command, run: below, by: person) }
+            if !held.isEmpty { return .applied }
+        }
         let plan = try pinnedPlan(of: record)
         let (token, expected): (String, Timestamp?)
         do throws(LedgerError) {
@@ -234,7 +243,7 @@ extension Engine {
             return delivery
         }
         defer { try? ledger.release(run, token: token) }
-        var session = try open(run, plan: plan, token: token)
+        var session = try openForCommand(run, plan: plan, token: token)
         session.expectedTime = expected
         try noteClock(&session)
         // A jump of the clock stays recorded also when the command is refused.
@@ -244,6 +253,18 @@ extension Engine {
         try session.commit(isBusy: !session.machine.next(now: clock.now(), inFlight: []).isEmpty)
         try passOn(command, of: record, by: person)
         return .applied
+    }
+
+    private func heldRuns(below run: RunID) throws(LedgerError) -> [RunID] {
+        var held: [RunID] = []
+        for child in try ledger.children(of: run) where !child.state.isTerminal {
+            if child.state == .paused || child.state == .needsAttention {
+                held.append(child.id)
+            } else {
+                held += try heldRuns(below: child.id)
+            }
+        }
+        return held
     }
 
     /// Pause, resume and cancel reach the runs below, a retry the runs above.
@@ -268,6 +289,7 @@ extension Engine {
         if let refusal = machine.refusal(of: command) { throw InvalidInput([refusal]) }
         if case .vote(let name, let ballot) = command {
             do throws(VoteRefusal) {
+                _ = try proven(ballot, run, name)
                 try machine.instances[name]?.approval?.check(ballot, people: people, now: clock.now())
             } catch {
                 throw InvalidInput([error.diagnostic])
@@ -283,7 +305,10 @@ extension Engine {
     func takeRequests(_ session: inout Session) throws {
         for request in try ledger.requests(to: session.machine.run) {
             session.done(request: request.id)
-            guard let command = RunCommand(request.body), let person = request.body["by"]?.string else { continue }
+            // Without a body it carries no seal of this workspace: somebody wrote it past the program.
+            guard let body = request.body, let command = RunCommand(body), let person = body["by"]?.string else {
+                continue
+            }
             // It was allowed when it was posted; what happened since may have overtaken it.
             do { try session.apply(command, by: person) } catch is InvalidInput {}
         }

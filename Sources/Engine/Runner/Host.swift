@@ -37,9 +37,9 @@ package struct Host: Sendable {
             // A process that we may not signal is alive all the same.
             isAlive: { kill(pid_t($0), 0) == 0 || errno == EPERM },
             uptime: {
-                var time = timespec()
-                guard unsafe clock_gettime(CLOCK_BOOTTIME, &time) == 0 else { return nil }
-                return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+                // Seconds with two decimals, then the idle time; boot time counts sleep, as the wall clock does.
+                let text = (try? String(contentsOfFile: "/proc/uptime", encoding: .utf8)) ?? ""
+                return text.split(separator: " ").first.flatMap { Double($0) }.map { .seconds($0) }
             }
         )
     }

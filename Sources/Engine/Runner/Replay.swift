@@ -154,8 +154,9 @@ private struct Replay {
             )
         }
         if record.sequence != machine.sequence { differs("the number of events") }
-        if record.inputs != machine.inputs { differs("an input") }
-        if record.startedBy != machine.startedBy { differs("the starter") }
+        if let what = machine.difference(from: record) {
+            report(.run, "\(what) of the run is not what its events say")
+        }
         if record.ended != (machine.end == nil ? nil : machine.lastEvent) { differs("the end") }
         if let end = machine.end, record.outputs ?? [:] != end.outputs { differs("an output") }
     }

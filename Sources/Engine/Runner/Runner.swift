@@ -18,7 +18,7 @@ extension Engine {
             return try setAside(run, error.description, token: token)
         } catch let error as EventFault {
             return try setAside(run, error.description, token: token)
-        } catch let error as LedgerError where error.code == .corrupt {
+        } catch let error as LedgerError where error.isAboutHistory {
             return try setAside(run, error.message, token: token)
         }
         do {
@@ -55,7 +55,23 @@ extension Engine {
         guard Digest.sha256(source) == record.digest else {
             throw LedgerError(.corrupt, "the playbook of run `\(record.id)` is not the one that was started")
         }
-        return try planFor(source, record.file)
+        return try planFor(source, record.file, try pinnedPlaybooks(of: record.id))
+    }
+
+    /// The bytes of the playbooks below a run, as they were when it started; nothing for a run of the first version.
+    private func pinnedPlaybooks(of run: RunID) throws -> [String: [UInt8]]? {
+        guard let first = try ledger.firstEvent(of: run),
+            case .created(_, _, _, let origin?) = try RunEvent(first, run: run).body,
+            let digests = origin["playbooks"]?.object
+        else { return nil }
+        var pinned: [String: [UInt8]] = [:]
+        for (file, value) in digests {
+            guard let digest = value.string.flatMap({ Digest($0) }), let bytes = try ledger.artifact(digest)?.bytes,
+                Digest.sha256(bytes) == digest
+            else { throw LedgerError(.corrupt, "the playbook `\(file)` of run `\(run)` is missing in the ledger") }
+            pinned[file] = bytes
+        }
+        return pinned
     }
 
     static func words(_ error: any Error) -> String {
@@ -91,9 +107,23 @@ extension Engine {
 
     func open(_ run: RunID, plan: Plan, token: String) throws -> Session {
         var machine = RunMachine(run: run, plan: plan)
-        let events = try ledger.events(of: run)
+        // Nothing is added to a history that this workspace did not write: a new seal would vouch for it.
+        let (record, events) = try ledger.history(of: run)
         for record in events { try machine.apply(try RunEvent(record, run: run)) }
-        return Session(engine: self, token: token, machine: machine)
+        if let what = machine.difference(from: record) {
+            throw LedgerError(.corrupt, "\(what) of run `\(run)` is not what its first event says [run.differs]")
+        }
+        return Session(engine: self, token: token, machine: machine, row: (record.head, record.state))
+    }
+
+    /// As `open`, for a command: a run whose history is not believed is set aside, and the command is refused.
+    func openForCommand(_ run: RunID, plan: Plan, token: String) throws -> Session {
+        do {
+            return try open(run, plan: plan, token: token)
+        } catch let error as LedgerError where error.isAboutHistory {
+            try ledger.setAside(run, reason: error.message, at: clock.now())
+            throw error
+        }
     }
 
     /// Puts a run aside that cannot be read, so that the others go on.
@@ -111,6 +141,7 @@ extension Engine {
         try takeRequests(&session)
         try dequeue(&session)
         try session.renewQuestions()
+        try session.hastenWaived()
         // A cancelled group starts nothing new: what follows a cancel runs in a group of its own.
         repeat {
             while try await workUntilCancelled(&session) {}
@@ -240,6 +271,9 @@ extension Engine {
     private func dequeue(_ session: inout Session) throws {
         guard let other = session.machine.queuedBehind else { return }
         guard try ledger.run(other)?.state.isTerminal ?? true else { return }
+        // Several may have waited for the same one: only one of them goes on.
+        let holders = try others(inGroupOf: session.machine.plan, than: session.machine.run)
+        guard !holders.contains(where: { $0.state != .queued }) else { return }
         try session.stage(.dequeued)
     }
 }

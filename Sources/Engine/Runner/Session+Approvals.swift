@@ -25,11 +25,14 @@ extension Session {
         var excluded: [String] = []
         for template in approval.distinctFrom { excluded += try persons(template, context) }
         let ticket: String? = if let template = approval.ticket { try context.text(template) } else { nil }
-        let page: JSON.Object = [
+        var page: JSON.Object = [
             "playbook": .string(machine.plan.id), "playbook_digest": .string(machine.plan.digest.description),
             "run": .string(machine.run.text), "show": .array(shown), "step": .string(name.description),
             "ticket": JSON.Value(ticket),
         ]
+        // A vote for a playbook is one for those that it calls: they are pinned like it.
+        let below = machine.plan.digestsBelow
+        if machine.origin != nil, !below.isEmpty { page["playbooks"] = .object(below) }
         let bytes = JSON.canonical(.object(page))
         return ApprovalRecord(
             run: machine.run,
@@ -99,6 +102,7 @@ extension Session {
             throw VoteRefusal(code: .notOpen, message: "`\(name)` waits for no vote")
         }
         try asked.check(ballot, people: engine.people, now: now)
+        let isAuthenticated = try engine.proven(ballot, machine.run, name)
         try stage(
             .voted(
                 VoteRecord(
@@ -110,7 +114,7 @@ extension Session {
                     verdict: ballot.verdict.rawValue,
                     reason: ballot.reason,
                     ticket: ballot.ticket,
-                    isAuthenticated: ballot.isAuthenticated,
+                    isAuthenticated: isAuthenticated,
                     shown: ballot.shown,
                     proof: ballot.proof.map { String(decoding: JSON.canonical(.object($0)), as: UTF8.self) },
                     time: max(now, machine.lastEvent)

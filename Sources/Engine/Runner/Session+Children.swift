@@ -26,6 +26,12 @@ extension Session {
                 StepError(.permanent, error.diagnostics.map(\.message).joined(separator: "; "))
             )
         }
+        let behind: RunID?
+        do {
+            behind = try engine.runAhead(of: sub.plan, nil, above: machine.run, by: machine.startedBy)
+        } catch let error as InvalidInput {
+            return try fail(name, StepError(.permanent, error.diagnostics.map(\.message).joined(separator: "; ")))
+        }
         let run = RunID.make(at: now, using: &random)
         let parent = RunRecord.Parent(run: machine.run, instance: name)
         adopt(
@@ -35,7 +41,7 @@ extension Session {
                 inputs,
                 machine.startedBy,
                 parent: parent,
-                behind: nil,
+                behind: behind,
                 now: now
             )
         )

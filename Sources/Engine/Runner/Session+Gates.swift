@@ -35,6 +35,7 @@ extension Session {
     /// Turns a measurement into a sample and, when it settles the matter, into the gate's verdict.
     mutating func judge(_ name: StepInstance, _ measured: Result<[String: Double], StepError>) throws {
         guard let gate = machine.gate(of: name), var judge = machine.instances[name]?.gate else { return }
+        judge.bearsGaps = engine.isRehearsal
         var outcome = GateResult.error
         var note: String?
         let values: [String: Double] = if case .success(let values) = measured { values } else { [:] }
@@ -51,6 +52,10 @@ extension Session {
         }
         let sample = GateMachine.Sample(time: max(now, machine.lastEvent), outcome: outcome, measurements: values)
         switch judge.take(sample) {
+        case .again where waiver(of: name) != nil:
+            try stage(.sampled(name, sample, note: note, next: nil))
+            let result = outcome == .pass ? GateResult.inconclusive : outcome
+            try decide(name, gate, result, note ?? "was still being measured")
         case .again(let due):
             let limit = name.role == .work ? machine.step(name.base)?.timeout : nil
             guard let limit, sample.time >= judge.opened + limit else {
@@ -98,6 +103,18 @@ extension Session {
             try stage(
                 .rollbackRequested(by: "gate `\(name)`", reason: "gate `\(name)` did not pass: \(reason)", to: nil)
             )
+        }
+    }
+
+    /// Makes gates due that wait for their next measurement although somebody has waived them since.
+    mutating func hastenWaived() throws {
+        guard machine.end == nil, machine.pause == nil, machine.mode == .normal else { return }
+        for name in machine.open.keys.sorted() {
+            guard let instance = machine.instances[name], instance.state == .waiting,
+                let wait = instance.pending, wait.kind == .sample, wait.due > now, let waiver = waiver(of: name)
+            else { continue }
+            let due = max(now, machine.lastEvent)
+            try stage(.waits(name, pending(name, .sample, until: due, note: "waived by exception \(waiver.id)")))
         }
     }
 

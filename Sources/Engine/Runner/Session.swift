@@ -27,7 +27,7 @@ struct Session {
     private var isBusyInLedger = false
     /// What the time should have been when the run was taken, where the clock was set since it was last taken.
     var expectedTime: Timestamp?
-    /// The run's row as the last commit left it.
+    /// The run's row as it was read with its events, or as the last commit left it.
     private var row: (head: [UInt8], state: RunState)?
     /// Runs below this one that begin with the next commit.
     private var children: [RunCommit] = []
@@ -36,7 +36,8 @@ struct Session {
     /// Steps whose run below was advanced in this session and waits.
     var skipsChildren: Set<StepInstance> = []
 
-    init(engine: Engine, token: String, machine: RunMachine) {
+    init(engine: Engine, token: String, machine: RunMachine, row: (head: [UInt8], state: RunState)) {
+        self.row = row
         self.engine = engine
         self.token = token
         self.machine = machine

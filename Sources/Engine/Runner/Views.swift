@@ -106,6 +106,9 @@ extension Engine {
     private func below(_ run: RunID, path: String) throws -> [RunSummary.Waiting] {
         var waiting: [RunSummary.Waiting] = []
         let steps = try ledger.steps(of: run, in: [.waiting, .needsAttention])
+        if try ledger.run(run)?.state == .queued {
+            waiting.append(RunSummary.Waiting(run: run, path: path, waitsFor: "another run of its group"))
+        }
         if try ledger.run(run)?.state == .paused, !steps.contains(where: { $0.waitsFor == "resume" }) {
             waiting.append(RunSummary.Waiting(run: run, path: path, waitsFor: "resume"))
         }
@@ -138,6 +141,7 @@ extension Engine {
             if try hasUnheardChild(record) { candidates.insert(record.id) }
             if isAbandoned || record.state == .queued || hasRequests { candidates.insert(record.id) }
         }
+        for run in try waivedRuns(at: now) { candidates.insert(run) }
         for run in candidates.sorted() {
             let root = try root(of: run)
             if !roots.contains(root) { roots.append(root) }
@@ -160,6 +164,25 @@ extension Engine {
             }
         }
         return summaries
+    }
+
+    /// The runs with a gate that waits for its next measurement and was waived meanwhile.
+    private func waivedRuns(at now: Timestamp) throws -> [RunID] {
+        let scopes = Set(facts.waivers().filter { $0.isActive(at: now) }.map(\.scope))
+        let runs = Set(
+            scopes.compactMap { scope -> RunID? in
+                guard scope.hasPrefix("gate:") else { return nil }
+                return scope.dropFirst(5).split(separator: "/").first.map { RunID(String($0)) }
+            }
+        )
+        return try runs.filter { run in
+            guard let record = try ledger.run(run), record.state == .waiting else { return false }
+            return try ledger.steps(of: run, in: [.waiting]).contains { step in
+                step.waitsFor == "gate"
+                    && (scopes.contains("gate:\(run)/\(step.instance)")
+                        || scopes.contains("gate:\(run)/\(step.instance.step)"))
+            }
+        }
     }
 
     /// Whether a run below is over and this one has not heard of it, because a process died in between.

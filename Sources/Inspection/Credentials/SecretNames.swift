@@ -5,9 +5,16 @@ package enum SecretNames {
         "credentials", "creds", "auth", "authorization", "bearer", "pat", "cookie", "session", "sessionid", "signature",
         "sas", "dsn", "webhook", "jwt", "private", "salt", "pin", "otp", "connectionstring", "accesstoken", "authtoken",
         "secretkey", "accesskey", "pw", "psw", "cred", "userpwd", "accountkey", "clientsecret", "privatekey",
-        "refreshtoken", "bottoken", "apitoken", "userkey",
+        "refreshtoken", "bottoken", "apitoken", "userkey", "jsessionid", "phpsessid", "sessid",
     ]
-    private static let endings = ["token", "secret", "password", "apikey", "passwd", "credentials"]
+    private static let endings = [
+        "token", "secret", "password", "apikey", "passwd", "credentials", "sessionid", "sessid",
+    ]
+    /// What a word ends in that is a password: `DBPASS`, `MYSQLPWD`.
+    private static let shortEndings = ["pass", "pwd"]
+    private static let harmlessEndings = [
+        "bypass", "compass", "overpass", "underpass", "oldpwd", "surpass", "trespass",
+    ]
 
     private static let describing: Set<String> = [
         "type", "mode", "method", "url", "uri", "endpoint", "var", "env", "provider", "name", "scheme", "header",
@@ -26,6 +33,9 @@ package enum SecretNames {
     package static func suggestSecret(_ name: some StringProtocol) -> Bool {
         let parts = parts(of: name)
         if parts.contains(where: { words.contains($0) }) { return true }
+        for part in parts where shortEndings.contains(where: part.hasSuffix) {
+            if !harmlessEndings.contains(where: part.hasSuffix) { return true }
+        }
         let whole = parts.joined()
         return words.contains(whole) || endings.contains { whole.hasSuffix($0) }
     }

@@ -4,7 +4,7 @@ import GRDB
 extension Ledger {
     /// Keeps a waiver; its id must be new.
     package func add(_ exception: Core.Exception) throws(LedgerError) {
-        try write(.decision) { db in
+        try write(.decision, sealing: [.exception]) { db in
             try db.execute(
                 sql: """
                     INSERT INTO exception (id, scope, owner, reason, created_by, created, expires, closed,
@@ -50,7 +50,7 @@ extension Ledger {
     }
 
     private func change(_ id: String, _ sql: String, _ arguments: StatementArguments) throws(LedgerError) {
-        try write(.decision) { db in
+        try write(.decision, sealing: [.exception]) { db in
             try db.execute(sql: sql, arguments: arguments)
             guard db.changesCount == 1 else {
                 throw LedgerError(.missing, "there is no open exception `\(id)`")

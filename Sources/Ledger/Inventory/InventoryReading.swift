@@ -37,8 +37,22 @@ extension Ledger {
                 ),
                 by: { $0["server"] as String }
             )
+            let missed = Dictionary(
+                try Row.fetchAll(
+                    db,
+                    sql: """
+                        SELECT m.server, m.reason, s.time FROM miss m JOIN scan s ON s.id = m.scan
+                        WHERE m.scan = (SELECT max(scan) FROM miss n WHERE n.server = m.server) AND NOT EXISTS (
+                            SELECT 1 FROM coverage c WHERE c.place = 'server:' || m.server AND c.scan > m.scan)
+                        """
+                ).map { ($0["server"] as String, $0) },
+                uniquingKeysWith: { first, _ in first }
+            )
             return try Row.fetchAll(db, sql: "SELECT * FROM server ORDER BY id").map { row in
                 var server = try Self.server(row)
+                server.unreached = missed[server.id.text].map {
+                    .init(time: Timestamp(microseconds: $0["time"]), reason: $0["reason"])
+                }
                 server.aliases = (aliases[server.id.text] ?? []).map { $0["name"] }
                 server.locations = (locations[server.id.text] ?? []).map {
                     "\($0["source"] as String) \($0["location"] as String)"
@@ -72,9 +86,9 @@ extension Ledger {
 
     /// Findings that are still true as far as anybody has looked.
     ///
-    /// A finding about a server ends when that server has been looked at again and the finding was not there any more; a
-    /// look that did not see the server says nothing. That a definition changed stays until somebody has accepted it
-    /// with an exception.
+    /// A finding ends when its own place has been covered again and the finding was not there any more: the file of a
+    /// configuration was read, the server answered, its tools could be listed. A look elsewhere, or one that failed, says
+    /// nothing. That a definition changed stays until somebody has accepted it with an exception.
     package func openFindings() throws(LedgerError) -> [FindingRecord] {
         // The looks that ask a server itself; one may confirm or end what another has found.
         let asking = "'discovery.network', 'discovery.probe', 'discovery.launch', 'discovery.models'"
@@ -84,14 +98,12 @@ extension Ledger {
                 sql: """
                     SELECT f.*, s.time FROM finding f JOIN scan s ON s.id = f.scan
                     WHERE f.code = 'definition.changed' OR NOT EXISTS (
-                        SELECT 1 FROM scan l WHERE l.id > f.scan AND CASE
-                            WHEN f.server IS NULL THEN l.label = s.label
-                            WHEN s.label IN (\(asking)) THEN l.label IN (\(asking)) AND EXISTS (
-                                SELECT 1 FROM sighting g
-                                WHERE g.scan = l.id AND g.server = f.server AND g.is_described = 1)
-                            ELSE l.label = s.label AND EXISTS (
-                                SELECT 1 FROM sighting g WHERE g.scan = l.id AND g.server = f.server)
-                        END)
+                        SELECT 1 FROM coverage c JOIN scan l ON l.id = c.scan
+                        WHERE c.place = f.place AND c.scan > f.scan AND (l.label = s.label
+                            OR (s.label IN (\(asking)) AND l.label IN (\(asking)))))
+                    AND (f.place IS NOT NULL OR NOT EXISTS (
+                        SELECT 1 FROM scan l JOIN sighting g ON g.scan = l.id AND g.server = f.server
+                        WHERE l.id > f.scan AND l.label = s.label))
                     ORDER BY f.scan, f.key, f.evidence
                     """
             ).map { row in
@@ -104,6 +116,20 @@ extension Ledger {
                 // Two kinds of look may see the same thing: the newest sight of it counts.
                 if !kept.contains(where: { $0.finding.key == record.finding.key }) { kept.append(record) }
             }.reversed()
+        }
+    }
+
+    /// The files in which findings of this kind of look were seen; another such look should say whether they are there.
+    package func placesOfFindings(label: String) throws(LedgerError) -> Set<String> {
+        try read { db in
+            try String.fetchSet(
+                db,
+                sql: """
+                    SELECT DISTINCT f.place FROM finding f JOIN scan s ON s.id = f.scan
+                    WHERE s.label = ? AND f.place LIKE '/%'
+                    """,
+                arguments: [label]
+            )
         }
     }
 

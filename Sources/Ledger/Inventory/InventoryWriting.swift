@@ -23,8 +23,8 @@ extension Ledger {
     /// changes nothing and answers what the first one answered.
     ///
     /// `key` is what makes this scan this scan: the idempotency key of its step, or a fresh id. `label` says what kind of
-    /// look it was, for example `discovery.network`; findings of a later scan with the same label replace those of an
-    /// earlier one. `names` are the ids that `lockstep.yaml` gives to canonical keys or names; others get a slug of theirs.
+    /// look it was, for example `discovery.network`; a later scan ends the findings of an earlier one with the same label in
+    /// the places that it covered. `names` are the ids that `lockstep.yaml` gives to canonical keys or names; others get a slug of theirs.
     package func record(
         _ result: SurveyResult,
         key: String,
@@ -33,7 +33,7 @@ extension Ledger {
         names: [String: ServerID] = [:],
         change: ChangeReader = { _, _ in nil }
     ) throws(LedgerError) -> ScanSummary {
-        try write(.progress) { db in
+        try write(.progress, sealing: [.scan, .server, .alias, .sighting, .definition, .finding]) { db in
             if let row = try Row.fetchOne(db, sql: "SELECT * FROM scan WHERE key = ?", arguments: [key]) {
                 return try Self.summary(ofScan: row["id"], db)
             }
@@ -50,6 +50,7 @@ extension Ledger {
             let scan = db.lastInsertedRowID
             var findings = result.findings
             var subjects: [String: ServerID] = [:]
+            var covered = result.covered
             for (number, sighting) in result.sightings.enumerated() {
                 let server = try Self.join(sighting, at: time, names, db)
                 for subject in [sighting.canonicalKey, sighting.name, server.text] { subjects[subject] = server }
@@ -64,22 +65,53 @@ extension Ledger {
                     ]
                 )
                 if let description = sighting.description {
+                    covered.insert("server:\(server)")
+                    if description.areToolsKnown { covered.insert("tools:\(server)") }
                     findings += try Self.follow(description, of: server, scan: scan, change, db)
                 }
             }
+            for place in covered.sorted() {
+                try db.execute(sql: "INSERT INTO coverage (place, scan) VALUES (?, ?)", arguments: [place, scan])
+            }
+            try Self.note(result.missed, scan: scan, covered, db)
             for finding in findings {
+                let server = Self.server(of: finding, subjects)
+                let own = finding.code.hasPrefix("tool.") ? "tools" : "server"
                 try db.execute(
                     sql: """
-                        INSERT OR IGNORE INTO finding (scan, key, code, severity, subject, message, evidence, server)
-                        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                        INSERT OR IGNORE INTO finding
+                        (scan, key, code, severity, subject, message, evidence, server, place)
+                        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                         """,
                     arguments: [
                         scan, finding.key, finding.code, finding.severity.rawValue, finding.subject, finding.message,
-                        finding.evidence, Self.server(of: finding, subjects),
+                        finding.evidence, server, finding.place ?? server.map { "\(own):\($0)" },
                     ]
                 )
             }
             return try Self.summary(ofScan: scan, db)
+        }
+    }
+
+    /// Writes down which servers of the inventory were asked and did not answer; one that answered elsewhere did.
+    private static func note(
+        _ missed: [MissedServer],
+        scan: Int64,
+        _ covered: Set<String>,
+        _ db: Database
+    ) throws {
+        for miss in missed {
+            guard
+                let server = try String.fetchOne(
+                    db,
+                    sql: "SELECT id FROM server WHERE canonical_key = ?",
+                    arguments: [miss.canonicalKey]
+                ), !covered.contains("server:\(server)")
+            else { continue }
+            try db.execute(
+                sql: "INSERT OR IGNORE INTO miss (server, scan, reason) VALUES (?, ?, ?)",
+                arguments: [server, scan, miss.reason]
+            )
         }
     }
 
@@ -89,7 +121,7 @@ extension Ledger {
         owner: String,
         criticality: InventoryServer.Criticality?
     ) throws(LedgerError) {
-        try write(.decision) { db in
+        try write(.decision, sealing: [.server]) { db in
             try db.execute(
                 sql: "UPDATE server SET owner = ?, criticality = coalesce(?, criticality) WHERE id = ?",
                 arguments: [owner, criticality?.rawValue, server.text]
@@ -111,7 +143,7 @@ extension Ledger {
             bytes: bytes,
             created: time
         )
-        return try write(.decision) { db in
+        return try write(.decision, sealing: [.snapshot]) { db in
             let row = try Row.fetchOne(db, sql: "SELECT digest FROM snapshot WHERE name = ?", arguments: [name])
             if let row, let digest = Digest(row["digest"]) { return (digest, servers.count) }
             try Self.insert(artifact, db)
@@ -197,16 +229,20 @@ extension Ledger {
     /// A slug that no other server has: the wanted one, or one made of the name with a number where it is taken.
     private static func freeID(for wanted: ServerID?, _ name: String, _ db: Database) throws -> ServerID {
         let base = wanted?.text ?? slug(name)
-        for number in 1... {
-            let candidate = number == 1 ? base : "\(base)-\(number)"
-            let isTaken = try Bool.fetchOne(
-                db,
-                sql: "SELECT EXISTS (SELECT 1 FROM server WHERE id = ?)",
-                arguments: [candidate]
-            )
-            if isTaken != true { return ServerID(candidate) }
+        let statement = try db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM server WHERE id = ?)")
+        func candidate(_ number: Int) -> String { number == 1 ? base : "\(base)-\(number)" }
+        func isTaken(_ number: Int) throws -> Bool {
+            try Bool.fetchOne(statement, arguments: [candidate(number)]) == true
         }
-        preconditionFailure("the numbers do not end")
+        guard try isTaken(1) else { return ServerID(base) }
+        // Doubling, then halving: a thousand servers of one name must not look at each other a thousand times.
+        var (taken, free) = (1, 2)
+        while try isTaken(free) { (taken, free) = (free, free * 2) }
+        while free - taken > 1 {
+            let middle = (taken + free) / 2
+            if try isTaken(middle) { taken = middle } else { free = middle }
+        }
+        return ServerID(candidate(free))
     }
 
     /// Lower-case letters, digits and hyphens, at most 48 of them.

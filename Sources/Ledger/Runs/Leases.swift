@@ -82,7 +82,10 @@ extension Ledger {
     // MARK: - Requests to whoever holds the lease
 
     /// Leaves a request for the process that advances the run; durable when this returns.
+    ///
+    /// With a sealer the request carries a code of its key: whoever has only the database cannot ask for anything.
     package func post(_ body: JSON.Object, to run: RunID, at time: Timestamp) throws(LedgerError) {
+        let body = sealer?.sealed(body, to: run, at: time) ?? body
         try write(.decision) { db in
             try db.execute(
                 sql: "INSERT INTO request (run, time, body) VALUES (?, ?, ?)",
@@ -91,12 +94,19 @@ extension Ledger {
         }
     }
 
-    package func requests(to run: RunID) throws(LedgerError) -> [(id: Int64, time: Timestamp, body: JSON.Object)] {
-        try read { db in
+    /// What was asked of a run, in the order of asking; without a body where nobody of this workspace asked for it.
+    package func requests(to run: RunID) throws(LedgerError) -> [(id: Int64, time: Timestamp, body: JSON.Object?)] {
+        let sealer = sealer
+        return try read { db in
             try Row.fetchAll(
                 db.cachedStatement(sql: "SELECT id, time, body FROM request WHERE run = ? ORDER BY id"),
                 arguments: [run.text]
-            ).map { row in (row[0], Timestamp(microseconds: row[1]), try Self.object(row[2])) }
+            ).map { row in
+                let time = Timestamp(microseconds: row[1])
+                let body = try? Self.object(row[2])
+                guard let sealer else { return (row[0], time, body) }
+                return (row[0], time, body.flatMap { sealer.opened($0, to: run, at: time) })
+            }
         }
     }
 

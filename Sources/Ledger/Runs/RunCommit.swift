@@ -116,9 +116,17 @@ extension Ledger {
             )
             if db.changesCount == 1 { return hashes }
         }
-        guard let head = try db.run("SELECT head FROM run WHERE id = ? AND sequence = ? AND lease_token IS ?", old)
+        guard let head = try db.run("SELECT head FROM run WHERE id = ? AND sequence = ? AND lease_token IS ?", old),
+            commit.known.map({ $0.head == head }) ?? true
         else {
             throw LedgerError(.conflict, "run `\(commit.run)` was changed by somebody else meanwhile")
+        }
+        if commit.known == nil, let sealer, commit.sequence > 0,
+            let row = try Row.fetchOne(db, sql: sealQuery, arguments: [commit.run.text]),
+            let fault = sealer.fault(of: RunSeal(row))
+        {
+            // A new seal over an old break would make it whole.
+            throw fault.error(commit.run)
         }
         let hashes = hashes(of: commit, after: head)
         try db.run(

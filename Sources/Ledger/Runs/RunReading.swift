@@ -82,37 +82,90 @@ extension Ledger {
 
     /// The events of a run, oldest first.
     ///
-    /// - Throws: `corrupt` when the chain of hashes does not hold.
+    /// - Throws: `corrupt` when the chain of hashes does not hold, or does not end where the run's own row says.
     package func events(of run: RunID, checked: Bool = true) throws(LedgerError) -> [EventRecord] {
         try read { db in
-            var last: [UInt8] = []
-            var events: [EventRecord] = []
-            let rows = try Row.fetchCursor(
-                db,
-                sql: "SELECT * FROM event WHERE run = ? ORDER BY sequence",
-                arguments: [run.text]
-            )
-            while let row = try rows.next() {
-                let event = EventRecord(
-                    sequence: row["sequence"],
-                    time: Timestamp(microseconds: row["time"]),
-                    kind: row["kind"],
-                    instance: row["instance"],
-                    payload: row["payload"]
-                )
-                if checked {
-                    last = event.hash(after: last, run: run)
-                    guard Array(row["hash"] as Data) == last, event.sequence == events.count + 1 else {
-                        throw LedgerError(
-                            .corrupt,
-                            "event \(event.sequence) of run `\(run)` does not continue its chain"
-                        )
-                    }
-                }
-                events.append(event)
+            let events = try Self.events(of: run, checked: checked, db)
+            if checked, let row = try Row.fetchOne(db, sql: Self.sealQuery, arguments: [run.text]) {
+                try Self.compare(events.last, RunSeal(row))
             }
-            return events
+            return events.map(\.record)
         }
+    }
+
+    /// What a run is and all that happened to it, as one state of the ledger, believed only with a seal of the workspace.
+    ///
+    /// - Throws: `missing`; `corrupt` when the chain does not hold; with a sealer `sealMissing`, `sealUnknownKey` or
+    ///   `sealBroken` when the chain's end is not sealed by this workspace.
+    package func history(of run: RunID) throws(LedgerError) -> (run: RunRecord, events: [EventRecord]) {
+        let sealer = sealer
+        return try read { db in
+            guard let row = try Row.fetchOne(db, sql: "SELECT * FROM run WHERE id = ?", arguments: [run.text]) else {
+                throw LedgerError(.missing, "there is no run `\(run)`")
+            }
+            let seal = RunSeal(row)
+            if let fault = sealer?.fault(of: seal) { throw fault.error(run) }
+            let events = try Self.events(of: run, checked: true, db)
+            try Self.compare(events.last, seal)
+            return (try Self.run(row), events.map(\.record))
+        }
+    }
+
+    /// What created a run, without looking at what followed.
+    package func firstEvent(of run: RunID) throws(LedgerError) -> EventRecord? {
+        try read { db in
+            try Row.fetchOne(
+                db,
+                sql: "SELECT * FROM event WHERE run = ? AND sequence = 1",
+                arguments: [run.text]
+            ).map(Self.event)
+        }
+    }
+
+    private static func event(_ row: Row) -> EventRecord {
+        EventRecord(
+            sequence: row["sequence"],
+            time: Timestamp(microseconds: row["time"]),
+            kind: row["kind"],
+            instance: row["instance"],
+            payload: row["payload"]
+        )
+    }
+
+    static let sealQuery = "SELECT id, sequence, head, seal, seal_key FROM run WHERE id = ?"
+
+    private static func compare(_ last: (record: EventRecord, hash: [UInt8])?, _ seal: RunSeal) throws {
+        guard last?.record.sequence ?? 0 == seal.sequence, last?.hash ?? [] == seal.head else {
+            throw LedgerError(.corrupt, "the events of run `\(seal.run)` do not end where the run says")
+        }
+    }
+
+    private static func events(
+        of run: RunID,
+        checked: Bool,
+        _ db: Database
+    ) throws -> [(record: EventRecord, hash: [UInt8])] {
+        var last: [UInt8] = []
+        var events: [(record: EventRecord, hash: [UInt8])] = []
+        let rows = try Row.fetchCursor(
+            db,
+            sql: "SELECT * FROM event WHERE run = ? ORDER BY sequence",
+            arguments: [run.text]
+        )
+        while let row = try rows.next() {
+            let event = event(row)
+            if checked {
+                last = event.hash(after: last, run: run)
+                guard Array(row["hash"] as Data) == last, event.sequence == events.count + 1 else {
+                    throw LedgerError(
+                        .corrupt,
+                        "event \(event.sequence) of run `\(run)` does not continue its chain"
+                    )
+                }
+            }
+            events.append((event, last))
+        }
+        return events
     }
 
     // MARK: - Time

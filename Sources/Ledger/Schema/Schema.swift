@@ -5,7 +5,7 @@ enum Schema {
     /// "Lock" in ASCII: what `file` and SQLite's own tools show for our files.
     static let applicationID: Int32 = 0x4C6F_636B
 
-    static let migrations: [[String]] = [runs + people + inventory, trust]
+    static let migrations: [[String]] = [runs + people + inventory, trust, coverage, seals]
 
     static var version: Int32 { Int32(migrations.count) }
 
@@ -84,6 +84,42 @@ enum Schema {
         ALTER TABLE exception ADD COLUMN authenticated INTEGER NOT NULL DEFAULT 0 CHECK (authenticated IN (0, 1))
         """,
         "ALTER TABLE exception ADD COLUMN proof TEXT",
+    ]
+
+    /// A keyed code over all rows of a table; see `SealedTable`.
+    private static let seals: [String] = [
+        """
+        CREATE TABLE table_seal (
+            name TEXT PRIMARY KEY, seal_key TEXT NOT NULL, row_count INTEGER NOT NULL, seal BLOB NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """
+    ]
+
+    /// What a look covered, so that no look ends findings of places where it was not.
+    ///
+    /// Places are files, `server:ID` where a server answered, and `tools:ID` where its tools could be read.
+    private static let coverage: [String] = [
+        """
+        CREATE TABLE coverage (
+            place TEXT NOT NULL, scan INTEGER NOT NULL REFERENCES scan, PRIMARY KEY (place, scan)
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE miss (
+            server TEXT NOT NULL REFERENCES server, scan INTEGER NOT NULL REFERENCES scan, reason TEXT NOT NULL,
+            PRIMARY KEY (server, scan)
+        ) STRICT, WITHOUT ROWID
+        """,
+        "ALTER TABLE finding ADD COLUMN place TEXT",
+        "INSERT INTO coverage SELECT DISTINCT 'server:' || server, scan FROM sighting WHERE is_described = 1",
+        "INSERT INTO coverage SELECT DISTINCT 'tools:' || server, scan FROM sighting WHERE is_described = 1",
+        """
+        UPDATE finding SET place = CASE
+            WHEN code = 'configuration.world-readable' THEN subject
+            WHEN code = 'configuration.inline-secret' THEN substr(subject, 1, instr(subject || '#', '#') - 1)
+            WHEN server IS NULL OR code LIKE 'configuration.%' THEN NULL
+            WHEN code LIKE 'tool.%' THEN 'tools:' || server ELSE 'server:' || server END
+        """,
     ]
 
     private static let runs: [String] = [

@@ -71,6 +71,8 @@ package struct ActionSchema: Sendable {
     package var isAdditive: Bool
     package var parameters: [Parameter]
     package var outputs: [(name: String, type: ValueType)]
+    /// What it asks of what it calls, in words for its page; nothing where the parameters say it all.
+    package var contract: String?
 
     package init(
         name: ActionName,

@@ -39,6 +39,8 @@ package struct Checker: Sendable {
     private let catalogue: Catalogue
     private let surroundings: Surroundings?
     private let loader: Loader
+    /// The bytes of the playbooks that are called, where they were kept: then no other is read, shipped ones included.
+    package var pinned: [String: [UInt8]]?
 
     /// Without surroundings the names of people, groups and hooks are taken as they are.
     package init(catalogue: Catalogue, surroundings: Surroundings? = nil, loader: @escaping Loader) {
@@ -48,7 +50,7 @@ package struct Checker: Sendable {
     }
 
     package func check(file: String, bytes: [UInt8]) -> Checked {
-        let loading = Loading(catalogue: catalogue, surroundings: surroundings, loader: loader)
+        let loading = Loading(catalogue: catalogue, surroundings: surroundings, pinned: pinned, loader: loader)
         let (document, diagnostics) = loading.check(file: file, bytes: bytes)
         return Checked(
             diagnostics: diagnostics.sorted,
@@ -67,6 +69,7 @@ final class Loading {
     private let catalogue: Catalogue
     let surroundings: Surroundings?
     private let loader: Checker.Loader
+    private let pinned: [String: [UInt8]]?
     private(set) var sources: [String: [UInt8]] = [:]
     /// Files that are being checked, outermost first.
     private var open: [String] = []
@@ -75,7 +78,13 @@ final class Loading {
     /// Circles that were found further in than the file in which they are reported.
     var recursions: [[String]] = []
 
-    init(catalogue: Catalogue, surroundings: Surroundings?, loader: @escaping Checker.Loader) {
+    init(
+        catalogue: Catalogue,
+        surroundings: Surroundings?,
+        pinned: [String: [UInt8]]? = nil,
+        loader: @escaping Checker.Loader
+    ) {
+        self.pinned = pinned
         self.catalogue = catalogue
         self.surroundings = surroundings
         self.loader = loader
@@ -95,7 +104,12 @@ final class Loading {
         guard open.count < Self.deepest else { return .missing("playbooks call each other too deeply") }
         let bytes: [UInt8]
         do {
-            bytes = try ShippedPlaybooks.bytes(of: file) ?? loader(file)
+            if let pinned {
+                guard let kept = pinned[file] else { return .missing("\(quoted(file)) was not kept with the run") }
+                bytes = kept
+            } else {
+                bytes = try ShippedPlaybooks.bytes(of: file) ?? loader(file)
+            }
         } catch {
             return .missing("\(quoted(file)) cannot be read")
         }

@@ -130,6 +130,16 @@ extension DocumentCheck {
         func key(_ name: String) -> Node.Entry? { node.mapping?.first { $0.name == name } }
         let kinds = PlaybookGrammar.stepKinds.filter { key($0) != nil }
         guard kinds.count == 1, let kind = kinds.first else { return }
+        if kind == "approval" || kind == "gate", node["continue-on-error"]?.bool == true,
+            let place = key("continue-on-error")?.keyPlace
+        {
+            report(
+                Code.checkPassedBy,
+                "the run would go on past \(kind == "gate" ? "a gate that did not pass" : "an approval that was refused")",
+                at: place,
+                help: kind == "gate" ? "a gate on trial has `dry-run: true`" : "leave out `continue-on-error`"
+            )
+        }
         if let with = key("with"), kind != "uses", kind != "playbook" {
             report(Code.invalidValue, "\(quoted(kind)) takes no `with`", at: with.keyPlace)
         }

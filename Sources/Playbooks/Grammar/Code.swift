@@ -41,6 +41,7 @@ enum Code {
     static let unknownGroup = "playbook.unknown-group"
     static let unknownHook = "playbook.unknown-hook"
     static let noOtherVoter = "playbook.no-other-voter"
+    static let checkPassedBy = "playbook.check-passed-by"
     static let changeUnguarded = "playbook.change-unguarded"
     static let tooManyErrors = "playbook.too-many-errors"
 

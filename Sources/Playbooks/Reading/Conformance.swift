@@ -234,12 +234,11 @@ struct Conformance {
         default:
             guard let text = node.string else {
                 let isScalar = node.sequence == nil && node.mapping == nil
-                return wrongType(
-                    node,
-                    key,
-                    shape.wantedText,
-                    help: isScalar ? "quote it: `\"\(node.json.description.prefix(60))\"`" : nil
-                )
+                let quotable = String(node.json.description.prefix(60))
+                var help = isScalar ? "quote it: `\"\(quotable)\"`" : nil
+                // Where quotes would not be enough, they are no help.
+                if case .text(let rule) = shape, !rule.accepts(quotable) { help = "write \(rule.inWords)" }
+                return wrongType(node, key, shape.wantedText, help: help)
             }
             checkText(text, node, against: shape, key: key)
         }

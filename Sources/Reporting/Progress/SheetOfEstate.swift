@@ -60,7 +60,13 @@ extension Sheet {
                     : exception.isExpiredButOpen(at: snapshot.taken) ? "expired, still open" : "open and valid"
                 return [
                     Cell(exception.scope, isCode: true, details: [exception.id]), .state(state), Cell(exception.owner),
-                    Cell(exception.reason, details: ["made by \(exception.createdBy), \(exception.created.minute)"]),
+                    Cell(
+                        exception.reason,
+                        details: [
+                            "made by \(exception.createdBy)\(exception.isAuthenticated ? "" : ", unauthenticated"), "
+                                + exception.created.minute
+                        ]
+                    ),
                     Cell(exception.age(at: snapshot.taken).brief), .time(exception.expires),
                 ]
             }

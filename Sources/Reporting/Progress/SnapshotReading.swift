@@ -273,7 +273,8 @@ extension Exception {
             createdBy: reader.string("created_by"),
             created: reader.time("created"),
             expires: reader.time("expires"),
-            closed: reader.optionalTime("closed")
+            closed: reader.optionalTime("closed"),
+            isAuthenticated: reader.bool("authenticated")
         )
     }
 }

@@ -130,7 +130,7 @@ extension Exception {
         [
             "id": .string(id), "scope": .string(scope), "owner": .string(owner), "reason": .string(reason),
             "created_by": .string(createdBy), "created": .time(created), "expires": .time(expires),
-            "closed": .time(closed),
+            "closed": .time(closed), "authenticated": .bool(isAuthenticated),
         ]
     }
 }

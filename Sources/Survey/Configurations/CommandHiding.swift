@@ -171,6 +171,7 @@ extension SecretHiding {
         }
         if let (flag, header) = Self.attachedHeader(word) { return flag + hideHeader(header, name) }
         if isConnectionString(word) { return hidePairs(word, name) }
+        if let value = Self.slashPassword(word) { return String(word.dropLast(value.count)) + hideWhole(value, name) }
         let parts = word.split(omittingEmptySubsequences: false, whereSeparator: \.isWhitespace)
         if parts.count > 1 { return hideShell(parts.map(String.init), name) }
         if let flags, let (flag, value, kind) = flags.attached(word), let hidden = hideValue(value, kind, name) {
@@ -197,6 +198,17 @@ extension SecretHiding {
             return Credentials.redact(String(word[..<colon])) + ":" + Self.mark
         }
         return hideCredentials(word, name)
+    }
+
+    /// The value of `/p:secret`, as remote desktop clients take it; a property of a build has a name and a value.
+    private static func slashPassword(_ word: String) -> String? {
+        guard word.lowercased().hasPrefix("/p:"), word.utf8.count > 3 else { return nil }
+        let value = word.dropFirst(3)
+        let property = value.prefix { $0 != "=" }
+        let isProperty =
+            property.endIndex != value.endIndex
+            && property.utf8.allSatisfy { (0x41...0x5A).contains($0 & 0xDF) || $0 == 0x5F || $0 == 0x2E }
+        return isProperty ? nil : String(value)
     }
 
     /// `--header=Name: value` and `-HName: value`.

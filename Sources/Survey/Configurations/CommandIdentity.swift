@@ -66,7 +66,23 @@ extension CommandIdentity {
     /// Reads the identity from a command line whose secrets are already taken out.
     package static func of(_ words: [String]) -> CommandIdentity {
         var reader = CommandReader(words: words)
-        return reader.identity() ?? digest(of: words)
+        guard let identity = reader.identity(), !isHidden(identity.name) else { return digest(of: words) }
+        return identity
+    }
+
+    /// Whether a part of a word has been taken out: such a word names nothing.
+    static func isHidden(_ word: String) -> Bool { word.contains(SecretHiding.mark) }
+
+    /// The identity of a server that a configuration names.
+    ///
+    /// Where nothing but a command with hidden parts tells what is started, two such commands may differ in what is
+    /// hidden: then the name counts as well.
+    static func of(_ words: [String], named name: String) -> CommandIdentity {
+        let identity = of(words)
+        guard identity.kind == .command, identity == digest(of: words), words.contains(where: isHidden) else {
+            return identity
+        }
+        return digest(of: words + [name])
     }
 
     static func digest(of words: [String]) -> CommandIdentity {

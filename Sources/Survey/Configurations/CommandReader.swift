@@ -247,7 +247,7 @@ struct CommandReader {
             if word == "-c" { return nil }
             if ["-W", "-X"].contains(word) {
                 position += 2
-            } else if word.hasPrefix("-") {
+            } else if word.hasPrefix("-") || CommandIdentity.isHidden(word) {
                 position += 1
             } else {
                 return Self.installed(word, Array(rest[(position + 1)...]))
@@ -274,7 +274,7 @@ struct CommandReader {
                 position += 2
             } else if ["-e", "--eval", "-p"].contains(word) {
                 return nil
-            } else if word.hasPrefix("-") {
+            } else if word.hasPrefix("-") || CommandIdentity.isHidden(word) {
                 position += 1
             } else {
                 if word.hasPrefix("npm:") || word.hasPrefix("jsr:") {

@@ -32,6 +32,12 @@ struct ConfigurationReader {
             return []
         }
         filesRead += 1
+        let (gapsBefore, findingsBefore) = (result.gaps.count, result.findings.count)
+        defer {
+            for index in findingsBefore..<result.findings.count { result.findings[index].place = place.path }
+            // A file of which a part could not be read may still hold what it held before.
+            if result.gaps.count == gapsBefore { result.covered.insert(place.path) }
+        }
         do {
             let (bytes, facts) = try ReadOnlyFiles.read(place.resolved, limit: survey.limits.fileBytes)
             result.examined["files", default: 0] += 1

@@ -51,6 +51,8 @@ package struct ConfigurationSurvey: Sendable {
     /// The name of the machine that the homes belong to; part of the key of what it starts.
     package var host: String
     package var limits: Limits
+    /// Files that earlier looks had something to say about: the result tells of those that are gone.
+    package var known: Set<String>
     /// The keyed digest of a secret, `hmac-sha256:<key id>:<hex>`, or an empty text where no key is at hand.
     package var digest: @Sendable (String) -> String
 
@@ -60,6 +62,7 @@ package struct ConfigurationSurvey: Sendable {
         machineRoot: String? = nil,
         host: String,
         limits: Limits = Limits(),
+        known: Set<String> = [],
         digest: @escaping @Sendable (String) -> String
     ) {
         self.homes = homes
@@ -67,6 +70,7 @@ package struct ConfigurationSurvey: Sendable {
         self.machineRoot = machineRoot
         self.host = host
         self.limits = limits
+        self.known = known
         self.digest = digest
     }
 
@@ -124,6 +128,28 @@ package struct ConfigurationSurvey: Sendable {
         result.merge(reader.result)
         result.gaps += finder.allGaps()
         result.examined["folders", default: 0] += finder.directories
+        result.covered.formUnion(gone(below: finder.root, places))
+    }
+
+    /// Known files below a root that was looked at that are not there any more.
+    ///
+    /// Below the root of the machine only the places of administrators are looked at: a home that is not mounted has not
+    /// lost its files.
+    private func gone(below root: String, _ places: [ClientTable.Place]) -> Set<String> {
+        known.filter { file in
+            let prefix = root == "/" ? "/" : root + "/"
+            guard file.hasPrefix(prefix) else { return false }
+            if root == machineRoot {
+                let first = file.dropFirst(prefix.count).split(separator: "/").first.map(String.init)
+                guard let first, places.contains(where: { $0.pattern.components.first == first }) else { return false }
+            }
+            do throws(FileRefusal) {
+                _ = try ReadOnlyFiles.facts(of: file, followingLinks: false)
+                return false
+            } catch {
+                return error.code == .absent
+            }
+        }
     }
 
     private static func isProject(_ names: Set<String>) -> Bool {

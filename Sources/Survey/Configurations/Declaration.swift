@@ -196,7 +196,7 @@ extension Declaration {
         if let image {
             identity = CommandIdentity(kind: .oci, name: image.lowercased(), version: "catalogue-0")
         } else if !words.isEmpty {
-            let found = CommandIdentity.of(words)
+            let found = CommandIdentity.of(words, named: Credentials.redact(name))
             identity = found
             if found.kind == .remote {
                 // Asked again in the clear, because the shown words have lost what tells two secret paths apart.

@@ -76,7 +76,14 @@ struct SecretHiding {
         guard var address = CanonicalKey.address(text) else { return nil }
         noteURLSecrets(text)
         var segments = address.path.split(separator: "/").map(String.init)
-        for index in segments.indices where isSecretSegment(segments[index]) {
+        for index in segments.indices {
+            // Parameters of a segment (RFC 3986 §3.3) that are noted as secrets: `/mcp;jsessionid=…`.
+            let pieces = segments[index].split(separator: ";", omittingEmptySubsequences: false)
+            let kept = pieces.enumerated().filter { position, piece in
+                position == 0 || !SecretNames.suggestSecret(piece.prefix { $0 != "=" })
+            }
+            segments[index] = kept.map { String($0.element) }.joined(separator: ";")
+            guard isSecretSegment(segments[index]) else { continue }
             let value = digest(segments[index])
             note("path", value: segments[index], isCredential: true)
             segments[index] = value.isEmpty ? "redacted" : "redacted-\(value.suffix(12))"

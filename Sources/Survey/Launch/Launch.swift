@@ -263,8 +263,43 @@ package struct Launch: Sendable {
         var line = line
         let given = server.environment.revealed.values + server.command.revealed.dropFirst()
         for secret in given where secret.utf8.count >= 6 { line = line.replacing(secret, with: "<redacted>") }
-        return Credentials.redact(line)
+        return Credentials.redact(Self.withoutAssignments(line))
     }
+
+    /// A line in which every `token=…` and `password: …` has lost its value, however ordinary the word is.
+    static func withoutAssignments(_ line: String) -> String {
+        let bytes = Array(line.utf8)
+        let space = UInt8(ascii: " ")
+        let quotes = [UInt8(ascii: "\""), UInt8(ascii: "'")]
+        var shown: [UInt8] = []
+        var index = 0
+        while index < bytes.count {
+            let byte = bytes[index]
+            shown.append(byte)
+            index += 1
+            guard byte == UInt8(ascii: "=") || byte == UInt8(ascii: ":") else { continue }
+            let before = bytes[..<(index - 1)].suffix(64).reversed().drop { $0 == space || quotes.contains($0) }
+            let name = String(decoding: before.prefix { Self.isNameByte($0) }.reversed(), as: UTF8.self)
+            guard SecretNames.suggestSecret(name) else { continue }
+            while index < bytes.count, bytes[index] == space || quotes.contains(bytes[index]) {
+                shown.append(bytes[index])
+                index += 1
+            }
+            let rest = bytes[index...].prefix { !Self.ends.contains($0) }
+            guard !rest.isEmpty else { continue }
+            shown += Array("<redacted>".utf8)
+            index = rest.endIndex
+        }
+        return String(decoding: shown, as: UTF8.self)
+    }
+
+    private static func isNameByte(_ byte: UInt8) -> Bool {
+        (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte & 0xDF) || byte == UInt8(ascii: "_")
+            || byte == UInt8(ascii: "-")
+    }
+
+    /// What ends a value.
+    private static let ends = Set(" \t&;,\"'(){}".utf8)
 
     private func missed(_ server: Server, _ reason: String) -> ProbeOutcome {
         var outcome = ProbeOutcome()

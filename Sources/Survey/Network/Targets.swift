@@ -157,6 +157,17 @@ package struct SweepTargets: Sendable {
         return nil
     }
 
+    /// Whether the sweep looks at this address and port.
+    package func contains(_ endpoint: Endpoint) -> Bool {
+        ports.contains(endpoint.port)
+            && blocks.contains { block in
+                let last = Self.address(in: block, at: block.count - 1)
+                let bytes = endpoint.address.bytes
+                return bytes.count == block.first.bytes.count && !bytes.lexicographicallyPrecedes(block.first.bytes)
+                    && !last.bytes.lexicographicallyPrecedes(bytes)
+            }
+    }
+
     /// The pair at a position: ports vary slowest, so that no host is hit with all its ports at once.
     package func endpoint(at index: Int) -> Endpoint {
         let addresses = starts[blocks.count]
