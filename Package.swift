@@ -117,7 +117,8 @@ let package = Package(
             dependencies: [
                 "Core", "Documents", "Expressions", "Wire", "Inspection", "Identity", "Playbooks", "Ledger",
                 "Workspace", "Survey",
-                "Engine", "Actions", "Reporting", "Traffic", "Policies", "Behaviour", arguments, lifecycle, unixSignals, logging,
+                "Engine", "Actions", "Reporting", "Traffic", "Policies", "Behaviour", arguments, lifecycle, unixSignals,
+                logging,
             ],
             swiftSettings: house
         ),

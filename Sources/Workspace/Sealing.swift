@@ -29,8 +29,9 @@ package struct Sealing: Sendable {
 
     private var mark: String { folder.keys + "/tables.sealed" }
 
-    /// A workspace from before seals gets its key, and all its runs their seals, once: its marker, which is no part of the
-    /// ledger, remembers that. Runs are sealed before the key is written, and the marker comes last: killed in between,
+    /// A workspace from before seals gets its key, and all its runs their seals, once.
+    ///
+    /// Its marker, which is no part of the ledger, remembers that. Runs are sealed before the key is written, and the marker comes last: killed in between,
     /// the next one begins anew. Afterwards a run without a seal, or with that of a key that is not here, stays a finding.
     ///
     /// `warn` is told in words when a key had to be made although there are runs.

@@ -33,6 +33,15 @@ import Workspace
         ("inventory.assign", ["server": "hr", "owner": "user:ana"], ["set the owner of hr to user:ana"]),
         ("inventory.export", ["format": "csv", "path": "a.csv"], ["write the inventory as a file"]),
         ("report.progress", [:], ["write a progress report"]),
+        ("traffic.import", ["files": ["a.ndjson"], "path": "calls.ndjson"], ["read a.ndjson", "write calls.ndjson"]),
+        (
+            "policy.mine", ["recordings": ["calls.ndjson"], "path": "policy.yaml"],
+            ["write the policy that allows what recorded sessions needed"]
+        ),
+        (
+            "policy.replay", ["recordings": ["calls.ndjson"], "policy": "policy.yaml"],
+            ["say which recorded calls a policy would allow"]
+        ),
         ("exec.run", ["hook": "deploy"], ["run /usr/bin/true --now (at most 5s)"]),
         ("exec.run", ["hook": "none"], ["run the hook `none`, which lockstep.yaml does not hold"]),
     ]

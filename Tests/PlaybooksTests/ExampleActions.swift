@@ -19,13 +19,15 @@ extension Catalogue {
         _ name: String,
         _ effect: ActionSchema.Effect = .read,
         _ parameters: [ActionSchema.Parameter] = [],
-        gives outputs: [(name: String, type: ValueType)] = []
+        gives outputs: [(name: String, type: ValueType)] = [],
+        isAdditive: Bool = false
     ) -> ExampleAction {
         ExampleAction(
             schema: ActionSchema(
                 name: ActionName(name),
                 summary: "Does \(name).",
                 effect: effect,
+                isAdditive: isAdditive,
                 parameters: parameters,
                 outputs: outputs
             )
@@ -73,13 +75,48 @@ extension Catalogue {
                 ]
             ),
             action(
+                "traffic.import",
+                .change,
+                [
+                    .init("files", .list, items: .string, isRequired: true, summary: "Recordings."),
+                    .init("path", .string, isRequired: true, summary: "The file that is written."),
+                ],
+                gives: [("recording", .string), ("gaps", .list)],
+                isAdditive: true
+            ),
+            action(
+                "policy.mine",
+                .change,
+                [
+                    .init("recordings", .list, items: .string, isRequired: true, summary: "Recordings."),
+                    .init("scope", .string, allowed: ["agent", "task"], summary: "By agent, or by task too."),
+                    .init("name", .string, summary: "The name of the policy."),
+                    .init("path", .string, isRequired: true, summary: "The file that is written."),
+                ],
+                gives: [
+                    ("policy", .string), ("digest", .string), ("rules", .integer), ("sessions", .integer),
+                    ("more_sessions", .integer), ("would_deny", .number), ("review", .list), ("difference", .list),
+                ],
+                isAdditive: true
+            ),
+            action(
+                "policy.replay",
+                .read,
+                [
+                    .init("policy", .string, isRequired: true, summary: "The policy."),
+                    .init("digest", .string, summary: "What it must be."),
+                    .init("recordings", .list, items: .string, isRequired: true, summary: "Recordings."),
+                ],
+                gives: [("calls", .integer), ("denied", .integer), ("denied_share", .number)]
+            ),
+            action(
                 "inventory.diff",
                 .read,
                 [
                     .init("from", .string, summary: "The earlier snapshot."),
                     .init("to", .string, isRequired: true, summary: "The later snapshot."),
                 ],
-                gives: [("added", .list), ("removed", .list), ("changed", .list)]
+                gives: [("added", .list), ("removed", .list), ("changed", .list), ("news", .integer)]
             ),
             action(
                 "inventory.assign",
@@ -145,6 +182,7 @@ extension Catalogue {
         metrics: [
             metric("inventory.servers"), metric("inventory.unowned"), metric("inventory.unreviewed"),
             metric("inventory.coverage"),
+            metric("inventory.news", [.init("since", .string, summary: "The snapshot.")]),
             metric(
                 "inventory.findings",
                 [

@@ -380,7 +380,11 @@ private let rows: [Row] = [
             let expected = NaiveModel(policy: policy, call: call).verdict
             #expect(decision.verdict == expected, "\(decision) for \(call) under\n\(PolicyWriter.write(policy))")
             if decision.verdict != expected { return }
-            #expect(decision == CompiledPolicy(policy.sorted).decide(call) || decision.verdict != .allow)
+            let sorted = CompiledPolicy(policy.sorted).decide(call)
+            #expect(
+                decision.verdict == sorted.verdict,
+                "\(decision) and \(sorted) for \(call) under\n\(PolicyWriter.write(policy))"
+            )
         }
     }
 

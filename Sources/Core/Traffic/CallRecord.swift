@@ -100,7 +100,9 @@ package struct CallRecord: Sendable {
     /// Digest of the tool's definition, `sha256:…`, where it was known.
     package var definition: String?
     package var arguments: JSON.Object
-    /// False where the recording does not hold arguments: `arguments` is empty then, which does not mean that none were sent.
+    /// False where the recording does not hold arguments.
+    ///
+    /// Then `arguments` is empty then, which does not mean that none were sent.
     /// Written as `"arguments_known": false`.
     package var argumentsAreKnown = true
     /// Per argument pointer (RFC 6901) the sources that a recorder computed; used where result texts were not kept.

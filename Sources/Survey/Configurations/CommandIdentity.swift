@@ -66,7 +66,9 @@ extension CommandIdentity {
     /// Reads the identity from a command line whose secrets are already taken out.
     package static func of(_ words: [String]) -> CommandIdentity {
         var reader = CommandReader(words: words)
-        guard let identity = reader.identity(), !isHidden(identity.name) else { return digest(of: words) }
+        guard let identity = reader.identity() else { return digest(of: words) }
+        // An address says where it leads without its hidden part; any other name does not.
+        guard identity.kind == .remote || !isHidden(identity.name) else { return digest(of: words) }
         return identity
     }
 

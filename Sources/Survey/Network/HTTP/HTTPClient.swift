@@ -198,7 +198,10 @@ actor HTTPClient {
             do {
                 return try await promise.futureResult.get()
             } catch {
-                throw error as? HTTPExchange.Failure ?? HTTPExchange.Failure(.unreachable)
+                // It is no end of a connection that never began: whichever of both callers came first says so.
+                let failure = error as? HTTPExchange.Failure
+                throw failure?.code == .closed
+                    ? HTTPExchange.Failure(.unreachable) : failure ?? HTTPExchange.Failure(.unreachable)
             }
         }
         return try await settle(channel, promise.futureResult)
