@@ -245,9 +245,12 @@ enum Identities {
         private mutating func bareHosts(in chunk: [UInt8], before end: Int) {
             defer { mailRanges.removeAll() }
             var at = 0
+            // They are in order: one mark that moves on keeps a text full of addresses from being searched again and again.
+            var mail = 0
             while at < end {
-                if let mail = mailRanges.first(where: { $0.contains(at) }) {
-                    at = mail.upperBound
+                while mail < mailRanges.count, mailRanges[mail].upperBound <= at { mail += 1 }
+                if mail < mailRanges.count, mailRanges[mail].contains(at) {
+                    at = mailRanges[mail].upperBound
                     continue
                 }
                 guard Self.isLabelByte(chunk[at]) else {
@@ -261,7 +264,7 @@ enum Identities {
                     && [UInt8(ascii: "_"), UInt8(ascii: "@"), UInt8(ascii: "."), UInt8(ascii: "/")].contains(
                         chunk[start - 1]
                     )
-                if !isLookedBehind, !mailRanges.contains(where: { $0.overlaps(start..<at) }),
+                if !isLookedBehind, mail == mailRanges.count || mailRanges[mail].lowerBound >= at,
                     let host = Self.bareHost(chunk[..<end], from: start, whole: false)
                 {
                     let hasPath = host.upperBound < chunk.count && chunk[host.upperBound] == UInt8(ascii: "/")

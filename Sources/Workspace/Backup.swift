@@ -190,6 +190,9 @@ package enum Backup {
         }
         var kept: String?
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.root)) ?? [] {
+            if let process = unfinishedWriter(of: name), kill(process, 0) != 0, errno == ESRCH {
+                unsafe unlink("\(folder.root)/\(name)")
+            }
             for prefix in [stagingPrefix, incomingPrefix] {
                 guard let process = name.dropping(prefix: prefix).flatMap({ pid_t($0) }),
                     process == getpid() || (kill(process, 0) != 0 && errno == ESRCH)
@@ -209,6 +212,13 @@ package enum Backup {
             }
         }
         return kept
+    }
+
+    /// The process that was about to replace a configuration, by the name of its temporary file.
+    private static func unfinishedWriter(of name: String) -> pid_t? {
+        guard let rest = name.dropping(prefix: ".lockstep.yaml") else { return nil }
+        let end = rest.split(separator: ".").last.flatMap { String($0).dropping(prefix: "new-") }
+        return end?.split(separator: "-").first.flatMap { pid_t($0) }
     }
 
     private enum Kind { case file, folder, other }

@@ -163,7 +163,7 @@ def test_an_empty_or_missing_ledger_is_not_quietly_made_anew(used: Shell, tmp_pa
         used.database.with_name(used.database.name + suffix).unlink(missing_ok=True)
     used.database.write_bytes(b"") if what == "empty" else used.database.unlink()
     for command in (["status"], ["run", "effects.yaml"]):
-        one_sentence(used(*command), "ledger.corrupt", "ledger.missing", "ledger.not-a-ledger")
+        one_sentence(used(*command), "ledger.corrupt", "ledger.lost", "ledger.missing", "ledger.not-a-ledger")
     used("restore", str(saved)).expect(0)
     whole(used)
 

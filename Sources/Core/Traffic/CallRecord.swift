@@ -102,7 +102,7 @@ package struct CallRecord: Sendable {
     package var arguments: JSON.Object
     /// False where the recording does not hold arguments.
     ///
-    /// Then `arguments` is empty then, which does not mean that none were sent.
+    /// Then `arguments` is empty, which does not mean that none were sent.
     /// Written as `"arguments_known": false`.
     package var argumentsAreKnown = true
     /// Per argument pointer (RFC 6901) the sources that a recorder computed; used where result texts were not kept.
