@@ -22,7 +22,7 @@ extension ReviewItem {
         if !values.isEmpty { line += " = " + shownValues.prefix(3).map(\.text).joined(separator: ", ") }
         if !sources.isEmpty { line += ", shown by " + sources.prefix(3).map(\.description).joined(separator: ", ") }
         line += ": \(detail)"
-        if let place = evidence.first { line += " (\(place.file):\(place.line))" }
+        if let place = evidence.first { line += " (session \(place.session), call \(place.sequence))" }
         return line
     }
 }

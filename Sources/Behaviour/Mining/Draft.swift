@@ -135,8 +135,7 @@ struct Draft {
                     sources: Array(Set(found.flatMap(\.sources))).sorted(),
                     sessions: sessions,
                     detail: "its source showed it in \(first.shown) of \(first.readings) readings",
-                    evidence: Array(Set(found.compactMap(\.pointer))).sorted { ($0.file, $0.line) < ($1.file, $1.line) }
-                        .prefix(5).map(\.self),
+                    evidence: Array(Set(found.compactMap(\.pointer)).sorted().prefix(5)),
                     urgency: first.tier.weight
                         * Binomial.upperBound(
                             first.readings - first.shown,

@@ -12,18 +12,22 @@ package struct Pointers: Sendable {
 
     mutating func note(_ pointer: EvidencePointer?) {
         guard let pointer else { return }
-        // A fixed key will do: nothing hangs on which places are shown.
-        let line = UInt64(bitPattern: Int64(pointer.line)) &* 0x9E37_79B9_7F4A_7C15
-        if let last = entries.last, entries.count == Self.limit, line ^ line >> 29 > last.key { return }
-        add(line ^ line >> 29, pointer)
+        // A fixed key will do: nothing hangs on which places are shown. FNV-1a.
+        var key: UInt64 = 0xCBF2_9CE4_8422_2325
+        for byte in pointer.session.utf8 { key = (key ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        key = (key ^ UInt64(bitPattern: pointer.sequence)) &* 0x9E37_79B9_7F4A_7C15
+        key ^= key >> 29
+        if let last = entries.last, entries.count == Self.limit, key > last.key { return }
+        add(key, pointer)
     }
 
     private mutating func add(_ key: UInt64, _ pointer: EvidencePointer) {
         guard !entries.contains(where: { $0.key == key && $0.pointer == pointer }) else { return }
         let place = entries.firstIndex { entry in
             entry.key == key
-                ? entry.pointer.line == pointer.line
-                    ? precedes(pointer.file, entry.pointer.file) : pointer.line < entry.pointer.line
+                ? entry.pointer.sequence == pointer.sequence
+                    ? precedes(pointer.session, entry.pointer.session)
+                    : pointer.sequence < entry.pointer.sequence
                 : key < entry.key
         }
         entries.insert((key, pointer), at: place ?? entries.endIndex)
@@ -37,13 +41,13 @@ extension Pointers: Mergeable {
     }
 
     package var json: JSON.Value {
-        .array(entries.map { .array([.string($0.pointer.file), .integer(Int64($0.pointer.line))]) })
+        .array(entries.map { .array([.string($0.pointer.session), .integer($0.pointer.sequence)]) })
     }
 
     package init?(json: JSON.Value) {
         let read = { (value: JSON.Value) -> EvidencePointer? in
-            guard let file = value[0]?.string, let line = Form.count(value[1]) else { return nil }
-            return EvidencePointer(file: file, line: line)
+            guard let session = value[0]?.string, let sequence = value[1]?.int else { return nil }
+            return EvidencePointer(session: session, sequence: sequence)
         }
         guard let places = Form.list(json, read) else { return nil }
         for place in places { note(place) }

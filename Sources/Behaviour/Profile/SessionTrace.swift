@@ -97,15 +97,18 @@ package struct TracedEntity: Sendable {
     package var isTextOnly: Bool { prompt != .exact && fields.isEmpty && !texts.isEmpty }
 }
 
-/// Where in a recording something was seen.
-package struct EvidencePointer: Sendable, Hashable {
-    package var file: String
-    /// One-based.
-    package var line: Int
+/// The recorded call in which something was seen, however the recording was cut into files.
+package struct EvidencePointer: Sendable, Hashable, Comparable {
+    package var session: String
+    package var sequence: Int64
 
-    package init(file: String, line: Int) {
-        self.file = file
-        self.line = line
+    package init(session: String, sequence: Int64) {
+        self.session = session
+        self.sequence = sequence
+    }
+
+    package static func < (a: Self, b: Self) -> Bool {
+        a.session == b.session ? a.sequence < b.sequence : precedes(a.session, b.session)
     }
 }
 
@@ -137,9 +140,7 @@ package struct CallContext: Sendable {
         self.init(
             time: record.time,
             outcome: record.outcome,
-            pointer: record.source.flatMap { source in
-                source.file.map { EvidencePointer(file: $0, line: source.line ?? 1) }
-            },
+            pointer: EvidencePointer(session: record.session, sequence: record.sequence),
             resultText: record.result?.text
         )
     }

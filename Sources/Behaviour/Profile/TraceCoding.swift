@@ -65,7 +65,7 @@ extension TracedCall {
         .array([
             Form.tools([tool]), .string(tier.rawValue), Form.optional(task), Form.optional(definition),
             .string(outcome.rawValue), .bool(succeeded), .string(String(sequence)), .string(String(time)),
-            pointer.map { .array([.string($0.file), .integer(Int64($0.line))]) } ?? .null,
+            pointer.map { .array([.string($0.session), .integer($0.sequence)]) } ?? .null,
             .array(arguments.map { Form.name($0) }), .array(leaves.map(\.json)),
             .array(lists.map { .array([Form.count($0.argument), Form.count($0.count)]) }),
             Form.hash(reading), Form.hash(result),
@@ -91,8 +91,8 @@ extension TracedCall {
         else { return nil }
         var pointer: EvidencePointer?
         if !place.isNull {
-            guard let file = place[0]?.string, let line = Form.count(place[1]) else { return nil }
-            pointer = EvidencePointer(file: file, line: line)
+            guard let session = place[0]?.string, let sequence = place[1]?.int else { return nil }
+            pointer = EvidencePointer(session: session, sequence: sequence)
         }
         self.init(
             tool: tool,

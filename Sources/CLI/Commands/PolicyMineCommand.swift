@@ -1,3 +1,4 @@
+import Actions
 import ArgumentParser
 import Behaviour
 import Core
@@ -49,11 +50,11 @@ extension PolicyCommand {
                     "\(proposal.excludedSessions.count) sessions were not learned from: a source showed them what it shows to few"
                 )
             }
-            for item in proposal.review.prefix(10) {
-                Output.talk("to review: \(item.rule)\(item.path.map { " \($0)" } ?? ""): \(Output.cell(item.detail))")
+            for item in proposal.review.prefix(500) {
+                Output.talk("to review: \(Output.cell(item.line))")
             }
-            if proposal.review.count > 10 {
-                Output.talk("and \(proposal.review.count - 10) more to review: see `lockstep policy review`")
+            if proposal.review.count > 500 {
+                Output.talk("and \(proposal.review.count - 500) more to review: see `lockstep policy review`")
             }
             let lacking = proposal.sufficiency.filter { !$0.isSufficient }
             if !lacking.isEmpty {

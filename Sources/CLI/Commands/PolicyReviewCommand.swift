@@ -41,7 +41,7 @@ extension PolicyCommand {
                 [
                     item.roundedUrgency.description, item.kind.rawValue, item.rule, item.path ?? "",
                     Self.some(item.shownValues.map(\.text)), Self.some(item.sources.map(\.description)),
-                    String(item.sessions), item.detail, Self.some(item.evidence.map { "\($0.file):\($0.line)" }),
+                    String(item.sessions), item.detail, Self.some(item.evidence.map { "\($0.session)#\($0.sequence)" }),
                 ]
             }
             let rest = queue.count - rows.count
@@ -69,7 +69,7 @@ extension ReviewItem {
             "sources": .array(sources.map { .string($0.description) }), "sessions": .integer(Int64(sessions)),
             "detail": .string(detail),
             "evidence": .array(
-                evidence.map { ["file": .string($0.file), "line": .integer(Int64($0.line))] }
+                evidence.map { ["session": .string($0.session), "sequence": .integer($0.sequence)] }
             ),
             "urgency": .number(roundedUrgency),
         ]
