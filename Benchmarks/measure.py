@@ -245,7 +245,7 @@ def recordings() -> list[tuple[str, Path]]:
     found = [("made up", made)]
     shared = Path(os.environ.get("LOCKSTEP_SHARED", ROOT / "../shared"))
     for source in sorted((shared / "corpora").glob("*/*.calls.ndjson.xz")):
-        plain = FOLDER / f"{source.parent.name}-{source.name.removesuffix(".xz")}"
+        plain = FOLDER / f"{source.parent.name}-{source.name.removesuffix('.xz')}"
         with lzma.open(source) as compressed, plain.open("wb") as file:
             shutil.copyfileobj(compressed, file)
         if plain.stat().st_size >= 5_000_000:
