@@ -4,7 +4,7 @@ import Policies
 struct PolicyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "policy",
-        abstract: "Mine, review, replay and explain least-privilege policies.",
+        abstract: "Mine, review, replay, explain and test policies.",
         // In the order in which a policy comes to be trusted.
         subcommands: [
             Mine.self, Review.self, Suggest.self, Diff.self, Test.self, Replay.self, Explain.self,

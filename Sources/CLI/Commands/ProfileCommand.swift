@@ -6,7 +6,7 @@ import Core
 struct ProfileCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "profile",
-        abstract: "Fold recordings into a profile, from which policies are mined."
+        abstract: "Fold recordings into a profile for mining."
     )
     @Argument(help: "Recordings as lockstep.call/1 lines; - is standard input.") var files: [String]
     @Option(name: .customLong("out"), help: "Where the profile is written.") var out: String

@@ -7,7 +7,7 @@ import Wire
 struct TrafficCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "traffic",
-        abstract: "Bring recordings into the native form, and say what they hold.",
+        abstract: "Bring recordings into one form; count what they hold.",
         subcommands: [Import.self, Stats.self]
     )
 
