@@ -56,7 +56,7 @@ package struct Diagnostic: Sendable, Hashable {
     }
 
     /// The block that people read: the line, the source line with a caret where it is known, and the help.
-    package func rendered(source: String? = nil) -> String {
+    package func rendered(source: SourceText? = nil) -> String {
         var text = line
         if let place, let source, let excerpt = Self.excerpt(of: source, at: place) {
             text += "\n" + excerpt
@@ -67,10 +67,8 @@ package struct Diagnostic: Sendable, Hashable {
         return text
     }
 
-    private static func excerpt(of source: String, at place: Place) -> String? {
-        let lines = source.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-        guard place.line >= 1, place.line <= lines.count else { return nil }
-        let scalars = String(Substring(lines[place.line - 1])).unicodeScalars.map { printable($0) }
+    private static func excerpt(of source: SourceText, at place: Place) -> String? {
+        guard let scalars = source.line(place.line)?.unicodeScalars.map({ printable($0) }) else { return nil }
         guard scalars.count <= 240, place.column >= 1, place.column <= scalars.count + 1 else { return nil }
         let number = String(place.line)
         let gutter = String(repeating: " ", count: number.utf8.count)

@@ -102,7 +102,7 @@ import Testing
             at: Place(file: "a.yaml", line: 2, column: 3, length: 5),
             help: "did you mean `steps`?"
         )
-        let text = diagnostic.rendered(source: "id: a\n  stpes:\u{1B}[2J\n")
+        let text = diagnostic.rendered(source: SourceText("id: a\n  stpes:\u{1B}[2J\n"))
         #expect(
             text == """
                 a.yaml:2:3: error: unknown key `stpes` [playbook.unknown-key]

@@ -79,7 +79,7 @@ struct RenderingTests {
         let bytes = Array(try Data(contentsOf: CaseFile.folder.appendingPathComponent(name)))
         let checked = CaseFile.checker.check(file: name, bytes: bytes)
         let source = String(decoding: bytes, as: UTF8.self)
-        let text = checked.diagnostics.map { $0.rendered(source: source) }.joined(separator: "\n")
+        let text = checked.diagnostics.map { $0.rendered(source: SourceText(source)) }.joined(separator: "\n")
         try Golden.expect(
             text + "\n",
             is: name.replacingOccurrences(of: "broken/", with: "").replacingOccurrences(of: ".yaml", with: ".txt")

@@ -84,7 +84,7 @@ import Traffic
             let now = try #require(Timestamp(rfc3339: "2026-06-01T00:00:00Z"))
             let (policy, diagnostics) = PolicyReader.read(bytes, file: name, now: now)
             let source = String(decoding: bytes, as: UTF8.self)
-            let actual = diagnostics.map { $0.rendered(source: source) }.joined(separator: "\n") + "\n"
+            let actual = diagnostics.map { $0.rendered(source: SourceText(source)) }.joined(separator: "\n") + "\n"
             let golden = folder.appending(path: name.replacingOccurrences(of: ".yaml", with: ".txt"))
             if ProcessInfo.processInfo.environment["UPDATE_GOLDEN"] != nil {
                 try actual.write(to: golden, atomically: true, encoding: .utf8)

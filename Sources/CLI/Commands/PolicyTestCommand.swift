@@ -41,7 +41,7 @@ extension PolicyCommand {
         private static func read(_ file: String) throws -> PolicyTestFile? {
             let bytes = try Recordings.bytes(file, limit: 16 << 20)
             let (tests, diagnostics) = PolicyTestFile.read(bytes, file: file)
-            let source = String(decoding: bytes, as: UTF8.self)
+            let source = SourceText(bytes)
             for diagnostic in diagnostics { Output.talk(diagnostic.rendered(source: source)) }
             return tests
         }

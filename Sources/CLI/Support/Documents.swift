@@ -83,9 +83,9 @@ struct PlaybookFiles: Sendable {
     }
 
     static func report(_ checked: Checked) {
+        let sources = checked.diagnostics.isEmpty ? [:] : checked.sources.mapValues { SourceText($0) }
         for diagnostic in checked.diagnostics {
-            let source = diagnostic.place.flatMap { checked.sources[$0.file] }
-            Output.talk(diagnostic.rendered(source: source.map { String(decoding: $0, as: UTF8.self) }))
+            Output.talk(diagnostic.rendered(source: diagnostic.place.flatMap { sources[$0.file] }))
         }
     }
 }

@@ -43,7 +43,7 @@ enum Recordings {
             file: file,
             now: SystemClock().now()
         )
-        let source = String(decoding: bytes, as: UTF8.self)
+        let source = SourceText(bytes)
         for diagnostic in diagnostics { Output.talk(diagnostic.rendered(source: source)) }
         guard let policy else { throw ExitStatus.invalidInput }
         return policy
