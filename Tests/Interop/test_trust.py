@@ -320,3 +320,38 @@ def test_a_restore_that_is_killed_leaves_the_old_or_the_new_state_whole(workspac
         assert left <= {".lockstep.before-restore"}, left
         shutil.rmtree(folder)
     assert seen == {(1, "old"), (0, "new")}, f"the kills came at {seen} only"
+
+
+FIRST = """\
+apiVersion: lockstep/v1
+kind: Playbook
+id: first
+name: First
+version: 1.0.0
+phase: 1
+steps:
+  - id: check
+    gate: {pass: "false", on-fail: pause}
+"""
+SECOND = """\
+apiVersion: lockstep/v1
+kind: Playbook
+id: second
+name: Second
+version: 1.0.0
+steps:
+  - id: before
+    gate: {pass: "phase(1).status == 'done'", on-fail: pause}
+"""
+
+
+def test_a_gate_does_not_believe_a_phase_whose_row_was_changed_by_hand(workspace: Shell, people):
+    write_workspace(workspace, people)
+    (workspace.folder / "first.yaml").write_text(FIRST)
+    (workspace.folder / "second.yaml").write_text(SECOND)
+    workspace("run", "first.yaml").expect(4)
+    change(workspace, "UPDATE run SET state = 'succeeded' WHERE phase = 1")
+    waits = workspace("run", "second.yaml")
+    assert workspace.query("SELECT result FROM verdict") != [("pass",)], waits.out
+    assert not workspace.query("SELECT 1 FROM run WHERE playbook = 'second' AND state = 'succeeded'")
+    assert "not believed" in workspace("status", "latest").out + waits.out + waits.err

@@ -34,6 +34,7 @@ extension Session {
             host: host
         )
         engine.isRehearsal = marker.isRehearsal
+        engine.facts.phase = Self.phases(of: engine)
         return engine
     }
 
@@ -46,19 +47,22 @@ extension Session {
         )
     }
 
+    /// What gates are told of other phases: only what the sealed events of their runs bear out.
+    private static func phases(of engine: Engine) -> @Sendable (Int) throws -> JSON.Object? {
+        { number in
+            guard let newest = try engine.ledger.runs().last(where: { $0.phase == number }) else { return nil }
+            let run = try engine.attested(newest.id)
+            return [
+                "status": .string(run.state == .succeeded ? "done" : run.state.rawValue),
+                "outputs": .object(run.outputs ?? [:]), "run": .string(run.id.text),
+            ]
+        }
+    }
+
     private var facts: Facts {
         let ledger = ledger
         let waivers = Waivers(configuration: configuration)
         return Facts(
-            phase: { number in
-                guard let runs = try? ledger.runs(), let run = runs.last(where: { $0.phase == number }) else {
-                    return nil
-                }
-                return [
-                    "status": .string(run.state == .succeeded ? "done" : run.state.rawValue),
-                    "outputs": .object(run.outputs ?? [:]), "run": .string(run.id.text),
-                ]
-            },
             exceptions: { ((try? ledger.exceptions()) ?? []).filter { $0.closed == nil && waivers.counts($0) } },
             waivers: { ((try? ledger.exceptions()) ?? []).filter(waivers.counts) }
         )

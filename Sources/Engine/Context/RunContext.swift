@@ -6,7 +6,9 @@ import Playbooks
 /// What expressions may ask of the world outside their run; each answer is a value of the moment.
 package struct Facts: Sendable {
     /// The state of another phase: `status`, `outputs`, `run`; nothing when it never ran.
-    package var phase: @Sendable (Int) -> JSON.Object?
+    ///
+    /// Throws where the ledger's rows of that run cannot be believed: a gate then has an error, not an answer.
+    package var phase: @Sendable (Int) throws -> JSON.Object?
     /// The share of the named subjects that a measure covers, from 0 to 1; nothing for a measure that does not exist.
     package var coverage: @Sendable (_ measure: String, _ subjects: [String]) -> Double?
     /// Waivers that are not closed.
@@ -15,7 +17,7 @@ package struct Facts: Sendable {
     package var waivers: @Sendable () -> [Core.Exception]
 
     package init(
-        phase: @escaping @Sendable (Int) -> JSON.Object? = { _ in nil },
+        phase: @escaping @Sendable (Int) throws -> JSON.Object? = { _ in nil },
         coverage: @escaping @Sendable (String, [String]) -> Double? = { _, _ in nil },
         exceptions: @escaping @Sendable () -> [Core.Exception] = { [] },
         waivers: @escaping @Sendable () -> [Core.Exception] = { [] }
@@ -196,7 +198,11 @@ struct RunContext {
                     throw EvaluationError(.noSuchOverload, "`phase` takes one integer")
                 }
                 let pending: JSON.Object = ["status": "pending", "outputs": [:]]
-                return Value(facts.phase(Int(clamping: number)) ?? pending)
+                do {
+                    return Value(try facts.phase(Int(clamping: number)) ?? pending)
+                } catch {
+                    throw EvaluationError(.hostFunction, "phase \(number) is not believed: \(Engine.words(error))")
+                }
             },
             "coverage": { (arguments) throws(EvaluationError) in
                 guard case .string(let measure)? = arguments.first, arguments.count == 2,

@@ -34,6 +34,20 @@ extension Engine {
         return []
     }
 
+    /// The row of a run, after its seal was checked and its rows were held against its events.
+    ///
+    /// - Throws: what `Ledger.history` throws; `corrupt` when a row says something else than the events do, and `busy` when the run changes faster than it can be read.
+    package func attested(_ run: RunID) throws(LedgerError) -> RunRecord {
+        for _ in 0..<3 {
+            let record = try ledger.history(of: run).run
+            let found = try compare(record)
+            guard try ledger.run(run)?.sequence == record.sequence else { continue }
+            if let first = found.first { throw LedgerError(.corrupt, "\(first.message) in run `\(run)`") }
+            return record
+        }
+        throw LedgerError(.busy, "run `\(run)` changes while it is read")
+    }
+
     private func compare(_ record: RunRecord) throws(LedgerError) -> [Discrepancy] {
         var replay = Replay(record)
         do {
