@@ -30,11 +30,15 @@ package struct ExportStatement: Sendable, Hashable {
         case length
         case lists
         case nested
+        /// JSON's null, which is no value here.
+        case null
         case required
         /// Arguments that the engine does not see because nobody named them.
         case unruledArguments = "unruled-arguments"
         case arguments
         case condition
+        /// How often a session may call the tool.
+        case calls
         case window
         case expiry
         case definition
@@ -47,6 +51,8 @@ package struct ExportStatement: Sendable, Hashable {
         case agent
         case toolName = "tool-name"
         case limit
+        /// Something that the policy says and no exporter knows yet.
+        case unknown
     }
 
     package struct Difference: Sendable, Hashable, Comparable {

@@ -30,14 +30,13 @@ is_named if {
   name == input.agent
 }
 
-# Every scalar with its path: positions in lists leave no trace, the names of members are escaped as in
-# RFC 6901, but for the first.
+# Every scalar with its path: positions in lists leave no trace, and names are escaped as in RFC 6901.
 leaves contains [name, value] if {
   walk(input.arguments, [path, value])
   not is_object(value)
   not is_array(value)
-  below := [replace(replace(part, "~", "~0"), "/", "~1") | some i; part := path[i]; i > 0; is_string(part)]
-  name := concat("/", array.concat([path[0]], below))
+  parts := [replace(replace(part, "~", "~0"), "/", "~1") | some i; part := path[i]; is_string(part)]
+  name := concat("/", parts)
 }
 
 # What is nested deeper than our own observer looks is denied.
@@ -50,7 +49,7 @@ passes(rule) if {
   not is_deep
   every leaf in leaves { leaf_passes(rule, leaf[0], leaf[1]) }
   every path in rule.required { is_sent(path) }
-  every path, most in rule.items { is_short(path, most) }
+  every name, most in rule.items { is_short(name, most) }
 }
 
 is_sent(path) if {
@@ -59,11 +58,11 @@ is_sent(path) if {
   not is_empty(leaf[1])
 }
 
-is_short(path, most) if not is_array(input.arguments[path])
+is_short(name, most) if not is_array(input.arguments[name])
 
-is_short(path, most) if {
-  is_array(input.arguments[path])
-  count(input.arguments[path]) <= most
+is_short(name, most) if {
+  is_array(input.arguments[name])
+  count(input.arguments[name]) <= most
 }
 
 is_empty(value) if is_null(value)
