@@ -81,6 +81,14 @@ struct CedarExport {
         isUnruled: Bool,
         _ grant: Grant
     ) -> [String] {
+        // A number that is no decimal reaches the engine as no argument at all, which a bound must not take for none.
+        let mayHide = dialect == .toolHive && kind != .string && kind != .boolean && kind != .strings
+        let isDemanded = mayHide && !isRequired && test.admitsNumbers && test.range != .any
+        if isDemanded {
+            let detail = "the argument must be sent: a number too large for the engine looks like none"
+            note(.narrower, .numbers, grant, name, detail)
+        }
+        let isRequired = isRequired || isDemanded
         let record = dialect == .toolHive ? "context" : "context.input"
         let attribute = dialect == .toolHive ? "arg_" + name : name
         let has = "\(record) has \(Self.key(attribute))"
@@ -155,7 +163,7 @@ struct CedarExport {
         switch (dialect, kind) {
         case (.toolHive, _), (_, .number):
             if dialect == .toolHive {
-                let detail = "numbers have at most four decimals and twelve digits, as the engine cuts others first"
+                let detail = "more than four decimals are cut, and a number beyond twelve digits passes for no argument"
                 note(.assumed, .numbers, grant, name, detail)
             }
             let listed = test.numbers.compactMap(Self.decimal)

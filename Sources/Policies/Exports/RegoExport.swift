@@ -3,7 +3,8 @@ import Traffic
 
 /// A Rego module that never changes, and the policy as its data.
 ///
-/// The module asks for `input.agent`, `input.server`, `input.tool` and `input.arguments` as they were sent.
+/// The module asks for `input.agent`, `input.server`, `input.tool` and `input.arguments` as they were sent. It says what
+/// must hold of all as "none fails": over `every` engines differ (rego-cpp 1.x answers some of them with the first case).
 enum RegoExport {
     static func files(_ grants: [Grant], _ statement: inout ExportStatement) -> [ExportFile] {
         for grant in grants {
@@ -87,7 +88,12 @@ enum RegoExport {
           # Beyond this our own observer stops looking.
           count(input.arguments) <= 80
           count([value | walk(input.arguments, [_, value])]) <= 4000
-          every rule in grant.rules { passes(rule) }
+          not fails(grant)
+        }
+
+        fails(grant) if {
+          some rule in grant.rules
+          not passes(rule)
         }
 
         is_about(grant) if grant.agent == input.agent
@@ -121,22 +127,31 @@ enum RegoExport {
 
         passes(rule) if {
           not is_deep
-          every leaf in leaves { leaf_passes(rule, leaf[0], leaf[1]) }
-          every path in rule.required { is_sent(path) }
-          every name, most in rule.items { is_short(name, most) }
+          not has_refused(rule)
+          not lacks(rule)
+          not is_long(rule)
+        }
+
+        has_refused(rule) if {
+          some leaf in leaves
+          not leaf_passes(rule, leaf[0], leaf[1])
+        }
+
+        lacks(rule) if {
+          some path in rule.required
+          not is_sent(path)
+        }
+
+        is_long(rule) if {
+          some name, most in rule.items
+          is_array(input.arguments[name])
+          count(input.arguments[name]) > most
         }
 
         is_sent(path) if {
           some leaf in leaves
           leaf[0] == path
           not is_empty(leaf[1])
-        }
-
-        is_short(name, most) if not is_array(input.arguments[name])
-
-        is_short(name, most) if {
-          is_array(input.arguments[name])
-          count(input.arguments[name]) <= most
         }
 
         is_empty(value) if is_null(value)
@@ -200,7 +215,12 @@ enum RegoExport {
           count(value) >= text.least
           count(value) <= text.most
           regex.match(text.pattern, value)
-          every pattern in text.excluding { not regex.match(pattern, value) }
+          not is_excluded(text, value)
+        }
+
+        is_excluded(text, value) if {
+          some pattern in text.excluding
+          regex.match(pattern, value)
         }
 
         """#
