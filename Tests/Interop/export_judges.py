@@ -30,7 +30,7 @@ def part(name: str | None) -> str:
     if name is None:
         return "%others"
     plain = re.sub(rb"[^a-z0-9._-]", lambda byte: b"%%%02X" % byte[0][0], name.encode())
-    return plain.decode() or "%"
+    return "%73tatement" if plain == b"statement" else plain.decode() or "%"
 
 
 def decimal(number: float) -> dict:
@@ -148,8 +148,8 @@ class CedarTyped:
         self.policies = self.text if self.text.strip() else None
 
     @staticmethod
-    def converted(name: str, value):
-        kind = KINDS[name]
+    def converted(name: str, value, kinds: dict[str, str]):
+        kind = kinds.get(name)
         if kind == "string" and isinstance(value, str) or kind == "boolean" and isinstance(value, bool):
             return value
         if kind == "integer" and isinstance(value, int) and not isinstance(value, bool):
@@ -165,7 +165,7 @@ class CedarTyped:
     def allows(self, call: dict) -> bool:
         if self.policies is None:
             return False
-        record = {name: self.converted(name, value) for name, value in call["arguments"].items()}
+        record = {name: self.converted(name, value, call.get("kinds", KINDS)) for name, value in call["arguments"].items()}
         name, tool, server = json.dumps(call["agent"]), call["tool"], call["server"]
         if self.agentcore:
             gateway = "arn:aws:bedrock-agentcore:REGION:ACCOUNT:gateway/NAME"
@@ -187,8 +187,7 @@ class CedarTyped:
         types = {"string": {"type": "string"}, "number": {"type": "number"}, "integer": {"type": "integer"},
                  "boolean": {"type": "boolean"}, "strings": {"type": "array", "items": {"type": "string"}},
                  "other": {"type": "object", "properties": {"name": {"type": "string"}}}}
-        stub = ('namespace Lockstep {\n  @mcp_principal("Agent")\n  entity Agent;\n'
-                '  @mcp_resource("McpServer")\n  entity McpServer;\n}\n')
+        stub = (self.folder / "stub.cedarschema").read_text()
         described = [{"name": tool, "description": tool, "inputSchema": {
             "type": "object", "properties": {name: types[kind] for name, kind in KINDS.items()}}} for tool in tools]
         schema = generator.generate_schema_or_raise(

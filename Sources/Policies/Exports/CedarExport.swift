@@ -27,7 +27,8 @@ struct CedarExport {
         statement = export.statement
         guard dialect == .toolHive else {
             let name = dialect == .agentCore ? "agentcore.cedar" : "policies.cedar"
-            return [ExportFile(name, policies.map(\.text).joined(separator: "\n"))]
+            let file = ExportFile(name, policies.map(\.text).joined(separator: "\n"))
+            return dialect == .agentCore ? [file] : [file, ExportFile("stub.cedarschema", stub(options.namespace))]
         }
         return Set(grants.map(\.tool.server)).sorted().map { server in
             var texts = policies.filter { $0.server == server }.map(\.text)
@@ -39,6 +40,19 @@ struct CedarExport {
             ]
             return ExportFile(ExportFile.part(server) + ".json", configuration)
         }
+    }
+
+    /// What the schema generator of cedar-for-agents wants beside the tools of a server.
+    private static func stub(_ namespace: String) -> String {
+        """
+        namespace \(namespace) {
+          @mcp_principal("Agent")
+          entity Agent;
+          @mcp_resource("McpServer")
+          entity McpServer;
+        }
+
+        """
     }
 
     private mutating func policy(_ grant: Grant) -> String? {

@@ -126,7 +126,8 @@ package struct ExportFile: Sendable, Hashable {
                 result += "%" + (digits.utf8.count < 2 ? "0" : "") + digits
             }
         }
-        return result
+        // The statement's own name.
+        return result == "statement" ? "%73tatement" : result
     }
 }
 
@@ -159,7 +160,7 @@ extension Policy {
             }
         return PolicyExport(
             target: target,
-            files: files + [ExportFile("statement.json", statement.json)],
+            files: files + [ExportFile(ExportStatement.file, statement.json(of: files))],
             statement: statement
         )
     }

@@ -4,7 +4,7 @@ import Traffic
 /// A Rego module that never changes, and the policy as its data.
 ///
 /// The module asks for `input.agent`, `input.server`, `input.tool` and `input.arguments` as they were sent. It says what
-/// must hold of all as "none fails": over `every` engines differ (rego-cpp 1.x answers some of them with the first case).
+/// must hold of all as "none fails": in rego-cpp a value came through an `every` whose `not` it did not pass.
 enum RegoExport {
     static func files(_ grants: [Grant], _ statement: inout ExportStatement) -> [ExportFile] {
         for grant in grants {

@@ -261,7 +261,8 @@ enum Shapes {
             statement.add(.omitted, .unruledArguments, rules: grant.rules, detail)
             return nil
         }
-        let detail = "arguments that the tool does not declare, or of another type, are refused before or after the engine"
+        let detail =
+            "arguments that the tool does not declare, or of another type, are refused before or after the engine"
         statement.add(.assumed, .unruledArguments, rules: grant.rules, detail)
         return shape
     }
