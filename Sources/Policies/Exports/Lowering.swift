@@ -219,7 +219,8 @@ struct Lowering {
                 widen(&value, by: argument, rule, names, with: ids)
             }
             value.maximumLength = argument.maximumLength
-            if let most = argument.maximumLength,
+            // A read that is not bound measures addresses like any other text.
+            if !isFree, let most = argument.maximumLength,
                 value.tests.contains(where: \.namesHosts)
                     || value.texts.contains(where: { $0.unicodeScalars.count > most })
             {

@@ -13,7 +13,12 @@ allow if {
   # Beyond this our own observer stops looking.
   count(input.arguments) <= 80
   count([value | walk(input.arguments, [_, value])]) <= 4000
-  every rule in grant.rules { passes(rule) }
+  not fails(grant)
+}
+
+fails(grant) if {
+  some rule in grant.rules
+  not passes(rule)
 }
 
 is_about(grant) if grant.agent == input.agent
@@ -47,22 +52,31 @@ is_deep if {
 
 passes(rule) if {
   not is_deep
-  every leaf in leaves { leaf_passes(rule, leaf[0], leaf[1]) }
-  every path in rule.required { is_sent(path) }
-  every name, most in rule.items { is_short(name, most) }
+  not has_refused(rule)
+  not lacks(rule)
+  not is_long(rule)
+}
+
+has_refused(rule) if {
+  some leaf in leaves
+  not leaf_passes(rule, leaf[0], leaf[1])
+}
+
+lacks(rule) if {
+  some path in rule.required
+  not is_sent(path)
+}
+
+is_long(rule) if {
+  some name, most in rule.items
+  is_array(input.arguments[name])
+  count(input.arguments[name]) > most
 }
 
 is_sent(path) if {
   some leaf in leaves
   leaf[0] == path
   not is_empty(leaf[1])
-}
-
-is_short(name, most) if not is_array(input.arguments[name])
-
-is_short(name, most) if {
-  is_array(input.arguments[name])
-  count(input.arguments[name]) <= most
 }
 
 is_empty(value) if is_null(value)
@@ -126,5 +140,10 @@ matches(test, value) if {
   count(value) >= text.least
   count(value) <= text.most
   regex.match(text.pattern, value)
-  every pattern in text.excluding { not regex.match(pattern, value) }
+  not is_excluded(text, value)
+}
+
+is_excluded(text, value) if {
+  some pattern in text.excluding
+  regex.match(pattern, value)
 }
