@@ -148,6 +148,6 @@ let package = Package(
         tests("PlaybooksTests", ["Playbooks", "Core", "Documents", "Expressions"], data: ["Cases", "Goldens"]),
         tests("ExpressionsTests", ["Expressions"]),
         tests("BehaviourTests", ["Behaviour", "Core", "Traffic", "Policies", "Wire"]),
-        tests("PoliciesTests", ["Policies", "Core", "Traffic"], data: ["Cases"]),
+        tests("PoliciesTests", ["Policies", "Core", "Traffic", "Expressions"], data: ["Cases"]),
     ] + measures
 )

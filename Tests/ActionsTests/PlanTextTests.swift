@@ -42,6 +42,11 @@ import Workspace
             "policy.replay", ["recordings": ["calls.ndjson"], "policy": "policy.yaml"],
             ["say which recorded calls a policy would allow"]
         ),
+        (
+            "policy.export", ["policy": "policy.yaml", "to": "rego", "path": "opa"],
+            ["write a policy for another engine"]
+        ),
+        ("policy.unexport", ["path": "opa"], ["remove the export in opa"]),
         ("exec.run", ["hook": "deploy"], ["run /usr/bin/true --now (at most 5s)"]),
         ("exec.run", ["hook": "none"], ["run the hook `none`, which lockstep.yaml does not hold"]),
     ]

@@ -9,10 +9,12 @@ where a folder holds `calls.ndjson` (agent, server, tool, arguments, verdict, ru
 
 from __future__ import annotations
 
+import ast
 import collections
 import functools
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -20,11 +22,15 @@ KINDS = {"to": "string", "body": "string", "amount": "number", "when": "strings"
          "more": "integer"}
 
 
+class NotServed(Exception):
+    """The call contradicts its tool's own schema, and a gateway that reads it refuses the call."""
+
+
 def part(name: str | None) -> str:
     if name is None:
         return "%others"
     plain = re.sub(rb"[^a-z0-9._-]", lambda byte: b"%%%02X" % byte[0][0], name.encode())
-    return plain.decode() or "%"
+    return "%73tatement" if plain == b"statement" else plain.decode() or "%"
 
 
 def decimal(number: float) -> dict:
@@ -142,8 +148,8 @@ class CedarTyped:
         self.policies = self.text if self.text.strip() else None
 
     @staticmethod
-    def converted(name: str, value):
-        kind = KINDS[name]
+    def converted(name: str, value, kinds: dict[str, str]):
+        kind = kinds.get(name)
         if kind == "string" and isinstance(value, str) or kind == "boolean" and isinstance(value, bool):
             return value
         if kind == "integer" and isinstance(value, int) and not isinstance(value, bool):
@@ -154,15 +160,12 @@ class CedarTyped:
             return value
         if kind == "other":
             return "present"
-        raise ValueError(name)
+        raise NotServed(name)
 
     def allows(self, call: dict) -> bool:
         if self.policies is None:
             return False
-        try:
-            record = {name: self.converted(name, value) for name, value in call["arguments"].items()}
-        except ValueError:
-            return False
+        record = {name: self.converted(name, value, call.get("kinds", KINDS)) for name, value in call["arguments"].items()}
         name, tool, server = json.dumps(call["agent"]), call["tool"], call["server"]
         if self.agentcore:
             gateway = "arn:aws:bedrock-agentcore:REGION:ACCOUNT:gateway/NAME"
@@ -184,8 +187,7 @@ class CedarTyped:
         types = {"string": {"type": "string"}, "number": {"type": "number"}, "integer": {"type": "integer"},
                  "boolean": {"type": "boolean"}, "strings": {"type": "array", "items": {"type": "string"}},
                  "other": {"type": "object", "properties": {"name": {"type": "string"}}}}
-        stub = ('namespace Lockstep {\n  @mcp_principal("Agent")\n  entity Agent;\n'
-                '  @mcp_resource("McpServer")\n  entity McpServer;\n}\n')
+        stub = (self.folder / "stub.cedarschema").read_text()
         described = [{"name": tool, "description": tool, "inputSchema": {
             "type": "object", "properties": {name: types[kind] for name, kind in KINDS.items()}}} for tool in tools]
         schema = generator.generate_schema_or_raise(
@@ -251,21 +253,32 @@ def judge(target: str, folder: Path, calls: list[dict]) -> tuple[collections.Cou
     statement = json.loads((folder / "statement.json").read_text())
     exact = set(statement["exact"])
     delegates = any(d["effect"] == "assumed" and d["reason"] == "arguments" for d in statement["differences"])
+    declared = any(d["effect"] == "assumed" and d["reason"] == "unruled-arguments" for d in statement["differences"])
+    counted = any(d["effect"] == "assumed" and d["reason"] == "calls" for d in statement["differences"])
     engine = JUDGES[target](folder)
     counts, faults = collections.Counter(), []
     for call in calls:
-        ours, theirs = call["verdict"] == "allow", engine.allows(call)
+        if declared and not set(call["arguments"]) <= set(call.get("declared", KINDS)):
+            # The statement says that such a call never reaches the engine.
+            counts["not served"] += 1
+            continue
+        try:
+            ours, theirs = call["verdict"] == "allow", engine.allows(call)
+        except NotServed:
+            counts["not served"] += 1
+            continue
         counts["calls"] += 1
         counts["agree"] += ours == theirs
         counts["allowed"] += ours
         counts["allowed by both"] += ours and theirs
         # ToolHive hands numbers beyond the range of a decimal over as absent; the statement says so.
         beyond = target.startswith("cedar") and any(
-            isinstance(v, float) and abs(v) > 1e12 for v in call["arguments"].values())
-        if theirs and not ours and not delegates and not beyond:
+            isinstance(v, (int, float)) and abs(v) > 1e12 for v in call["arguments"].values())
+        # The statement names another service that counts calls.
+        spent = counted and call.get("reason") == "calls"
+        if theirs and not ours and not delegates and not beyond and not spent:
             faults.append(f"wider: {json.dumps(call)[:600]}")
-        empty = target.startswith("cedar") and any(v in ("", None) for v in call["arguments"].values())
-        if call["rule"] in exact and call["usual"] and not empty:
+        if call["rule"] in exact and call["usual"] and not spent:
             counts["exact"] += 1
             counts["exact agree"] += ours == theirs
             if ours and not theirs:
@@ -277,6 +290,14 @@ def main(words: list[str]) -> int:
     targets = [word for word in words if word in JUDGES] or list(JUDGES)
     folders = [word for word in words if word not in JUDGES]
     totals, faults = collections.defaultdict(collections.Counter), []
+    if "rego" in targets and len(folders) > 1:
+        # After many policies in one process the engine ends it over its own memory.
+        for folder in folders:
+            done = subprocess.run([sys.executable, __file__, "rego", folder], capture_output=True, text=True)
+            lines = done.stdout.splitlines()
+            totals["rego"].update(ast.literal_eval(lines[0].split(maxsplit=1)[1]) if lines else {})
+            faults += [line for line in lines[1:-1]] + ([] if lines else [f"{folder} rego failed: {done.stderr[-300:]}"])
+        targets = [target for target in targets if target != "rego"]
     for folder in map(Path, folders):
         calls = [json.loads(line) for line in (folder / "calls.ndjson").read_text().splitlines()]
         for target in targets:

@@ -99,14 +99,14 @@ enum CELExport {
     }
 
     private static func condition(_ test: RuleTest) -> String {
-        let top = test.arguments.filter { !$0.path.utf8.contains(UInt8(ascii: "/")) }
+        let top = test.arguments.filter { !$0.isNested }
         var others = empty("\(arguments)[k]")
         if test.admitsHarmless { others = "\(others) || \(scalar(.harmless, "\(arguments)[k]"))" }
-        let named = top.isEmpty ? "" : "k in \(list(top.map(\.path))) || "
+        let named = top.isEmpty ? "" : "k in \(list(top.map(\.name))) || "
         var parts = ["\(arguments).all(k, \(named)\(others))"]
         parts.append("size(\(arguments)) <= \(top.count + ArgumentLimits.others)")
         for argument in top {
-            let place = "\(arguments)[\(quoted(argument.path))]"
+            let place = "\(arguments)[\(quoted(argument.name))]"
             let room = ArgumentLimits.leaves / (top.count + ArgumentLimits.others)
             let most = min(argument.maximumItems ?? ArgumentLimits.items, ArgumentLimits.items, room)
             // One value is treated as a list of one, so that what it may be is written once.
@@ -114,7 +114,7 @@ enum CELExport {
             let element = scalar(argument.value, "v")
             let isShort = "(type(\(place)) == list ? size(\(place)) <= \(most) : true)"
             let all = "\(isShort) && \(values).all(v, v == null || v == \"\" || \(element))"
-            let isSent = "\(quoted(argument.path)) in \(arguments)"
+            let isSent = "\(quoted(argument.name)) in \(arguments)"
             parts.append(
                 argument.isRequired
                     ? "\(isSent) && \(all) && \(values).exists(v, \(element))" : "(\(isSent) ? \(all) : true)"

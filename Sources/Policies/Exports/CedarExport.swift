@@ -27,7 +27,8 @@ struct CedarExport {
         statement = export.statement
         guard dialect == .toolHive else {
             let name = dialect == .agentCore ? "agentcore.cedar" : "policies.cedar"
-            return [ExportFile(name, policies.map(\.text).joined(separator: "\n"))]
+            let file = ExportFile(name, policies.map(\.text).joined(separator: "\n"))
+            return dialect == .agentCore ? [file] : [file, ExportFile("stub.cedarschema", stub(options.namespace))]
         }
         return Set(grants.map(\.tool.server)).sorted().map { server in
             var texts = policies.filter { $0.server == server }.map(\.text)
@@ -41,16 +42,28 @@ struct CedarExport {
         }
     }
 
+    /// What the schema generator of cedar-for-agents wants beside the tools of a server.
+    private static func stub(_ namespace: String) -> String {
+        """
+        namespace \(namespace) {
+          @mcp_principal("Agent")
+          entity Agent;
+          @mcp_resource("McpServer")
+          entity McpServer;
+        }
+
+        """
+    }
+
     private mutating func policy(_ grant: Grant) -> String? {
         guard let shape = Shapes.required(grant, options, &statement) else { return nil }
         var conditions: [String] = []
         for test in grant.tests {
-            if test.isNested || test.arguments.contains(where: { shape.arguments[$0.path] == .other }) {
+            if test.isNested || test.arguments.contains(where: { shape.arguments[$0.name] == .other }) {
                 let detail = "members of objects cannot be compared: the whole argument must not be sent"
                 statement.add(.narrower, .nested, rules: grant.rules, detail)
             }
-            for name in Set(test.arguments.map(\.path)).union(shape.arguments.keys).sorted() {
-                if name.utf8.contains(UInt8(ascii: "/")) { continue }
+            for name in Set(test.arguments.filter { !$0.isNested }.map(\.name)).union(shape.arguments.keys).sorted() {
                 let argument = test[name]
                 let fallback = test.admitsHarmless ? ValueTest(range: .any, booleans: [true, false]) : ValueTest()
                 conditions += condition(
@@ -82,6 +95,14 @@ struct CedarExport {
         isUnruled: Bool,
         _ grant: Grant
     ) -> [String] {
+        // A number that is no decimal reaches the engine as no argument at all, which a bound must not take for none.
+        let mayHide = dialect == .toolHive && kind != .string && kind != .boolean && kind != .strings
+        let isDemanded = mayHide && !isRequired && test.admitsNumbers && test.range != .any
+        if isDemanded {
+            let detail = "the argument must be sent: a number too large for the engine looks like none"
+            note(.narrower, .numbers, grant, name, detail)
+        }
+        let isRequired = isRequired || isDemanded
         let record = dialect == .toolHive ? "context" : "context.input"
         let attribute = dialect == .toolHive ? "arg_" + name : name
         let has = "\(record) has \(Self.key(attribute))"
@@ -92,6 +113,7 @@ struct CedarExport {
             let isScalar = isUnruled || (kind != nil && kind != .strings && kind != .other)
             let detail = "a list or an object shows only that it is there, and is denied"
             note(isScalar ? .unusual : .narrower, .lists, grant, name, detail)
+            note(.unusual, .null, grant, name, "null shows only that something is there, and is denied")
         } else if kind == nil {
             // What the schema does not declare cannot be sent, and a policy that names it is invalid.
             return isRequired ? ["false"] : []
@@ -101,7 +123,10 @@ struct CedarExport {
             let detail = "what a text looks like cannot be tested: only whole texts pass"
             note(.narrower, test.tests.contains(.date) ? .openValues : .patterns, grant, name, detail)
         }
-        let ways = ways(place, test, items: items, kind: kind, name, grant)
+        if dialect != .toolHive { note(.unusual, .null, grant, name, "null is not of the argument's type") }
+        var ways = ways(place, test, items: items, kind: kind, isRequired: isRequired, name, grant)
+        // An empty text is as good as none.
+        if !isRequired, test.texts.isEmpty, dialect == .toolHive || kind == .string { ways.append("\(place) == \"\"") }
         if ways.isEmpty { return conditions + [isRequired ? "false" : "!(\(has))"] }
         let any = ways.count == 1 ? ways[0] : "(\(ways.joined(separator: " || ")))"
         conditions.append(isRequired ? "\(has) && \(any)" : "(if \(has) then \(any) else true)")
@@ -113,12 +138,13 @@ struct CedarExport {
         _ test: ValueTest,
         items: Int?,
         kind: ToolShape.Kind?,
+        isRequired: Bool,
         _ name: String,
         _ grant: Grant
     ) -> [String] {
         let isTyped = dialect != .toolHive
         var ways: [String] = []
-        let texts = test.texts
+        let texts = test.texts.isEmpty || (isRequired && kind != .strings) ? test.texts : [""] + test.texts
         if !texts.isEmpty, !isTyped || kind == .string {
             ways.append("\(Self.set(texts.map(Self.quoted))).contains(\(place))")
         }
@@ -126,7 +152,9 @@ struct CedarExport {
             if items != nil {
                 note(.narrower, .size, grant, name, "a set has no length, so that lists with a bound are denied")
             } else {
-                ways.append("\(Self.set(texts.map(Self.quoted))).containsAll(\(place))")
+                let all = "\(Self.set(texts.map(Self.quoted))).containsAll(\(place))"
+                let some = "\(place).containsAny(\(Self.set(test.texts.map(Self.quoted))))"
+                ways.append(isRequired ? "(\(all) && \(some))" : all)
             }
         }
         if test.booleans.count == 2, !isTyped || kind == .boolean {
@@ -149,7 +177,7 @@ struct CedarExport {
         switch (dialect, kind) {
         case (.toolHive, _), (_, .number):
             if dialect == .toolHive {
-                let detail = "numbers have at most four decimals and twelve digits, as the engine cuts others first"
+                let detail = "more than four decimals are cut, and a number beyond twelve digits passes for no argument"
                 note(.assumed, .numbers, grant, name, detail)
             }
             let listed = test.numbers.compactMap(Self.decimal)

@@ -64,6 +64,8 @@ package struct ExportOptions: Sendable {
     package var needsDefinition: Bool
     /// Lets agentgateway pass whole tools whose arguments another service decides about.
     package var delegatesArguments: Bool
+    /// Keeps rules that limit the calls of a session, since another service counts them; no engine here does.
+    package var delegatesCalls: Bool
     /// Stands between target and tool in an action of AgentCore; older versions had two underscores.
     package var separator: String
     /// The resource of AgentCore's policies.
@@ -77,6 +79,7 @@ package struct ExportOptions: Sendable {
         spellings: [String] = [],
         needsDefinition: Bool = false,
         delegatesArguments: Bool = false,
+        delegatesCalls: Bool = false,
         separator: String = "___",
         gateway: String = "arn:aws:bedrock-agentcore:REGION:ACCOUNT:gateway/NAME",
         namespace: String = "Lockstep"
@@ -86,6 +89,7 @@ package struct ExportOptions: Sendable {
         self.spellings = spellings
         self.needsDefinition = needsDefinition
         self.delegatesArguments = delegatesArguments
+        self.delegatesCalls = delegatesCalls
         self.separator = separator
         self.gateway = gateway
         self.namespace = namespace
@@ -122,7 +126,8 @@ package struct ExportFile: Sendable, Hashable {
                 result += "%" + (digits.utf8.count < 2 ? "0" : "") + digits
             }
         }
-        return result
+        // The statement's own name.
+        return result == "statement" ? "%73tatement" : result
     }
 }
 
@@ -155,7 +160,7 @@ extension Policy {
             }
         return PolicyExport(
             target: target,
-            files: files + [ExportFile("statement.json", statement.json)],
+            files: files + [ExportFile(ExportStatement.file, statement.json(of: files))],
             statement: statement
         )
     }

@@ -30,11 +30,15 @@ package struct ExportStatement: Sendable, Hashable {
         case length
         case lists
         case nested
+        /// JSON's null, which is no value here.
+        case null
         case required
         /// Arguments that the engine does not see because nobody named them.
         case unruledArguments = "unruled-arguments"
         case arguments
         case condition
+        /// How often a session may call the tool.
+        case calls
         case window
         case expiry
         case definition
@@ -47,6 +51,8 @@ package struct ExportStatement: Sendable, Hashable {
         case agent
         case toolName = "tool-name"
         case limit
+        /// Something that the policy says and no exporter knows yet.
+        case unknown
     }
 
     package struct Difference: Sendable, Hashable, Comparable {
@@ -96,22 +102,48 @@ package struct ExportStatement: Sendable, Hashable {
         Set(found.lazy.filter { $0.effect == .omitted }.compactMap(\.rule)).intersection(rules)
     }
 
-    /// For machines, with everything in a fixed order.
+    /// The name under which a statement lies beside what it is about.
+    package static let file = "statement.json"
+    package static let format = "lockstep.export/1"
+
+    /// For machines, with everything in a fixed order, and with the digests of the files that were written with it.
+    func json(of files: [ExportFile]) -> JSON.Value {
+        let digests = files.sorted { $0.path < $1.path }
+            .map { (key: $0.path, value: JSON.Value.string(Digest.sha256($0.bytes).description)) }
+        var object = json.object ?? [:]
+        object["files"] = .object(JSON.Object(digests))
+        return .object(object)
+    }
+
     package var json: JSON.Value {
         let exact = exactRules
         let omitted = omittedRules
         let members: [(key: String, value: JSON.Value)] = [
-            ("format", "lockstep.export/1"), ("target", .string(target.rawValue)),
+            ("format", .string(Self.format)), ("target", .string(target.rawValue)),
             ("exact", Self.list(exact)), ("narrower", Self.list(rules.subtracting(exact).subtracting(omitted))),
             ("omitted", Self.list(omitted)), ("differences", .array(differences.map(\.json))),
         ]
         return .object(JSON.Object(members))
     }
 
+    /// How many rules the engine shares, in one line for people.
+    package var summary: String {
+        let exact = exactRules.count
+        let omitted = omittedRules.count
+        return
+            "\(exact) of \(rules.count) rules as they are, \(rules.count - exact - omitted) stricter, \(omitted) left out"
+    }
+
     private static func list(_ names: Set<String>) -> JSON.Value { .array(names.sorted().map(JSON.Value.string)) }
 }
 
 extension ExportStatement.Difference {
+    /// One line for people: the rule and argument, the two codes, the words.
+    package var line: String {
+        let place = [rule, argument].compactMap(\.self).joined(separator: " ")
+        return "\(place.isEmpty ? "the policy" : place): \(effect.rawValue), \(reason.rawValue): \(detail)"
+    }
+
     fileprivate var json: JSON.Value {
         var members: [(key: String, value: JSON.Value)] = []
         if let rule { members.append(("rule", .string(rule))) }

@@ -21,9 +21,10 @@ struct RuleTest: Hashable, Sendable {
     /// Whether arguments that no rule names may hold something harmless; otherwise they must be empty.
     var admitsHarmless: Bool
 
-    var isNested: Bool { arguments.contains { $0.path.utf8.contains(UInt8(ascii: "/")) } }
+    var isNested: Bool { arguments.contains(where: \.isNested) }
 
-    subscript(path: String) -> ArgumentTest? { arguments.first { $0.path == path } }
+    /// The test of a whole argument, by the name under which it is sent.
+    subscript(name: String) -> ArgumentTest? { arguments.first { !$0.isNested && $0.name == name } }
 }
 
 struct ArgumentTest: Hashable, Sendable {
@@ -31,6 +32,22 @@ struct ArgumentTest: Hashable, Sendable {
     var isRequired: Bool
     var maximumItems: Int?
     var value: ValueTest
+
+    /// Whether this is a member of an object.
+    var isNested: Bool { path.utf8.contains(UInt8(ascii: "/")) }
+
+    /// The names on the way as they are sent; in a path they are escaped as in RFC 6901.
+    var steps: [String] {
+        path.split(separator: "/", omittingEmptySubsequences: false).map { part in
+            guard part.utf8.contains(UInt8(ascii: "~")) else { return String(part) }
+            return part.split(separator: "~1", omittingEmptySubsequences: false)
+                .map { $0.split(separator: "~0", omittingEmptySubsequences: false).joined(separator: "~") }
+                .joined(separator: "/")
+        }
+    }
+
+    /// The name under which the argument, or the object that it is a member of, is sent.
+    var name: String { steps.first ?? "" }
 }
 
 /// What a scalar may be; one test that it passes is enough.

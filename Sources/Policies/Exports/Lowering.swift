@@ -29,6 +29,14 @@ struct Lowering {
 
     mutating func grants() -> [Grant] {
         statement.rules = Set(policy.rules.filter { $0.effect == .allow && !$0.isPattern }.map(\.id))
+        guard policy.isUnderstood else {
+            let detail = "the policy says something beside its rules that no exporter knows"
+            statement.add(.omitted, .unknown, rules: statement.rules.sorted(), detail)
+            return []
+        }
+        if let task = options.task {
+            statement.add(.assumed, .task, "every call that reaches the engine belongs to the task `\(task)`")
+        }
         if !policy.unseenReads.isEmpty {
             statement.add(
                 .narrower,
@@ -66,6 +74,10 @@ struct Lowering {
         }
         let forbids = forbids(names, tool)
         if forbids.contains(where: { $0.arguments.isEmpty }) { return nil }
+        if let forbid = forbids.first(where: { !$0.isUnderstood }) {
+            statement.add(.omitted, .unknown, rules: ids, "`\(forbid.id)` forbids what no exporter can tell")
+            return nil
+        }
         var tests: [RuleTest] = []
         for rule in applying where rule.effect == .allow && rule.mode == .enforce {
             guard isExpressible(rule, with: ids), let test = test(of: rule, agent, names, with: ids) else { return nil }
@@ -83,6 +95,7 @@ struct Lowering {
             let own = rules.filter { $0.agent == name && $0.task != nil && $0.task == options.task }
             let hasOwn = policy.rules.contains {
                 $0.agent == name && $0.task != nil && $0.task == options.task && $0.origin == .mined && !$0.isPattern
+                    && $0.effect != .forbid
             }
             let isReplaced = policy.scope == .task && hasOwn
             applying += own + common.filter { $0.origin == .written }
@@ -122,6 +135,19 @@ struct Lowering {
     }
 
     private mutating func isExpressible(_ rule: Rule, with ids: [String]) -> Bool {
+        guard rule.isUnderstood else {
+            statement.add(.omitted, .unknown, rules: ids, "`\(rule.id)` says something that no exporter knows")
+            return false
+        }
+        if let most = rule.maximumCalls {
+            guard options.delegatesCalls else {
+                let detail = "`\(rule.id)` allows \(most) calls in a session, and the engine counts none"
+                statement.add(.omitted, .calls, rules: ids, detail)
+                return false
+            }
+            let detail = "another service denies a session more than \(most) calls of the tool"
+            statement.add(.assumed, .calls, rules: ids, detail)
+        }
         if rule.condition != nil {
             statement.add(
                 .omitted,
@@ -174,7 +200,13 @@ struct Lowering {
             let isFree = rule.tier == .read && !argument.isBinding
             var value = listed(argument, compiledRule, surroundings)
             if isFree {
-                value.tests += [.unnamed, .email, .page]
+                if argument.patterns.isEmpty {
+                    value.tests += [.unnamed, .email, .page]
+                } else {
+                    // A read that is bound to folders: what may be a place has to pass in one of the ways.
+                    widen(&value, by: argument, rule, names, with: ids)
+                    value.tests += [.unplaced, .email]
+                }
                 value.range = .any
                 statement.add(
                     .narrower,
@@ -187,6 +219,14 @@ struct Lowering {
                 widen(&value, by: argument, rule, names, with: ids)
             }
             value.maximumLength = argument.maximumLength
+            // A read that is not bound measures addresses like any other text.
+            if !isFree, let most = argument.maximumLength,
+                value.tests.contains(where: \.namesHosts)
+                    || value.texts.contains(where: { $0.unicodeScalars.count > most })
+            {
+                let detail = "addresses longer than \(most) characters are denied, too"
+                statement.add(.narrower, .length, rules: ids, argument: argument.path, detail)
+            }
             value.texts = Set(value.texts).sorted()
             if value.admitsTexts {
                 let detail = "a text passes in the exported spellings only"
@@ -233,17 +273,15 @@ struct Lowering {
         }
         result.numbers = Set(result.numbers).sorted()
         result.folded = Set(result.folded).sorted()
-        if rule.isRead || !argument.isBinding {
-            // Of a read only what is binding compares booleans.
-            result.booleans = [true, false]
-        }
-        if argument.isBinding {
-            result.booleans = Set(
-                [true, false].filter { flag in
-                    argument.values.isEmpty || argument.values.contains { $0.text == (flag ? "true" : "false") }
-                }
-            )
-        }
+        // A read that is not bound takes either.
+        let isFree = rule.isRead && !argument.isBinding
+        result.booleans = Set(
+            [true, false].filter { flag in
+                isFree
+                    || rule.arguments[argument.path]?.admitsTruth(CanonicalValue(.boolean, flag ? "true" : "false"))
+                        == true
+            }
+        )
         return result
     }
 
@@ -267,7 +305,7 @@ struct Lowering {
 
     /// The JSON number whose canonical text this is.
     static func number(_ value: CanonicalValue) -> Double? {
-        guard let number = Double(value.text), number.isFinite, number.magnitude <= 0x1p53,
+        guard let number = Double(value.text), number.isFinite, number.magnitude < 0x1p53,
             CanonicalValue(argument: .number(number))?.text == value.text
         else { return nil }
         return number

@@ -4,25 +4,49 @@ import Traffic
 /// JSON Schema 2020-12 for the arguments of each tool, and the policies of Progent, which are made of such schemas.
 enum SchemaExport {
     /// One schema for each agent and tool: `AGENT/SERVER/TOOL.json`; where there is none, the tool is denied.
+    ///
+    /// What an agent of the policy is denied and others are not has a schema that nothing satisfies, so that nobody
+    /// takes that of the others for it.
     static func files(_ grants: [Grant], _ statement: inout ExportStatement) -> [ExportFile] {
         let grants = grants.withoutNestedDemands(&statement)
         noteSizes(grants, &statement)
-        return grants.map { grant in
-            var members: [(key: String, value: JSON.Value)] = [
-                ("$schema", "https://json-schema.org/draft/2020-12/schema"),
-                ("title", .string(grant.tool.description)),
-                ("description", .string("What \(who(grant)) may send; from \(grant.rules.joined(separator: ", "))")),
-                ("type", "object"),
-            ]
-            let schemas = grant.tests.map { arguments($0) }
-            if schemas.count == 1, let object = schemas[0].object {
-                for member in object where member.key != "type" { members.append(member) }
-            } else {
-                members.append(("allOf", .array(schemas)))
+        let denials = named(grants).flatMap { agent in
+            let own = Set(grants.lazy.filter { $0.agent == agent }.map(\.tool))
+            return grants.filter { $0.agent == nil && !own.contains($0.tool) }.map { grant in
+                let schema: JSON.Value = [
+                    "$schema": "https://json-schema.org/draft/2020-12/schema",
+                    "title": .string(grant.tool.description),
+                    "description": .string("`\(agent)` may not call this tool"), "not": [:],
+                ]
+                return ExportFile(place(agent, grant.tool), schema)
             }
-            let path = [grant.agent, grant.tool.server, grant.tool.tool].map { ExportFile.part($0) }
-            return ExportFile(path.joined(separator: "/") + ".json", .object(JSON.Object(members)))
         }
+        return denials
+            + grants.map { grant in
+                var members: [(key: String, value: JSON.Value)] = [
+                    ("$schema", "https://json-schema.org/draft/2020-12/schema"),
+                    ("title", .string(grant.tool.description)),
+                    (
+                        "description",
+                        .string("What \(who(grant)) may send; from \(grant.rules.joined(separator: ", "))")
+                    ),
+                    ("type", "object"),
+                ]
+                let schemas = grant.tests.map { arguments($0) }
+                if schemas.count == 1, let object = schemas[0].object {
+                    for member in object where member.key != "type" { members.append(member) }
+                } else {
+                    members.append(("allOf", .array(schemas)))
+                }
+                return ExportFile(place(grant.agent, grant.tool), .object(JSON.Object(members)))
+            }
+    }
+
+    /// Agents that do not fall under the grants of all others.
+    private static func named(_ grants: [Grant]) -> [String] { Set(grants.flatMap(\.others)).sorted() }
+
+    private static func place(_ agent: String?, _ tool: ServerTool) -> String {
+        [agent, tool.server, tool.tool].map { ExportFile.part($0) }.joined(separator: "/") + ".json"
     }
 
     private static func who(_ grant: Grant) -> String {
@@ -42,13 +66,11 @@ enum SchemaExport {
         var test: ArgumentTest?
         var children: [(name: String, node: Node)] = []
 
-        mutating func insert(_ test: ArgumentTest, _ path: ArraySlice<Substring>, isTop: Bool = false) {
-            guard let first = path.first else {
+        mutating func insert(_ test: ArgumentTest, _ path: ArraySlice<String>) {
+            guard let name = path.first else {
                 self.test = test
                 return
             }
-            // At the top a name stands in a path as it is, and below it is escaped.
-            let name = isTop ? String(first) : Self.unescaped(first)
             if let at = children.firstIndex(where: { $0.name == name }) {
                 children[at].node.insert(test, path.dropFirst())
             } else {
@@ -58,23 +80,13 @@ enum SchemaExport {
             }
         }
 
-        private static func unescaped(_ part: Substring) -> String {
-            guard part.contains("~") else { return String(part) }
-            return part.split(separator: "~1", omittingEmptySubsequences: false)
-                .map { $0.split(separator: "~0", omittingEmptySubsequences: false).joined(separator: "~") }
-                .joined(separator: "/")
-        }
-
         var depth: Int { 1 + (children.map(\.node.depth).max() ?? 0) }
         var leaves: Int { max(1, children.reduce(0) { $0 + $1.node.leaves }) }
     }
 
     private static func arguments(_ test: RuleTest) -> JSON.Value {
         var root = Node()
-        for argument in test.arguments {
-            let parts = argument.path.split(separator: "/", omittingEmptySubsequences: false)
-            root.insert(argument, parts[...], isTop: true)
-        }
+        for argument in test.arguments { root.insert(argument, argument.steps[...]) }
         var room = ArgumentLimits.leaves / (root.leaves + ArgumentLimits.others)
         for _ in 2..<max(3, root.depth) where root.depth > 2 { room /= ArgumentLimits.innerItems }
         return object(root, items: max(1, min(room, ArgumentLimits.items)), isTop: true, test.admitsHarmless)
@@ -171,7 +183,7 @@ extension [Grant] {
     func withoutNestedDemands(_ statement: inout ExportStatement) -> [Grant] {
         filter { grant in
             let isPlain = !grant.tests.contains { test in
-                test.arguments.contains { $0.isRequired && $0.path.utf8.contains(UInt8(ascii: "/")) }
+                test.arguments.contains { $0.isRequired && $0.isNested }
             }
             if !isPlain {
                 let detail = "a member of an object is required, wherever it stands"
@@ -191,10 +203,12 @@ extension SchemaExport {
         _ options: ExportOptions,
         _ statement: inout ExportStatement
     ) -> [ExportFile] {
+        // An agent of the policy that may do nothing has an empty file, and is not one of the others.
+        let named = Set(named(grants).map(Optional.some))
         let grants = grants.withoutNestedDemands(&statement)
         noteSizes(grants, &statement)
         var files: [ExportFile] = []
-        for agent in Set(grants.map(\.agent)).sorted(by: { ($0 ?? "") < ($1 ?? "") }) {
+        for agent in Set(grants.map(\.agent)).union(named).sorted(by: { ($0 ?? "") < ($1 ?? "") }) {
             let mine = grants.filter { $0.agent == agent }
             var members: [(key: String, value: JSON.Value)] = []
             for grant in mine {
@@ -204,7 +218,7 @@ extension SchemaExport {
                 }
                 guard let shape = Shapes.required(grant, options, &statement) else { continue }
                 if grant.tests.contains(where: { test in
-                    test.arguments.contains { $0.isRequired && !shape.required.contains($0.path) }
+                    test.arguments.contains { $0.isRequired && !shape.required.contains($0.name) }
                 }) {
                     let detail = "an argument is required here, but not by the tool itself"
                     statement.add(.omitted, .required, rules: grant.rules, detail)
@@ -247,7 +261,8 @@ enum Shapes {
             statement.add(.omitted, .unruledArguments, rules: grant.rules, detail)
             return nil
         }
-        let detail = "arguments that the tool does not declare are refused before or after the engine"
+        let detail =
+            "arguments that the tool does not declare, or of another type, are refused before or after the engine"
         statement.add(.assumed, .unruledArguments, rules: grant.rules, detail)
         return shape
     }

@@ -21,7 +21,8 @@ extension TextTest {
 
     /// Begins as neither a list nor an object begins that was written as a text, and not with white space.
     private static let first = "[!-Z\\\\-z|}~]"
-    private static let local = "[A-Za-z0-9._%+-]+"
+    /// Without `%`, behind which a server might find a separator or a line break.
+    private static let local = "[A-Za-z0-9._+-]+"
     private static let label = "[A-Za-z0-9-]+"
 
     static let date = TextTest(
@@ -47,6 +48,12 @@ extension TextTest {
 
     /// What a closed read may be asked in an argument of a rule: anything that names nobody.
     static let unnamed = TextTest(pattern: "^\(first)[\\s\\S]*$", excluding: identities)
+
+    /// What a closed read that is bound to folders may be asked besides: what names nobody and no place.
+    static let unplaced = TextTest(pattern: "^\(first)[\\s\\S]*$", excluding: identities + ["[/\\\\%~]"])
+
+    /// Whether only addresses match.
+    var namesHosts: Bool { pattern.contains("@") || pattern.contains("://") }
 
     /// What a closed read may be asked in an argument that no rule names.
     static let harmless = TextTest(

@@ -10,6 +10,8 @@ enum ExportSamples {
         var agent: String
         var tool: ServerTool
         var arguments: JSON.Object
+        /// How often the session called the tool before; an engine sees nothing of it.
+        var earlierCalls = 0
         /// Spelled, nested and sized as an export says that it expects.
         var isUsual: Bool
     }
@@ -33,7 +35,10 @@ enum ExportSamples {
         ("2026-01-01", true), ("2026-01-01 09:00", true), ("2026-13-99T99:99:99.123Z", true), (12, true), (12.0, true),
         ("12", true), ("1.2e1", false), (900, true), (100.5, true), (100.6, true), (-1, true), (0, true),
         (1e300, false),
-        (true, true), (false, true), (nil, true), ("", true), ("  ", false), ([], false), ([:], false),
+        ("a%0ab@acme.com", false), ("%2e%2e%2f@acme.com", false), ("..@acme.com", false), ("~/a", false),
+        ("~root", false), ("see /etc/shadow", true), ("C:\\data", false), ("srv%2fdata", false), ("/etc/shadow", true),
+        (9_007_199_254_740_993, false), ("true", true), ("100.5", false), ("docs.acme.com", false),
+        (true, true), (false, true), (nil, false), ("", true), ("  ", false), ([], false), ([:], false),
         (["rent"], true), (["rent", "eve@evil.org"], true), ([["rent"]], false), ([nil, ""], false),
         (["rent", "id-77", "rent"], true), (["name": "rent"], true), (["name": "eve@evil.org"], true),
         ([["name": "rent"], ["name": "id-77"]], true), (["other": "rent"], true), (["name": ["x": 1]], false),
@@ -55,10 +60,17 @@ enum ExportSamples {
             arguments[name] = value
             isUsual = isUsual && usual
         }
+        // Names with a slash are no ways into objects.
+        if dice.chance(10) {
+            let (value, usual) = dice.one(of: values)
+            arguments[dice.one(of: ["list/name", "to/", "~1", "a~b"])] = value
+            isUsual = isUsual && usual
+        }
         return Call(
             agent: dice.one(of: ["bot", "clerk", "stranger"]),
             tool: dice.one(of: Samples.tools),
             arguments: arguments,
+            earlierCalls: dice.chance(15) ? 3 : 0,
             isUsual: isUsual
         )
     }
@@ -125,7 +137,9 @@ enum ExportSamples {
             tool: call.tool.tool,
             arguments: call.arguments
         )
-        return SessionObserver(taskText: nil).explain(record)
+        var observed = SessionObserver(taskText: nil).explain(record)
+        observed.earlierCalls = call.earlierCalls
+        return observed
     }
 }
 
@@ -167,7 +181,7 @@ extension Rule {
                     "agent": .string(call.agent), "server": .string(call.tool.server), "tool": .string(call.tool.tool),
                     "arguments": .object(call.arguments), "verdict": .string(decision.verdict.rawValue),
                     "rule": decision.rule.map(JSON.Value.string) ?? nil, "usual": .bool(call.isUsual),
-                    "reason": .string(decision.reason),
+                    "reason": .string(decision.reason), "earlier": .integer(Int64(call.earlierCalls)),
                 ]
                 lines += line.description + "\n"
             }

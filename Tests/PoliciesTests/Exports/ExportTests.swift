@@ -106,6 +106,73 @@ import Traffic
         #expect(throws: DecisionService.Refusal(code)) { try DecisionService.toolHive(body) }
     }
 
+    @Test func envoyAsksAboutACall() throws {
+        let body = #"{"method":"tools/call","params":{"name":"pay","arguments":{"to":"x"}}}"#
+        let call = DecisionService.Call(
+            principal: "bot",
+            server: "bank",
+            tool: "pay",
+            arguments: ["to": "x"],
+            session: "s1"
+        )
+        let headers = ["x-sub": "bot", "mcp-session-id": "s1", "mcp-name": "pay", "mcp-method": "tools/call"]
+        let question = try DecisionService.envoy(
+            headers: headers,
+            body: Array(body.utf8),
+            principalHeader: "X-Sub",
+            server: "bank"
+        )
+        #expect(question == .call(call))
+        let record = call.record(at: Timestamp(seconds: 0), sequence: 3, server: "other")
+        #expect(record.server == "bank" && record.session == "s1" && record.principal.kind == .gateway)
+    }
+
+    @Test(arguments: Decision.Verdict.allCases) func onlyAllowedIsAnsweredAsAllowed(verdict: Decision.Verdict) {
+        #expect((DecisionService.toolHiveAnswer(verdict) == ["allow": true]) == (verdict == .allow))
+        #expect((DecisionService.envoyStatus(verdict) == 200) == (verdict == .allow))
+    }
+
+    @Test func whatIsNoToolCallIsSaidToBeAnotherThing() throws {
+        #expect(
+            try DecisionService.toolHive(["operation": "mcp:prompt:get"]) == .other("mcp:prompt:get")
+        )
+        let list = Array(#"{"method":"tools/list"}"#.utf8)
+        #expect(
+            try DecisionService.envoy(headers: [:], body: list, principalHeader: "x", server: nil)
+                == .other("tools/list")
+        )
+    }
+
+    @Test func aLimitOnCallsIsLeftOutUnlessAnotherServiceCounts() {
+        var policy = Self.payments
+        policy.rules[0].maximumCalls = 2
+        for target in ExportTarget.allCases where target != .celAgentgateway {
+            var options = Self.options
+            #expect(policy.exported(to: target, options: options).statement.omittedRules.contains("bank.pay"))
+            options.delegatesCalls = true
+            let statement = policy.exported(to: target, options: options).statement
+            #expect(!statement.omittedRules.contains("bank.pay"))
+            #expect(statement.differences.contains { $0.effect == .assumed && $0.reason == .calls })
+        }
+    }
+
+    @Test func aReadThatIsBoundToFoldersStaysInThem() throws {
+        let tool = ServerTool(server: "files", tool: "read_file")
+        let rule = Rule(
+            id: "read",
+            agent: "bot",
+            tool: tool,
+            tier: .read,
+            arguments: [ArgumentRule(path: "path", patterns: ["/srv/data/*"])]
+        )
+        let policy = Policy(name: "p", scope: .agent, rules: [rule])
+        let engine = try ExportEngines(policy.exported(to: .jsonSchema))
+        for (path, isAllowed) in [("/srv/data/a", true), ("notes", true), ("/etc/shadow", false), ("~/x", false)] {
+            let call = ExportSamples.Call(agent: "bot", tool: tool, arguments: ["path": .string(path)], isUsual: true)
+            #expect(try engine.allows(call) == isAllowed, "\(path)")
+        }
+    }
+
     @Test(arguments: [
         ("[{}]", [:], DecisionService.Refusal.Code.batch), ("{", [:], .badBody),
         (#"{"method":"tools/call","method":"x"}"#, [:], .badBody),

@@ -13,7 +13,12 @@ allow if {
   # Beyond this our own observer stops looking.
   count(input.arguments) <= 80
   count([value | walk(input.arguments, [_, value])]) <= 4000
-  every rule in grant.rules { passes(rule) }
+  not fails(grant)
+}
+
+fails(grant) if {
+  some rule in grant.rules
+  not passes(rule)
 }
 
 is_about(grant) if grant.agent == input.agent
@@ -30,14 +35,13 @@ is_named if {
   name == input.agent
 }
 
-# Every scalar with its path: positions in lists leave no trace, the names of members are escaped as in
-# RFC 6901, but for the first.
+# Every scalar with its path: positions in lists leave no trace, and names are escaped as in RFC 6901.
 leaves contains [name, value] if {
   walk(input.arguments, [path, value])
   not is_object(value)
   not is_array(value)
-  below := [replace(replace(part, "~", "~0"), "/", "~1") | some i; part := path[i]; i > 0; is_string(part)]
-  name := concat("/", array.concat([path[0]], below))
+  parts := [replace(replace(part, "~", "~0"), "/", "~1") | some i; part := path[i]; is_string(part)]
+  name := concat("/", parts)
 }
 
 # What is nested deeper than our own observer looks is denied.
@@ -48,22 +52,31 @@ is_deep if {
 
 passes(rule) if {
   not is_deep
-  every leaf in leaves { leaf_passes(rule, leaf[0], leaf[1]) }
-  every path in rule.required { is_sent(path) }
-  every path, most in rule.items { is_short(path, most) }
+  not has_refused(rule)
+  not lacks(rule)
+  not is_long(rule)
+}
+
+has_refused(rule) if {
+  some leaf in leaves
+  not leaf_passes(rule, leaf[0], leaf[1])
+}
+
+lacks(rule) if {
+  some path in rule.required
+  not is_sent(path)
+}
+
+is_long(rule) if {
+  some name, most in rule.items
+  is_array(input.arguments[name])
+  count(input.arguments[name]) > most
 }
 
 is_sent(path) if {
   some leaf in leaves
   leaf[0] == path
   not is_empty(leaf[1])
-}
-
-is_short(path, most) if not is_array(input.arguments[path])
-
-is_short(path, most) if {
-  is_array(input.arguments[path])
-  count(input.arguments[path]) <= most
 }
 
 is_empty(value) if is_null(value)
@@ -127,5 +140,10 @@ matches(test, value) if {
   count(value) >= text.least
   count(value) <= text.most
   regex.match(text.pattern, value)
-  every pattern in text.excluding { not regex.match(pattern, value) }
+  not is_excluded(text, value)
+}
+
+is_excluded(text, value) if {
+  some pattern in text.excluding
+  regex.match(pattern, value)
 }
