@@ -305,3 +305,27 @@ def test_data_classes_are_proposed_with_counts_and_declared_by_field(workspace: 
     assert "Rosa" not in (tmp_path / "away.ndjson").read_text()
     configuration.write_text(configuration.read_text().replace("identity}", "identitty}"))
     assert "workspace.unknown-data-class" in workspace("doctor").expect(3).err
+
+
+def test_a_playbook_takes_recordings_in_and_mines_them(workspace: Shell):
+    write(workspace.folder / "seen.ndjson", sessions(40))
+    (workspace.folder / "learn.yaml").write_text("""
+apiVersion: lockstep/v1
+kind: Playbook
+id: learn
+name: Learn
+version: 1.0.0
+owner: group:security-leads
+steps:
+  - id: take
+    uses: traffic.import
+    with: {files: [seen.ndjson]}
+  - id: mine
+    uses: policy.mine
+    with: {recordings: ["${{ steps.take.outputs.recording }}"], path: mined.yaml}
+""")
+    for expected in (80, 80):
+        run = workspace("run", "learn.yaml")
+        assert run.code == 0, run.out + run.err
+        assert len(content(workspace)) == expected, "another run takes nothing in twice"
+    assert "pay_invoice" in (workspace.folder / "mined.yaml").read_text()

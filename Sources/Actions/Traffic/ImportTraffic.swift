@@ -55,15 +55,18 @@ package struct ImportTraffic: StepAction {
         let format = request.parameters["format"]?.string ?? "auto"
         var files: [String] = []
         for file in request.parameters.texts("files") ?? [] { files.append(try estate.recording(file)) }
-        let (path, digest): (String, Digest?)
+        let (path, digest): (String, Digest)
         if let name = request.parameters["path"]?.string {
             recording.results = given ?? estate.recordedResults ?? .full
             (path, digest) = try write(files, format, &recording, to: name)
         } else {
             recording.results = given ?? estate.recordedResults ?? .provenance
-            (path, digest) = (Self.store, nil)
             do {
-                _ = try RecordingStore(estate).add(files, format: format, &recording, now: request.now)
+                let store = RecordingStore(estate)
+                _ = try store.add(files, format: format, &recording, now: request.now)
+                // Shards are never changed, so their names say what there is.
+                let names = try store.folder.shards().map(\.name).joined(separator: "\n")
+                (path, digest) = (Self.store, Digest.sha256(Array(names.utf8)))
             } catch let error as RecordingImport.Failure {
                 throw StepError(.permanent, error.words.message, help: error.words.help)
             } catch {
@@ -76,7 +79,7 @@ package struct ImportTraffic: StepAction {
         let quarantined = summaries.map(\.quarantinedTotal).reduce(0, +)
         return ActionResult(
             outputs: [
-                "recording": .string(path), "digest": digest.map { .string($0.description) } ?? .null,
+                "recording": .string(path), "digest": .string(digest.description),
                 "calls": .integer(Int64(calls)), "sessions": .integer(Int64(sessions)),
                 "quarantined": .integer(Int64(quarantined)),
                 "gaps": .array(
@@ -93,7 +96,7 @@ package struct ImportTraffic: StepAction {
         _ format: String,
         _ recording: inout RecordingImport,
         to name: String
-    ) throws(StepError) -> (String, Digest?) {
+    ) throws(StepError) -> (String, Digest) {
         let path = try estate.place(name)
         var bytes: [UInt8] = []
         for file in files {

@@ -63,7 +63,7 @@ package enum RecordingSource {
         }
     }
 
-    /// Hands over the bytes in pieces; `beginning` gets the first plain ones before, and may refuse them.
+    /// Hands over the plain bytes in pieces.
     ///
     /// - Returns: A sentence about what a killed writer left, if it left something.
     package static func read(
