@@ -17,17 +17,19 @@ package enum KeyPurpose: String, Sendable, CaseIterable {
     package var algorithm: KeyAlgorithm? {
         switch self {
         case .redact, .audit: .hmacSHA256
-        case .bundle, .recording, .issuer: nil
+        case .recording: .aes256GCM
+        case .bundle, .issuer: nil
         }
     }
 }
 
 package enum KeyAlgorithm: String, Sendable, CaseIterable {
     case hmacSHA256 = "hmac-sha256"
+    case aes256GCM = "aes-256-gcm"
 
     var keyBytes: Int {
         switch self {
-        case .hmacSHA256: 32
+        case .hmacSHA256, .aes256GCM: 32
         }
     }
 }

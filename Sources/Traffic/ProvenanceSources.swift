@@ -1,6 +1,7 @@
 /// Provenance as recordings keep it: one word a source.
 ///
-/// `prompt`, `prompt-host`, `field:SERVER/TOOL#PATH` and `text:SERVER/TOOL`; in the names `%`, `/` and `#` are
+/// `prompt`, `prompt-host`, `field:SERVER/TOOL#PATH`, `text:SERVER/TOOL`, and `reading:` with the 16 hexadecimal digits of
+/// a reading whose text shows the value; in the names `%`, `/` and `#` are
 /// percent-encoded. A record has them by the pointer of the argument (RFC 6901), and for an identity inside a text
 /// by the pointer followed by `#CLASS:VALUE`.
 extension Provenance {
@@ -22,6 +23,16 @@ extension Provenance {
             guard let tool = ServerTool(source: source[..<hash].dropFirst(6)) else { return }
             fields.insert(ResultField(tool: tool, field: String(source[source.index(after: hash)...])))
         }
+    }
+
+    /// Where a record has the provenance of an identity inside the text at a pointer.
+    package static func key(of entity: CanonicalValue, at pointer: String) -> String {
+        "\(pointer)#\(entity.valueClass.rawValue):\(entity.text)"
+    }
+
+    /// The readings among the sources of a value.
+    static func readings(_ sources: [String]) -> [UInt64] {
+        sources.compactMap { $0.hasPrefix("reading:") ? UInt64($0.dropFirst(8), radix: 16) : nil }
     }
 
     /// In one order, so that equal provenance is written alike.

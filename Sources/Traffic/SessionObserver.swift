@@ -57,6 +57,8 @@ package struct SessionObserver: Sendable {
     private var calls: [ServerTool: Int] = [:]
     private var otherCalls = 0
     private var ordinal = 0
+    /// Whether a result was not kept by the recorder: then what it computed stands for it.
+    private var withholdsResults = false
     /// From when on not everything that the session saw was kept.
     private var partialSince: Int?
     private var isPartial: Bool { partialSince != nil }
@@ -139,7 +141,7 @@ package struct SessionObserver: Sendable {
             reading: reading.value,
             exceedsLimits: arguments.exceedsLimits,
             lacksArguments: !record.argumentsAreKnown,
-            isEvidencePartial: isPartial
+            isEvidencePartial: isPartial || record.provenanceIsPartial
         )
     }
 
@@ -160,32 +162,44 @@ package struct SessionObserver: Sendable {
             tier != .read || value.valueClass.isIdentity || value.valueClass == .path || explainsReads
         if isNeeded {
             result.provenance = provenance(of: value, as: text ?? value.text)
-            if result.provenance.isUnexplained, let sources = record.provenance[leaf.pointer] {
-                result.provenance = Provenance(sources: sources)
-            }
+            let recorded = Self.recorded(value, leaf.pointer, record)
+            result.provenance = known(result.provenance, recorded)
             if Self.asksReadings(result.provenance, value) {
-                result.readings = readings(showing: value, as: text ?? value.text)
+                result.readings = readings(showing: value, as: text ?? value.text, recorded)
             }
         }
         if let text, value.valueClass.mayHoldIdentities {
             for entity in Identities.find(in: text).sorted() {
-                var provenance = provenance(of: entity, as: entity.text)
-                if provenance.isUnexplained,
-                    let sources = record.provenance["\(leaf.pointer)#\(entity.valueClass.rawValue):\(entity.text)"]
-                {
-                    provenance = Provenance(sources: sources)
-                }
+                let recorded =
+                    record.provenance.isEmpty ? nil : record.provenance[Provenance.key(of: entity, at: leaf.pointer)]
+                let provenance = known(provenance(of: entity, as: entity.text), recorded)
                 let isTextOnly = Self.asksReadings(provenance, entity)
                 result.entities.append(
                     ObservedEntity(
                         value: entity,
                         provenance: provenance,
-                        readings: isTextOnly ? readings(showing: entity, as: entity.text) : []
+                        readings: isTextOnly ? readings(showing: entity, as: entity.text, recorded) : []
                     )
                 )
             }
         }
         return result
+    }
+
+    /// Several values share a pointer where they stand in one text that was opened; then the key names the value.
+    private static func recorded(_ value: CanonicalValue, _ pointer: String, _ record: CallRecord) -> [String]? {
+        guard !record.provenance.isEmpty else { return nil }
+        return record.provenance[Provenance.key(of: value, at: pointer)] ?? record.provenance[pointer]
+    }
+
+    /// What the observer sees, or what the recorder saw, where its results were not kept or nothing else explains the value.
+    private func known(_ seen: Provenance, _ recorded: [String]?) -> Provenance {
+        guard let recorded, withholdsResults || seen.isUnexplained else { return seen }
+        var known = Provenance(sources: recorded)
+        known.prompt = max(known.prompt, seen.prompt)
+        known.fields.formUnion(seen.fields)
+        known.texts.formUnion(seen.texts)
+        return known
     }
 
     private static func asksReadings(_ provenance: Provenance, _ value: CanonicalValue) -> Bool {
@@ -248,8 +262,8 @@ extension SessionObserver {
         return found
     }
 
-    private func readings(showing value: CanonicalValue, as text: String) -> [UInt64] {
-        var found: Set<UInt64> = []
+    private func readings(showing value: CanonicalValue, as text: String, _ recorded: [String]?) -> [UInt64] {
+        var found: Set<UInt64> = withholdsResults ? Set(Provenance.readings(recorded ?? [])) : []
         forEachResult(showing: value, text, before: ordinal) { result in
             if result.tier <= .openRead { found.insert(result.reading) }
         }
@@ -296,6 +310,10 @@ extension SessionObserver {
     }
 
     private mutating func absorb(_ record: CallRecord, tool: ServerTool, tier: ToolTier, reading: UInt64) -> UInt64 {
+        if let digest = record.result?.digest {
+            withholdsResults = true
+            return digest
+        }
         guard let result = record.result, let text = Self.text(of: result) else { return 0 }
         let seen = cache.text(text, structured: result.structured, maxTextBytes: limits.maxTextBytes)
         guard results.count < limits.maxResults, bytes + text.utf8.count <= limits.maxSessionBytes else {

@@ -15,6 +15,8 @@ package enum Backup {
         guard !FileManager.default.fileExists(atPath: path) else {
             throw WorkspaceError(.archive, "`\(path)` is there already", help: "choose another name")
         }
+        // What a killed writer of recordings left is ended, so that the archive holds one state of them.
+        try RecordingFolder(folder).recover()
         let temporary = path + ".new-\(getpid())"
         defer { try? FileManager.default.removeItem(atPath: temporary) }
         // The archive holds keys: nobody else may read it, from the first byte on.
@@ -148,6 +150,9 @@ package enum Backup {
         if try ring(.redact) == nil { missing.append("redact") }
         let audit = try ring(.audit)
         let sealing = Set(seals.compactMap(\.keyID)).sorted()
+        let recording = try ring(.recording)
+        let used = Set(try RecordingFolder(staged).shards().map(\.header.keyID)).sorted()
+        missing += used.filter { recording?.key(id: $0) == nil }.map { "recording (\($0))" }
         missing += sealing.filter { audit?.key(id: $0) == nil }.map { "audit (\($0))" }
         guard missing.isEmpty else {
             throw WorkspaceError(

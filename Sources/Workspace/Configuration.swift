@@ -38,6 +38,8 @@ package struct Configuration: Sendable {
         package var owner: String?
         package var criticality: InventoryServer.Criticality?
         package var dataClasses: [String]
+        /// The data classes of single fields, by `TOOL/FIELD`; `*` stands for every tool.
+        package var fields: [String: String] = [:]
 
         package init(
             id: ServerID,
@@ -81,6 +83,8 @@ package struct Configuration: Sendable {
     package var servers: [Server]
     package var dataClasses: [(name: String, summary: String)]
     package var hooks: [Hook]
+    /// What is kept of recorded results, as people write it; nil where they said nothing.
+    package var recordedResults: String?
     /// How long recordings are kept.
     package var recordingRetention: Duration
     /// SHA-256 of the bytes of the file: a vote names it, so that a change of the voters is seen.
@@ -107,6 +111,11 @@ package struct Configuration: Sendable {
         self.recordingRetention = recordingRetention
         self.digest = digest
     }
+
+    /// Data classes that need no declaration: those that `lockstep traffic stats` proposes.
+    package static let knownDataClasses = ["contact", "identity", "payment", "health", "location", "credential"]
+    /// What `recordings: {results: …}` may say.
+    package static let resultStorages = ["provenance", "digests", "full"]
 
     package func person(_ id: PersonID) -> Person? { people.first { $0.id == id } }
 

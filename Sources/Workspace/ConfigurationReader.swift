@@ -36,7 +36,6 @@ extension Configuration {
         allowsUnauthenticatedVotes = document.bool("unauthenticated-votes")?.value ?? false
         readPeople(&document, problems)
         readGroups(&document, problems)
-        readServers(&document, problems)
         for member in document.members("data-classes")?.value ?? [] {
             guard let text = member.value.scalar?.text else {
                 problems.report("wrong-type", "a data class is described by text", at: member.value.place)
@@ -44,6 +43,7 @@ extension Configuration {
             }
             dataClasses.append((member.key.value, text))
         }
+        readServers(&document, problems)
         readHooks(&document, problems)
         if var retention = document.mapping("retention") {
             if let days = retention.string("recordings") {
@@ -60,7 +60,53 @@ extension Configuration {
             }
             retention.finish()
         }
+        if var recordings = document.mapping("recordings") {
+            if let results = recordings.string("results") {
+                if Self.resultStorages.contains(results.value) {
+                    recordedResults = results.value
+                } else {
+                    problems.report(
+                        "invalid-value",
+                        "\(results.value.inMessage) is not what can be kept of results",
+                        at: results.place,
+                        help: "write \(Self.resultStorages.joined(separator: ", "))"
+                    )
+                }
+            }
+            recordings.finish()
+        }
         document.finish()
+    }
+
+    /// The data classes of single fields: `fields: {lookup/name: contact}`.
+    private func readFields(_ entry: inout MappingReader, _ problems: DiagnosticCollector) -> [String: String] {
+        var fields: [String: String] = [:]
+        let known = dataClasses.map(\.name) + Self.knownDataClasses
+        for member in entry.members("fields")?.value ?? [] {
+            let parts = member.key.value.split(separator: "/", omittingEmptySubsequences: false)
+            guard parts.count >= 2, !parts.contains("") else {
+                problems.report(
+                    "invalid-value",
+                    "\(member.key.value.inMessage) names no field of a tool",
+                    at: member.key.place,
+                    help: "write it as `TOOL/FIELD`, such as `lookup/name`; `*` stands for every tool"
+                )
+                continue
+            }
+            let name = member.value.scalar?.text ?? ""
+            guard known.contains(name) else {
+                let near = nearest(to: name, in: known)
+                problems.report(
+                    "unknown-data-class",
+                    "\(name.inMessage) is not a data class",
+                    at: member.value.place,
+                    help: near.map { "did you mean `\($0)`?" } ?? "declare it under `data-classes`"
+                )
+                continue
+            }
+            fields[member.key.value] = name
+        }
+        return fields
     }
 
     private mutating func readPeople(_ document: inout MappingReader, _ problems: DiagnosticCollector) {
@@ -148,7 +194,7 @@ extension Configuration {
                 continue
             }
             guard var entry = MappingReader(member.value, problems, as: "a server") else { continue }
-            let server = Server(
+            var server = Server(
                 id: ServerID(member.key.value),
                 url: entry.string("url")?.value,
                 aliases: entry.strings("aliases")?.value.map(\.value) ?? [],
@@ -156,6 +202,7 @@ extension Configuration {
                 criticality: entry.enumeration("criticality", of: InventoryServer.Criticality.self)?.value,
                 dataClasses: entry.strings("data-classes")?.value.map(\.value) ?? []
             )
+            server.fields = readFields(&entry, problems)
             entry.finish()
             servers.append(server)
         }

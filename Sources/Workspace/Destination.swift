@@ -64,6 +64,13 @@ package enum Destination {
         return current
     }
 
+    /// Whether a file of this whole path lies in the folder of a workspace, as the kernel resolves both.
+    package static func isInside(_ path: String, _ folder: WorkspaceFolder) -> Bool {
+        let parent = "/" + path.split(separator: "/").dropLast().joined(separator: "/")
+        guard let place = resolved(parent), let root = resolved(folder.root) else { return false }
+        return place == root || place.hasPrefix(root + "/")
+    }
+
     private static func outside(_ path: String) -> WorkspaceError {
         WorkspaceError(
             .reserved,

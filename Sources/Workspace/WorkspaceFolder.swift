@@ -50,6 +50,7 @@ package struct WorkspaceError: Error, Hashable {
         case archiveKeys = "workspace.archive-keys"
         case archiveSeals = "workspace.archive-seals"
         case foreignRestore = "workspace.foreign-restore"
+        case recording = "workspace.recording"
     }
 
     package var code: Code

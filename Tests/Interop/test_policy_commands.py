@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from pathlib import Path
 
@@ -137,9 +136,9 @@ def test_an_import_says_what_is_missing_and_keeps_no_secret(shell: Shell):
 
 
 def test_an_import_refuses_what_it_cannot_read(shell: Shell):
-    (shell.folder / "log.gz").write_bytes(gzip.compress(b"{}"))
+    (shell.folder / "log.zst").write_bytes(b"\x28\xb5\x2f\xfd" + bytes(20))
     (shell.folder / "poem.txt").write_text("roses are red\n")
-    for file, code in (("log.gz", "import.compressed"), ("poem.txt", "import.unknown-format"), ("missing", "input.unreadable")):
+    for file, code in (("log.zst", "import.compressed"), ("poem.txt", "import.unknown-format"), ("missing", "input.unreadable")):
         assert code in shell("traffic", "import", file, "--out", "out.ndjson").expect(3).err
         assert not (shell.folder / "out.ndjson").exists()
     assert "did you mean `jsonrpc`?" in shell("traffic", "import", "poem.txt", "--from", "jsonrcp").expect(3).err

@@ -1,5 +1,6 @@
 import Core
 package import Playbooks
+import Traffic
 import Wire
 import Workspace
 
@@ -31,9 +32,14 @@ package struct ImportTraffic: StepAction {
                 .init(
                     "path",
                     .string,
-                    isRequired: true,
                     rule: .workspacePath,
-                    summary: "the file that is written, inside the workspace"
+                    summary: "a file inside the workspace; unless given, the workspace's own encrypted recordings"
+                ),
+                .init(
+                    "results",
+                    .string,
+                    allowed: ResultStorage.allCases.map(\.rawValue),
+                    summary: "what is kept of results; what lockstep.yaml says unless given"
                 ),
             ],
             outputs: [
@@ -44,20 +50,28 @@ package struct ImportTraffic: StepAction {
     }
 
     package func apply(_ request: ActionRequest) async throws(StepError) -> ActionResult {
-        let path = try estate.place(request.parameters["path"]?.string ?? "")
         var recording = estate.recordingImport()
-        for file in request.parameters.texts("files") ?? [] {
-            let place = try estate.recording(file)
-            do throws(RecordingImport.Failure) {
-                try recording.add(place, format: request.parameters["format"]?.string ?? "auto")
-            } catch {
+        let given = request.parameters["results"]?.string.flatMap(ResultStorage.init(rawValue:))
+        let format = request.parameters["format"]?.string ?? "auto"
+        var files: [String] = []
+        for file in request.parameters.texts("files") ?? [] { files.append(try estate.recording(file)) }
+        let (path, digest): (String, Digest)
+        if let name = request.parameters["path"]?.string {
+            recording.results = given ?? estate.recordedResults ?? .full
+            (path, digest) = try write(files, format, &recording, to: name)
+        } else {
+            recording.results = given ?? estate.recordedResults ?? .provenance
+            do {
+                let store = RecordingStore(estate)
+                _ = try store.add(files, format: format, &recording, now: request.now)
+                // Shards are never changed, so their names say what there is.
+                let names = try store.folder.shards().map(\.name).joined(separator: "\n")
+                (path, digest) = (Self.store, Digest.sha256(Array(names.utf8)))
+            } catch let error as RecordingImport.Failure {
                 throw StepError(.permanent, error.words.message, help: error.words.help)
+            } catch {
+                throw StepError(error, otherwise: "the recordings could not be taken in")
             }
-        }
-        do {
-            try estate.write(recording.bytes, to: path, mode: 0o600)
-        } catch {
-            throw StepError(error, otherwise: "the recording could not be written")
         }
         let summaries = recording.summaries
         let calls = summaries.map(\.calls).reduce(0, +)
@@ -65,7 +79,7 @@ package struct ImportTraffic: StepAction {
         let quarantined = summaries.map(\.quarantinedTotal).reduce(0, +)
         return ActionResult(
             outputs: [
-                "recording": .string(path), "digest": .string(Digest.sha256(recording.bytes).description),
+                "recording": .string(path), "digest": .string(digest.description),
                 "calls": .integer(Int64(calls)), "sessions": .integer(Int64(sessions)),
                 "quarantined": .integer(Int64(quarantined)),
                 "gaps": .array(
@@ -77,9 +91,35 @@ package struct ImportTraffic: StepAction {
         )
     }
 
+    private func write(
+        _ files: [String],
+        _ format: String,
+        _ recording: inout RecordingImport,
+        to name: String
+    ) throws(StepError) -> (String, Digest) {
+        let path = try estate.place(name)
+        var bytes: [UInt8] = []
+        for file in files {
+            do throws(RecordingImport.Failure) {
+                try recording.add(file, format: format) { bytes += NativeWriter.line($0) }
+            } catch {
+                throw StepError(.permanent, error.words.message, help: error.words.help)
+            }
+        }
+        do {
+            try estate.write(bytes, to: path, mode: 0o600)
+        } catch {
+            throw StepError(error, otherwise: "the recording could not be written")
+        }
+        return (path, Digest.sha256(bytes))
+    }
+
+    /// The recordings of the workspace, as other steps name them.
+    private static let store = ".lockstep/recordings"
+
     package func preview(_ request: ActionRequest) async -> [String] {
         (request.parameters.texts("files") ?? []).map { "read \($0)" }
-            + ["write \(request.parameters["path"]?.string ?? "?")"]
+            + ["write \(request.parameters["path"]?.string ?? Self.store)"]
     }
 }
 
@@ -87,7 +127,8 @@ extension LiteralRule {
     /// A recording that is read: by its whole path, or inside the workspace.
     package static let recording = LiteralRule { path in
         let isFine =
-            path.hasPrefix("/") ? !WorkspacePath.touchesState(path) : WorkspacePath.parts(of: path) != nil
+            path == ".lockstep/recordings" || path.hasPrefix("/")
+            ? !WorkspacePath.touchesState(path) : WorkspacePath.parts(of: path) != nil
         return isFine
             ? .fine
             : .forbidden(
@@ -98,8 +139,9 @@ extension LiteralRule {
 }
 
 extension Estate {
-    /// The place of a recording; the state of a workspace is none.
+    /// The place of a recording; of the state of a workspace only the recordings as a whole are one.
     func recording(_ path: String) throws(StepError) -> String {
+        if path == ".lockstep/recordings" { return folder.recordings }
         guard path.hasPrefix("/") else { return try place(path) }
         guard !WorkspacePath.touchesState(path) else {
             throw StepError(.permanent, "`\(path)` lies in the state of a workspace", help: "name a recording")

@@ -1,5 +1,4 @@
 package import Core
-import Glibc
 package import Wire
 
 /// Recordings as files: read once, a piece at a time, whatever their size.
@@ -10,6 +9,8 @@ package struct RecordingFiles: Sendable {
         package var quarantined = 0
         /// The first lines that could not be read, at most twenty, each with its file.
         package var examples: [Example] = []
+        /// What is to be said of files that a killed writer left, a sentence each.
+        package var notes: [String] = []
     }
 
     package struct Example: Sendable, Hashable {
@@ -22,10 +23,8 @@ package struct RecordingFiles: Sendable {
     /// A file that could not be opened or read to its end.
     package struct Failure: Error, Sendable, Hashable {
         package var file: String
-        package var fault: FileFault
+        package var fault: RecordingFault
     }
-
-    private static let pieceBytes = 1 << 20
 
     /// Hands over every call of the files, in their order; `-` is standard input.
     ///
@@ -40,37 +39,30 @@ package struct RecordingFiles: Sendable {
     }
 
     private static func read(_ file: String, _ count: inout Count, _ body: (CallRecord) -> Void) throws(Failure) {
-        let descriptor = file == "-" ? STDIN_FILENO : unsafe open(file, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw Failure(file: file, fault: FileFault(errno: errno)) }
-        defer { if file != "-" { close(descriptor) } }
-        var reader = NativeReader()
-        func take(_ line: Int, _ result: Result<CallRecord, NativeReader.Refusal>) {
-            switch result {
-            case .success(var record):
-                count.calls += 1
-                if record.source == nil {
-                    record.source = CallRecord.Source(importer: "native", file: file, line: line)
+        do throws(RecordingFault) {
+            for part in try RecordingSource.parts(of: file) {
+                let name = part.name
+                var reader = NativeReader()
+                func take(_ line: Int, _ result: Result<CallRecord, NativeReader.Refusal>) {
+                    switch result {
+                    case .success(var record):
+                        count.calls += 1
+                        if record.source == nil {
+                            record.source = CallRecord.Source(importer: "native", file: name, line: line)
+                        }
+                        body(record)
+                    case .failure(let refusal):
+                        count.quarantined += 1
+                        if count.examples.count < 20 {
+                            count.examples.append(Example(file: name, line: line, refusal: refusal))
+                        }
+                    }
                 }
-                body(record)
-            case .failure(let refusal):
-                count.quarantined += 1
-                if count.examples.count < 20 {
-                    count.examples.append(Example(file: file, line: line, refusal: refusal))
-                }
+                if let note = try RecordingSource.read(part, { reader.feed($0, take) }) { count.notes.append(note) }
+                reader.finish(take)
             }
+        } catch {
+            throw Failure(file: file, fault: error)
         }
-        var buffer = [UInt8](repeating: 0, count: Self.pieceBytes)
-        while true {
-            let length = unsafe buffer.withUnsafeMutableBytes {
-                unsafe Glibc.read(descriptor, $0.baseAddress, $0.count)
-            }
-            if length < 0 {
-                if errno == EINTR { continue }
-                throw Failure(file: file, fault: FileFault(errno: errno))
-            }
-            if length == 0 { break }
-            reader.feed(buffer.span.extracting(0..<length), take)
-        }
-        reader.finish(take)
     }
 }

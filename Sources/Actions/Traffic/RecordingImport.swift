@@ -1,8 +1,9 @@
 package import Core
-import Glibc
 import Identity
 import Inspection
+package import Traffic
 package import Wire
+import Workspace
 
 /// Reads recordings in any known format and gives their calls in the native form, without secrets.
 package struct RecordingImport: Sendable {
@@ -30,8 +31,8 @@ package struct RecordingImport: Sendable {
     }
 
     package enum Failure: Error, Sendable {
-        case unreadable(file: String, FileFault)
-        /// gzip or zstd, which is unpacked by whoever has it.
+        case unreadable(file: String, RecordingFault)
+        /// zstd, which is unpacked by whoever has it.
         case compressed(file: String)
         case unknownFormat(file: String)
 
@@ -39,11 +40,11 @@ package struct RecordingImport: Sendable {
         package var words: (code: String, message: String, help: String?) {
             switch self {
             case .unreadable(let file, let fault):
-                ("input.unreadable", "`\(file)` cannot be read: \(fault)", nil)
+                (fault.code, "`\(file)` cannot be read: \(fault)", nil)
             case .compressed(let file):
                 (
                     "import.compressed", "`\(file)` is compressed",
-                    "unpack it first: `gunzip -c FILE` and `-` as the file"
+                    "unpack it first: `zstd -dc FILE` and `-` as the file"
                 )
             case .unknownFormat(let file):
                 (
@@ -58,20 +59,28 @@ package struct RecordingImport: Sendable {
     package static let formats =
         ["native"] + RecordingFormat.allCases.filter { $0 != .fields }.map(\.rawValue) + FieldMap.shipped.keys.sorted()
 
-    private static let pieceBytes = 1 << 20
     private static let examplesKept = 20
+    /// Enough to tell a format by.
+    private static let beginningBytes = 64 << 10
 
     private let settings: ImportSettings
+    private let secretDigest: @Sendable (String) -> String
+    /// What is kept of results.
+    package var results = ResultStorage.full
+    /// Replaces personal data in what is handed over; nil where it stays.
+    package var personalData: Tokeniser?
+    private var follower = SessionFollower()
     /// Where each session of an earlier file stopped, so that its numbers go on.
     private var sequences: [String: Int64] = [:]
     package private(set) var summaries: [Summary] = []
-    /// The lines that the calls were turned into.
-    package private(set) var bytes: [UInt8] = []
+    /// What is to be said of files that a killed writer left.
+    package private(set) var notes: [String] = []
 
     /// - Parameters:
     ///   - secretDigest: The keyed digest of a secret, which takes its place.
     ///   - names: From what recordings call a server to its id.
     package init(secretDigest: @escaping @Sendable (String) -> String, names: [String: String] = [:]) {
+        self.secretDigest = secretDigest
         settings = ImportSettings(
             aliases: ServerAliases(names),
             tokeniser: Tokeniser { text, name in
@@ -82,27 +91,99 @@ package struct RecordingImport: Sendable {
         )
     }
 
-    /// Reads one file; `-` is standard input.
-    package mutating func add(_ file: String, format: String = "auto") throws(Failure) {
-        let descriptor = file == "-" ? STDIN_FILENO : unsafe open(file, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw .unreadable(file: file, FileFault(errno: errno)) }
-        defer { if file != "-" { close(descriptor) } }
-        var piece = try Self.beginning(of: descriptor, file)
-        if piece.starts(with: [0x1F, 0x8B]) || piece.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) {
-            throw .compressed(file: file)
+    /// Reads one file, or all recordings of a workspace by their folder, and hands over its calls; `-` is standard input.
+    ///
+    /// - Throws: `Failure`; the calls before it were handed over.
+    package mutating func add(
+        _ file: String,
+        format: String = "auto",
+        _ body: (CallRecord) -> Void
+    ) throws(Failure) {
+        let parts: [RecordingSource.Part]
+        do throws(RecordingFault) { parts = try RecordingSource.parts(of: file) } catch {
+            throw .unreadable(file: file, error)
         }
-        if format == "native" || format == "auto" && Self.isNative(piece) {
-            return try addNative(&piece, descriptor, file)
-        }
-        guard var importer = importer(format, piece, file) else { throw .unknownFormat(file: file) }
-        while !piece.isEmpty {
-            importer.feed(piece)
-            piece = try Self.read(descriptor, file)
-        }
-        take(importer.finish(), file)
+        for part in parts { try add(part, format, body) }
     }
 
-    private func importer(_ format: String, _ beginning: [UInt8], _ file: String) -> (any RecordingImporter)? {
+    private mutating func add(
+        _ part: RecordingSource.Part,
+        _ format: String,
+        _ body: (CallRecord) -> Void
+    ) throws(Failure) {
+        var beginning: [UInt8] = []
+        var intake: Intake?
+        var failure: Failure?
+        let name = part.name
+        let settings = settings
+        func decide() {
+            if beginning.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) {
+                failure = .compressed(file: name)
+            } else if format == "native" || format == "auto" && Self.isNative(beginning) {
+                intake = .native(NativeIntake(name, settings))
+            } else if let importer = Self.importer(format, beginning, name, settings) {
+                intake = .foreign(importer)
+            } else {
+                failure = .unknownFormat(file: name)
+            }
+        }
+        func feed(_ bytes: [UInt8], _ import: inout RecordingImport) {
+            switch intake {
+            case .native(var native):
+                intake = nil
+                native.feed(bytes) { `import`.hand($0, body) }
+                intake = .native(native)
+            case .foreign(var importer):
+                intake = nil
+                importer.feed(bytes)
+                intake = .foreign(importer)
+            case nil: break
+            }
+        }
+        do throws(RecordingFault) {
+            let note = try RecordingSource.read(part) { piece in
+                guard failure == nil else { return }
+                let bytes = unsafe piece.withUnsafeBufferPointer { unsafe Array($0) }
+                guard intake == nil else { return feed(bytes, &self) }
+                beginning += bytes
+                guard beginning.count >= Self.beginningBytes else { return }
+                decide()
+                feed(beginning, &self)
+            }
+            if intake == nil, failure == nil {
+                decide()
+                feed(beginning, &self)
+            }
+            if let note { notes.append(note) }
+        } catch {
+            throw .unreadable(file: name, error)
+        }
+        if let failure { throw failure }
+        switch intake {
+        case .native(var native):
+            native.finish { hand($0, body) }
+            summaries.append(native.summary)
+        case .foreign(var importer): take(importer.finish(), name, body)
+        case nil: break
+        }
+    }
+
+    /// Hands a call over as it may leave: without its result where that is not kept, without personal data.
+    private mutating func hand(_ call: CallRecord, _ body: (CallRecord) -> Void) {
+        var call = call
+        if results != .full {
+            call.withholdResult(results, observed: follower.observe(call), digest: secretDigest)
+        }
+        personalData?.apply(to: &call)
+        body(call)
+    }
+
+    private static func importer(
+        _ format: String,
+        _ beginning: [UInt8],
+        _ file: String,
+        _ settings: ImportSettings
+    ) -> (any RecordingImporter)? {
         var settings = settings
         settings.file = file
         if let map = FieldMap.shipped[format] { return map.importer(settings) }
@@ -115,7 +196,7 @@ package struct RecordingImport: Sendable {
             || String(decoding: beginning.prefix(64 << 10), as: UTF8.self).contains("\"lockstep.call/")
     }
 
-    private mutating func take(_ recording: ImportedRecording, _ file: String) {
+    private mutating func take(_ recording: ImportedRecording, _ file: String, _ body: (CallRecord) -> Void) {
         let report = recording.report
         var summary = Summary(file: file, format: report.format.rawValue)
         summary.calls = report.calls
@@ -133,77 +214,64 @@ package struct RecordingImport: Sendable {
         for var call in recording.calls {
             call.sequence += sequences[call.session] ?? 0
             next[call.session] = call.sequence + 1
-            bytes += NativeWriter.line(call)
+            hand(call, body)
         }
         sequences.merge(next) { $1 }
     }
+}
 
-    /// Own recordings keep their numbers: only their secrets go.
-    private mutating func addNative(
-        _ piece: inout [UInt8],
-        _ descriptor: Int32,
-        _ file: String
-    ) throws(Failure) {
-        var summary = Summary(file: file, format: "native")
-        var sessions: Set<String> = []
-        var lines: [UInt8] = []
-        let limit = settings.limits.calls
-        let tokeniser = settings.tokeniser
-        func take(_ line: Int, _ result: Result<CallRecord, NativeReader.Refusal>) {
-            switch result {
-            case .success(var call):
-                guard summary.calls < limit else {
-                    summary.quarantined["calls.too-many", default: 0] += 1
-                    return
-                }
-                let count = tokeniser?.apply(to: &call) ?? 0
-                if count > 0 { summary.notices[ImportNotice.tokenised.rawValue, default: 0] += count }
-                if call.source == nil {
-                    call.source = CallRecord.Source(importer: "native", file: file, line: line)
-                }
-                summary.calls += 1
-                summary.coverage.count(call)
-                sessions.insert(call.principal.id + "\u{0}" + call.session)
-                lines += NativeWriter.line(call)
-            case .failure(let refusal):
-                let code = "recording.\(refusal.code.rawValue)"
-                summary.quarantined[code, default: 0] += 1
-                if summary.examples.count < Self.examplesKept {
-                    summary.examples.append(Example(line: line, reason: code))
-                }
-            }
-        }
-        var reader = NativeReader()
-        while !piece.isEmpty {
-            reader.feed(piece.span, take)
-            piece = try Self.read(descriptor, file)
-        }
-        reader.finish(take)
+/// What a file turned out to be.
+private enum Intake {
+    case native(NativeIntake)
+    case foreign(any RecordingImporter)
+}
+
+/// Own recordings keep their numbers: only their secrets go.
+private struct NativeIntake {
+    private(set) var summary: RecordingImport.Summary
+    private var sessions: Set<Int> = []
+    private var reader = NativeReader()
+    private let settings: ImportSettings
+
+    init(_ file: String, _ settings: ImportSettings) {
+        summary = RecordingImport.Summary(file: file, format: "native")
+        self.settings = settings
+    }
+
+    mutating func feed(_ bytes: [UInt8], _ body: (CallRecord) -> Void) {
+        var reader = reader
+        reader.feed(bytes.span) { take($0, $1, body) }
+        self.reader = reader
+    }
+
+    mutating func finish(_ body: (CallRecord) -> Void) {
+        var reader = reader
+        reader.finish { take($0, $1, body) }
         summary.sessions = sessions.count
-        summaries.append(summary)
-        bytes += lines
     }
 
-    /// Enough to tell a format by: a pipe may give a few bytes at a time.
-    private static func beginning(of descriptor: Int32, _ file: String) throws(Failure) -> [UInt8] {
-        var bytes: [UInt8] = []
-        while bytes.count < 64 << 10 {
-            let piece = try read(descriptor, file)
-            if piece.isEmpty { break }
-            bytes += piece
-        }
-        return bytes
-    }
-
-    private static func read(_ descriptor: Int32, _ file: String) throws(Failure) -> [UInt8] {
-        var buffer = [UInt8](repeating: 0, count: pieceBytes)
-        while true {
-            let length = unsafe buffer.withUnsafeMutableBytes {
-                unsafe Glibc.read(descriptor, $0.baseAddress, $0.count)
+    private mutating func take(
+        _ line: Int,
+        _ result: Result<CallRecord, NativeReader.Refusal>,
+        _ body: (CallRecord) -> Void
+    ) {
+        switch result {
+        case .success(var call):
+            let count = settings.tokeniser?.apply(to: &call) ?? 0
+            if count > 0 { summary.notices[ImportNotice.tokenised.rawValue, default: 0] += count }
+            if call.source == nil {
+                call.source = CallRecord.Source(importer: "native", file: summary.file, line: line)
             }
-            if length < 0, errno == EINTR { continue }
-            guard length >= 0 else { throw .unreadable(file: file, FileFault(errno: errno)) }
-            return Array(buffer.prefix(length))
+            summary.calls += 1
+            summary.coverage.count(call)
+            sessions.insert((call.principal.id + "\u{0}" + call.session).hashValue)
+            body(call)
+        case .failure(let refusal):
+            let code = "recording.\(refusal.code.rawValue)"
+            summary.quarantined[code, default: 0] += 1
+            if summary.examples.count < 20 {
+                summary.examples.append(RecordingImport.Example(line: line, reason: code))
+            }
         }
     }
 }
@@ -250,5 +318,16 @@ extension Estate {
     /// An import under the workspace's key and with its names of servers.
     package func recordingImport() -> RecordingImport {
         RecordingImport(secretDigest: secretDigest, names: declaredNames.mapValues(\.text))
+    }
+
+    /// What `lockstep.yaml` says is kept of results.
+    package var recordedResults: ResultStorage? {
+        configuration.recordedResults.flatMap(ResultStorage.init(rawValue:))
+    }
+
+    /// What replaces personal data in whatever leaves this workspace.
+    package var personalData: Tokeniser {
+        let fields = configuration.servers.flatMap { $0.fields.keys.compactMap { $0.split(separator: "/").last } }
+        return .personalData(declaredFields: Set(fields.map(String.init)), digest: secretDigest)
     }
 }

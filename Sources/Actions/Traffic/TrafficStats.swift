@@ -1,4 +1,5 @@
 package import Core
+package import Inspection
 package import Traffic
 package import Wire
 
@@ -19,6 +20,9 @@ package struct TrafficStats: Sendable {
     /// Hashes of sessions, as a set for each tool: names may be long.
     private var sessions: Set<Int> = []
     private var sessionsOfTool: [ServerTool: Set<Int>] = [:]
+    private var survey = DataClassSurvey()
+    /// Detectors read every value of this many calls of each tool; more would prove no more.
+    private static let surveyedCalls = 1_000
     private var first: Timestamp?
     private var last: Timestamp?
 
@@ -31,6 +35,12 @@ package struct TrafficStats: Sendable {
         let tool = ServerTool(server: call.server, tool: call.tool)
         byTool[tool, default: ToolCount(tool: tool)].calls += 1
         if !call.succeeded { byTool[tool]?.failed += 1 }
+        if byTool[tool]?.calls ?? 0 <= Self.surveyedCalls {
+            survey.note(.object(call.arguments), of: "\(call.server)/\(call.tool)")
+            if let structured = call.result?.structured {
+                survey.note(structured, of: "\(call.server)/\(call.tool)/result")
+            }
+        }
         var hasher = Hasher()
         hasher.combine(call.principal.id)
         hasher.combine(call.session)
@@ -43,6 +53,11 @@ package struct TrafficStats: Sendable {
 
     /// What is missing and what follows from it.
     package var gaps: [String] { coverage.gaps(of: calls) }
+
+    /// The data classes that fields seem to have, by `SERVER/TOOL/FIELD`; for a person to declare in lockstep.yaml.
+    ///
+    /// No value is in them, only how many of the values seen look like what.
+    package var dataClasses: [DataClassProposal] { survey.proposals }
 
     /// The most used first.
     package var tools: [ToolCount] {
@@ -81,7 +96,26 @@ package struct TrafficStats: Sendable {
                     ]
                 }
             ),
+            "data_classes": .array(
+                dataClasses.map {
+                    [
+                        "field": .string($0.field), "class": .string($0.dataClass.rawValue),
+                        "strong": .bool($0.isStrong), "evidence": .array($0.evidence.map { .string($0.words) }),
+                    ]
+                }
+            ),
             "coverage": coverage.json, "gaps": .array(gaps.map { .string($0) }),
         ]
+    }
+}
+
+extension DataClassProposal.Evidence {
+    /// For people: what speaks for the class.
+    package var words: String {
+        switch self {
+        case .name(let word): "its name has `\(word)`"
+        case .format(let format): "the schema's format is `\(format)`"
+        case .values(let kind, let matched, let seen): "\(matched) of \(seen) values hold \(kind.rawValue)"
+        }
     }
 }

@@ -89,6 +89,7 @@ struct DoctorCommand: AsyncParsableCommand {
             )
         )
         checks.append(artifacts(session))
+        checks += RecordingChecks(session: session).all()
         checks.append(clock(session))
         return checks
     }

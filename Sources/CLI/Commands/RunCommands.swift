@@ -243,6 +243,7 @@ struct TickCommand: AsyncParsableCommand {
     func run() async throws {
         let session = try Session.open()
         let engine = session.engine()
+        RecordingChecks(session: session).applyRetention()
         let summaries: [RunSummary]
         if let run { summaries = [try await one(run, session, engine)] } else { summaries = try await all(engine) }
         switch output.format {

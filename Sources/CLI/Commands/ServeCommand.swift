@@ -37,6 +37,7 @@ struct ServeCommand: AsyncParsableCommand {
         let waker = Waker(
             engine: session.engine(),
             remedy: Remedy(estate: session.estate),
+            session: session,
             limit: duration,
             stopsWhenIdle: untilIdle
         )
@@ -57,6 +58,7 @@ struct ServeCommand: AsyncParsableCommand {
 private struct Waker: Service {
     let engine: Engine
     let remedy: Remedy
+    let session: Session
     let limit: Duration?
     let stopsWhenIdle: Bool
     let announcer = Announcer()
@@ -64,7 +66,12 @@ private struct Waker: Service {
     func run() async throws {
         let clock = ContinuousClock()
         let started = clock.now
+        var retention: ContinuousClock.Instant?
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
+            if retention.map({ clock.now - $0 >= .seconds(600) }) ?? true {
+                RecordingChecks(session: session).applyRetention()
+                retention = clock.now
+            }
             for summary in announcer.news(among: try await engine.tick()) {
                 Output.answer(RunSummaryText.text(summary, remedy))
             }

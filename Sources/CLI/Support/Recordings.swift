@@ -71,8 +71,12 @@ enum Recordings {
     }
 
     private static func unreadable(_ file: String, _ fault: FileFault) -> CommandFailure {
+        unreadable(file, .file(fault))
+    }
+
+    private static func unreadable(_ file: String, _ fault: RecordingFault) -> CommandFailure {
         CommandFailure(
-            "input.unreadable",
+            fault.code,
             "`\(Output.printable(file))` cannot be read: \(fault)",
             status: ExitStatus.invalidInput
         )
@@ -80,6 +84,7 @@ enum Recordings {
 
     /// Says which lines were quarantined, if any were.
     static func report(_ count: RecordingFiles.Count) {
+        count.notes.forEach { Output.talk("note: \(Output.printable($0))") }
         guard count.quarantined > 0 else { return }
         Output.talk("\(count.quarantined) lines were quarantined, \(count.calls) calls were read")
         for example in count.examples {

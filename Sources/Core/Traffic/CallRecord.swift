@@ -45,6 +45,10 @@ package struct CallRecord: Sendable {
         package var isError: Bool
         package var bytes: Int?
         package var items: Int?
+        /// Stands for the result where it was not kept: equal results have equal ones.
+        ///
+        /// Then `text` is nil, `structured` holds at most digests, and the call's `provenance` is all that is known of it.
+        package var digest: UInt64?
 
         package init(
             text: String? = nil,
@@ -107,6 +111,8 @@ package struct CallRecord: Sendable {
     package var argumentsAreKnown = true
     /// Per argument pointer (RFC 6901) the sources that a recorder computed; used where result texts were not kept.
     package var provenance: [String: [String]]
+    /// Whether `provenance` was computed without all of what the session had seen before.
+    package var provenanceIsPartial = false
     package var result: Result?
     package var task: Task?
     package var outcome: Outcome

@@ -162,6 +162,7 @@ private struct LineParser: Sendable {
         )
         record.argumentsAreKnown = try members.flag("arguments_known", line) ?? true
         record.provenance = try members.provenance(line)
+        record.provenanceIsPartial = try members.flag("provenance_partial", line) ?? false
         record.result = try members.objectIfPresent("result", line)?.result(line)
         record.task = try members.objectIfPresent("task", line)?.task(line)
         record.outcome = try members.choice("outcome", line) ?? (record.result?.isError == true ? .toolError : .ok)

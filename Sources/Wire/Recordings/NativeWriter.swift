@@ -35,6 +35,7 @@ package enum NativeWriter {
                 )
             )
         }
+        if record.provenanceIsPartial { object["provenance_partial"] = .bool(true) }
         object["result"] = record.result.map(value)
         object["task"] = record.task.map(value)
         object["duration_ms"] = record.duration.map(milliseconds)
@@ -54,6 +55,10 @@ package enum NativeWriter {
         object["structured"] = result.structured
         object["bytes"] = whole(result.bytes)
         object["items"] = whole(result.items)
+        object["digest"] = result.digest.map { digest in
+            let text = String(digest, radix: 16)
+            return .string(String(repeating: "0", count: 16 - text.utf8.count) + text)
+        }
         return .object(object)
     }
 

@@ -114,13 +114,20 @@ struct RecordMembers {
     }
 
     func result(_ line: Span<UInt8>) throws(Refusal) -> CallRecord.Result {
-        CallRecord.Result(
+        var result = CallRecord.Result(
             text: try textIfPresent("text", line),
             structured: value("structured", line),
             isError: try flag("isError", line) ?? false,
             bytes: try count("bytes", line),
             items: try count("items", line)
         )
+        if let digest = try textIfPresent("digest", line) {
+            guard digest.utf8.count == 16, let number = UInt64(digest, radix: 16) else {
+                throw Refusal(.badValue, place + "digest")
+            }
+            result.digest = number
+        }
+        return result
     }
 
     func task(_ line: Span<UInt8>) throws(Refusal) -> CallRecord.Task {

@@ -3,7 +3,8 @@ import Core
 extension DraftCalls {
     /// Puts the drafts together to records: servers by their ids, sessions, order, tokens, and the report's counts.
     ///
-    /// A session is the conversation where the recording names one, else the trace, else the task, else one principal's
+    /// A session is the conversation where the recording names one: an agent's own word for what it does across servers,
+    /// of which each turn may be a trace of its own. Else it is the trace, else the task, else one principal's
     /// calls without a long silence. Calls of nobody in particular are kept apart by connection.
     consuming func assemble() -> ImportedRecording {
         var report = report

@@ -15,6 +15,14 @@ extension Tokeniser {
             if let id = task.id { task.id = self.text(id, nil, &count) }
             call.task = task
         }
+        if !call.provenance.isEmpty {
+            // Identities inside texts are named by their value.
+            call.provenance = Dictionary(
+                call.provenance.map { (text($0.key, nil, &count), $0.value) },
+                uniquingKeysWith: +
+            )
+        }
+        call.peerAddress = call.peerAddress.map { text($0, nil, &count) }
         call.principal.id = text(call.principal.id, nil, &count)
         call.session = text(call.session, nil, &count)
         call.server = text(call.server, nil, &count)

@@ -1,0 +1,155 @@
+package import Core
+import FoundationEssentials
+import Glibc
+package import Wire
+package import Workspace
+
+/// Why a recording could not be read to its end; the description goes after the name of the file.
+package enum RecordingFault: Error, Sendable, Hashable, CustomStringConvertible {
+    case file(FileFault)
+    case gzip(Gunzip.Failure)
+    case shard(ShardFault)
+    /// A folder that is not the recordings of a workspace.
+    case folder
+    case workspace(String)
+
+    package var code: String {
+        switch self {
+        case .file, .folder: "input.unreadable"
+        case .gzip(let failure): "input.gzip-\(failure.rawValue)"
+        case .shard(let fault): fault.code
+        case .workspace: "workspace.recording"
+        }
+    }
+
+    package var description: String {
+        switch self {
+        case .file(let fault): fault.sentence
+        case .gzip(let failure): failure.sentence
+        case .shard(let fault): fault.description
+        case .folder: "is a folder, and not the `.lockstep/recordings` of a workspace"
+        case .workspace(let words): words
+        }
+    }
+}
+
+/// The bytes of recordings, however they are kept: plain, packed with gzip, or encrypted in a workspace.
+///
+/// What a file is shows in its first bytes. The key of an encrypted one is that of the workspace it lies in, else of the one
+/// at hand. The folder `.lockstep/recordings` stands for all recordings of its workspace, in their order.
+package enum RecordingSource {
+    /// One file to read, by the name that people gave it.
+    package struct Part: Sendable {
+        package var name: String
+        fileprivate var place: String
+    }
+
+    private static let pieceBytes = 1 << 20
+
+    /// The files that a name stands for.
+    package static func parts(of name: String) throws(RecordingFault) -> [Part] {
+        var status = stat()
+        guard name != "-", unsafe stat(name, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+            return [Part(name: name, place: name)]
+        }
+        let path = absolute(name)
+        let names = path.split(separator: "/").filter { $0 != "." }
+        guard names.suffix(2).elementsEqual([".lockstep", "recordings"]) else { throw .folder }
+        let folder = RecordingFolder(WorkspaceFolder(root: "/" + names.dropLast(2).joined(separator: "/")))
+        do throws(WorkspaceError) {
+            return try folder.shards().map { Part(name: $0.name, place: $0.place) }
+        } catch {
+            throw .workspace("cannot be listed: \(error.message)")
+        }
+    }
+
+    /// Hands over the plain bytes in pieces.
+    ///
+    /// - Returns: A sentence about what a killed writer left, if it left something.
+    package static func read(
+        _ part: Part,
+        _ body: (Span<UInt8>) -> Void
+    ) throws(RecordingFault) -> String? {
+        let isInput = part.name == "-"
+        let descriptor = isInput ? STDIN_FILENO : unsafe open(part.place, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .file(FileFault(errno: errno)) }
+        defer { if !isInput { close(descriptor) } }
+        var buffer = [UInt8](repeating: 0, count: pieceBytes)
+        var length = 0
+        // A pipe may give a byte at a time; a few are needed to tell what they are.
+        while length < ShardHeader.magic.count {
+            let more = try read(descriptor, &buffer, from: length)
+            if more == 0 { break }
+            length += more
+        }
+        let head = Array(buffer[..<min(length, 64)])
+        if ShardHeader.isShard(head) { return try decrypted(part, isInput, body) }
+        if Gunzip.isGzip(head) { try unpacked(Array(buffer[..<length]), descriptor, body); return nil }
+        while length > 0 {
+            body(buffer.span.extracting(0..<length))
+            length = try read(descriptor, &buffer, from: 0)
+        }
+        return nil
+    }
+
+    private static func decrypted(
+        _ part: Part,
+        _ isInput: Bool,
+        _ body: (Span<UInt8>) -> Void
+    ) throws(RecordingFault) -> String? {
+        // A shard is read from its file, whose place says whose it is.
+        guard !isInput else { throw .shard(.header) }
+        do throws(ShardFault) {
+            let folder = workspace(of: part.place).map { RecordingFolder($0) }
+            var reader = try ShardReader(part.place) { id throws(ShardFault) in try folder?.key(id) }
+            while let chunk = try reader.next() { body(chunk.span) }
+            guard case .unfinished(let lost)? = reader.ending else { return nil }
+            return "`\(part.name)` has no end mark: its writer still runs or was killed"
+                + (lost > 0 ? ", \(lost) bytes of its last chunk are lost" : "")
+        } catch {
+            throw .shard(error)
+        }
+    }
+
+    private static func unpacked(
+        _ beginning: [UInt8],
+        _ descriptor: Int32,
+        _ body: (Span<UInt8>) -> Void
+    ) throws(RecordingFault) {
+        var piece = beginning
+        var buffer = [UInt8](repeating: 0, count: pieceBytes)
+        let failure = try Gunzip.unpack(
+            { () throws(RecordingFault) in
+                guard piece.isEmpty else {
+                    defer { piece = [] }
+                    return piece
+                }
+                return Array(buffer[..<(try read(descriptor, &buffer, from: 0))])
+            },
+            { body($0.span) }
+        )
+        if let failure { throw .gzip(failure) }
+    }
+
+    private static func read(_ file: Int32, _ buffer: inout [UInt8], from: Int) throws(RecordingFault) -> Int {
+        while true {
+            let length = unsafe buffer.withUnsafeMutableBytes {
+                unsafe Glibc.read(file, $0.baseAddress?.advanced(by: from), $0.count - from)
+            }
+            if length < 0, errno == EINTR { continue }
+            guard length >= 0 else { throw .file(FileFault(errno: errno)) }
+            return length
+        }
+    }
+
+    private static func workspace(of place: String) -> WorkspaceFolder? {
+        let folder = absolute(place).split(separator: "/").dropLast().joined(separator: "/")
+        let here = ProcessInfo.processInfo.environment["LOCKSTEP_WORKSPACE"].map(absolute)
+        return WorkspaceFolder.nearest(to: "/" + folder)
+            ?? WorkspaceFolder.nearest(to: here ?? FileManager.default.currentDirectoryPath)
+    }
+
+    private static func absolute(_ path: String) -> String {
+        path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
+    }
+}

@@ -1,0 +1,135 @@
+import Actions
+import ArgumentParser
+import Core
+import FoundationEssentials
+import Identity
+import Traffic
+import Wire
+import Workspace
+
+extension TrafficCommand {
+    struct Import: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Take recordings of other programs in, as lockstep.call/1 lines with tokens for secrets.",
+            discussion: """
+                In a workspace they go into its encrypted recordings, where a call that is there already does not count twice. \
+                With --out they go to a file; personal data becomes tokens in one that lies outside the workspace. \
+                `.lockstep/recordings` as FILE stands for what the workspace has.
+                Formats: auto, \(RecordingImport.formats.joined(separator: ", ")).
+                """
+        )
+        @Argument(help: "Recordings, plain or packed with gzip; - is standard input.") var files: [String]
+        @Option(help: "The format; told by how each file begins unless given.") var from = "auto"
+        @Option(
+            name: .customLong("out"),
+            help: "A file for the lines, or - for standard output; the workspace's recordings unless given."
+        )
+        var out: String?
+        @Option(help: "What is kept of results: provenance, digests or full.") var results: ResultStorage?
+        @Flag(help: "Leave personal data readable in what leaves the workspace.") var keepPersonalData = false
+        @OptionGroup var output: OutputOptions
+
+        func run() async throws {
+            try checkFormat()
+            let estate = try Session.surroundings() != nil ? try Session.open(.reading).estate : nil
+            var recording = estate?.recordingImport() ?? Tokens.detached()
+            guard let estate, out == nil else {
+                recording.results = results ?? estate?.recordedResults ?? .full
+                if let estate, !keepPersonalData, leaves(estate.folder) { recording.personalData = estate.personalData }
+                return try write(&recording)
+            }
+            recording.results = results ?? estate.recordedResults ?? .provenance
+            let now = estate.clock.now()
+            let store = RecordingStore(estate)
+            let addition = try Self.failing { try store.add(files, format: from, &recording, now: now) }
+            recording.notes.forEach { Output.talk("note: \($0)") }
+            switch output.format {
+            case .json:
+                Output.answer([
+                    "calls": .integer(Int64(addition.calls)), "known": .integer(Int64(addition.known)),
+                    "days": .integer(Int64(addition.days)), "files": .array(recording.summaries.map(\.json)),
+                ])
+            case .table:
+                var lines = recording.summaries.flatMap(\.lines)
+                lines.append(
+                    "\(addition.calls) calls of \(addition.days) days are in the recordings of the workspace"
+                        + (addition.known > 0 ? "; \(addition.known) were there already" : "")
+                )
+                Output.answer(lines.joined(separator: "\n"))
+            }
+        }
+
+        private func checkFormat() throws {
+            guard from != "auto", !RecordingImport.formats.contains(from) else { return }
+            let near = nearest(to: from, in: RecordingImport.formats)
+            throw CommandFailure(
+                "import.format",
+                "there is no format `\(Output.printable(from))`",
+                help: near.map { "did you mean `\($0)`?" }
+                    ?? "there are auto, \(RecordingImport.formats.joined(separator: ", "))",
+                status: ExitStatus.invalidInput
+            )
+        }
+
+        /// Whether what is written leaves the workspace.
+        private func leaves(_ folder: WorkspaceFolder) -> Bool {
+            guard let out, out != "-" else { return true }
+            let path = out.hasPrefix("/") ? out : FileManager.default.currentDirectoryPath + "/" + out
+            return !Destination.isInside(path, folder)
+        }
+
+        private func write(_ recording: inout RecordingImport) throws {
+            let file = out == "-" ? nil : out
+            let sink = try RecordingOutput(file)
+            var reading = recording
+            try Self.failing {
+                for name in files { try reading.add(name, format: from) { sink.write(NativeWriter.line($0)) } }
+            }
+            // What people can read may hold personal data.
+            try sink.finish(mode: reading.personalData == nil ? 0o600 : 0o644)
+            reading.notes.forEach { Output.talk("note: \($0)") }
+            if reading.personalData != nil {
+                Output.talk("note: personal data was replaced by tokens; --keep-personal-data leaves it readable")
+            }
+            guard file != nil else {
+                for summary in reading.summaries { summary.lines.forEach { Output.talk($0) } }
+                return
+            }
+            switch output.format {
+            case .json: Output.answer(.array(reading.summaries.map(\.json)))
+            case .table: Output.answer(reading.summaries.flatMap(\.lines).joined(separator: "\n"))
+            }
+        }
+
+        private static func failing<Answer>(_ body: () throws -> Answer) throws -> Answer {
+            do { return try body() } catch let error as RecordingImport.Failure {
+                let (code, message, help) = error.words
+                throw CommandFailure(code, Output.printable(message), help: help, status: ExitStatus.invalidInput)
+            }
+        }
+    }
+}
+
+extension ResultStorage: ExpressibleByArgument {}
+
+extension RecordingImport.Summary {
+    /// The coverage statement, for people.
+    fileprivate var lines: [String] {
+        var lines = ["\(file): \(calls) calls of \(sessions) sessions, read as \(format)"]
+        lines += gaps.map { "  missing: \($0)" }
+        lines += Self.counts(unmapped).map { "  not in the inventory: \($0)" }
+        lines += Self.counts(notices).map { "  noticed: \($0)" }
+        if !skipped.isEmpty { lines.append("  no calls: " + Self.counts(skipped).joined(separator: ", ")) }
+        guard quarantinedTotal > 0 else { return lines }
+        lines.append(
+            "  \(quarantinedTotal) lines were quarantined: " + Self.counts(quarantined).joined(separator: ", ")
+        )
+        return lines + examples.prefix(5).map { "    \($0.line.map { "line \($0)" } ?? "the document"): \($0.reason)" }
+    }
+
+    private static func counts(_ counts: [String: Int]) -> [String] {
+        let sorted = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+        let shown = sorted.prefix(8).map { "\(Output.cell($0.key, limit: 80)) (\($0.value))" }
+        return sorted.count > 8 ? shown + ["and \(sorted.count - 8) more"] : shown
+    }
+}
