@@ -110,7 +110,7 @@ struct NaiveModel {
             let isKnown = rule.arguments.contains {
                 $0.path == leaf.argument || $0.path.hasPrefix(leaf.argument + "/")
             }
-            if rule.tier == .read { return isKnown || ![.url, .account, .path, .free].contains(kind) }
+            if rule.tier == .read { return isKnown || ![.url, .account, .path, .free, .secret].contains(kind) }
             return false
         }
         let isFree = rule.tier == .read && !argument.isBinding
@@ -143,7 +143,9 @@ struct NaiveModel {
         let (value, source, kind) = (leaf.value, leaf.provenance, leaf.value.valueClass)
         if named(value, argument, isForbid: false) || (argument.fromPrompt && source.prompt == .exact) { return true }
         if source.fields.contains(where: argument.fromFields.contains) { return true }
-        if argument.fromAnyRead, source.fields.contains(where: { !$0.field.isEmpty && tier($0.tool) == .read }) {
+        if argument.fromAnyRead, kind != .secret,
+            source.fields.contains(where: { !$0.field.isEmpty && tier($0.tool) == .read })
+        {
             return true
         }
         if kind.isIdentity {
@@ -159,7 +161,7 @@ struct NaiveModel {
         case .date, .free: return true
         case .short: return source.texts.isEmpty || leaf.words < 4
         case .token: return isOwn || value.text.allSatisfy { $0.isLetter }
-        case .path: return isOwn
+        case .path, .secret: return isOwn
         default: return source.texts.isEmpty
         }
     }

@@ -47,6 +47,7 @@ enum Samples {
         CanonicalValue(.short, "five words are too many"), CanonicalValue(.free, "a long text\nof lines"),
         CanonicalValue(.date, "2026-01-01"), CanonicalValue(.number, "12"), CanonicalValue(.number, "900"),
         CanonicalValue(.boolean, "true"), CanonicalValue(.boolean, "false"), CanonicalValue(.empty, ""),
+        CanonicalValue(.secret, "hmac-sha256:00112233:00112233445566778899aabbccddeeff"),
     ]
     static let domains = ["acme.com", "evil.org", "gmail.com"]
     static let fields = [
@@ -68,7 +69,7 @@ enum Samples {
             patterns: dice.some(of: ["/srv/data/*", "*@acme.com", "id-*7", "*"], 8),
             minimum: hasBounds && dice.chance(80) ? 0 : nil,
             maximum: hasBounds ? 100.5 : nil,
-            open: dice.some(of: [.path, .token, .short, .free, .date, .number], 25),
+            open: dice.some(of: [.path, .token, .short, .free, .date, .number, .secret], 25),
             maximumLength: dice.chance(20) ? 40 : nil,
             maximumItems: dice.chance(10) ? 2 : nil,
             isBinding: dice.chance(20)

@@ -93,7 +93,7 @@ struct Hygiene {
         switch leaf.valueClass {
         case .email, .url, .account: return leaf.prompt != .exact
         case .token, .path, .short, .free: return leaf.prompt == .none && leaf.value.value.unicodeScalars.count < 300
-        case .date, .number, .boolean, .empty: return false
+        case .date, .number, .boolean, .empty, .secret: return false
         }
     }
 

@@ -39,6 +39,9 @@ struct Levels {
         sourced.fromTexts = learned.texts.values.sorted()
         sourced.fromAnyRead = !learned.fields.isEmpty
         if learned.calls(of: .boolean) > 0 { sourced.open = [.boolean] }
+        // Which credential it is cannot be ruled; that one is sent here, and to what cannot be undone, a person decides.
+        let maySendSecrets = learned.secretSessions >= parameters.constantSessions
+        if maySendSecrets, tool.tier < .destructive { sourced.open.append(.secret) }
         var ranged = sourced
         var isRanged = false
         ranged.domains = learned.domains.sorted()
@@ -70,6 +73,7 @@ struct Levels {
             open.open.append(valueClass)
         }
         if numbers < parameters.formatCalls { open.open.append(.number) }
+        if maySendSecrets, !open.open.contains(.secret), !learned.isOpen { open.open.append(.secret) }
         open.open.sort()
         ranged.open.sort()
         // A domain that was seen, though less often than would be needed, is the next looser level of identities.
@@ -84,7 +88,9 @@ struct Levels {
             chosen = levels.count - 1
         } else if hasWider {
             levels.append((.ranged, wide))
-        } else if ValueClass.allCases.contains(where: { $0.isComposable && learned.calls(of: $0) > 0 }) {
+        } else if maySendSecrets
+            || ValueClass.allCases.contains(where: { $0.isComposable && learned.calls(of: $0) > 0 })
+        {
             levels.append((.open, open))
         }
         rules = levels
@@ -157,6 +163,9 @@ struct Levels {
                     return true
                 }
             }
+        }
+        if leaf.valueClass == .secret {
+            return rule.open.contains(.secret) && learned.secretSessions > parameters.constantSessions
         }
         if leaf.valueClass.isIdentity {
             guard !rule.domains.isEmpty,

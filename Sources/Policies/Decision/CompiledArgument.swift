@@ -53,7 +53,7 @@ final class CompiledArgument: Sendable {
         if patterns.isEmpty { return false }
         switch value.valueClass {
         case .path, .url: return true
-        case .email, .account, .date, .number, .boolean, .empty: return false
+        case .email, .account, .date, .number, .boolean, .empty, .secret: return false
         case .token, .short, .free:
             return value.text.hasPrefix("~")
                 || value.text.utf8.contains { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }

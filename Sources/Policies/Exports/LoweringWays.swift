@@ -74,6 +74,9 @@ extension Lowering {
         case .path, .number:
             let detail = "a composed \(kind.rawValue) must not be copied from a result, which cannot be seen"
             statement.add(.narrower, .openValues, rules: ids, argument: path, detail)
+        case .secret:
+            let detail = "a credential itself is sent to the engine, and not the token that stands for it"
+            statement.add(.narrower, .openValues, rules: ids, argument: path, detail)
         default: break
         }
     }
