@@ -38,6 +38,8 @@ package struct MiningParameters: Sendable, Hashable {
     /// share of its readings that must show a value.
     package var sourceSessions = 4
     package var stableShare = 0.5
+    /// Hygiene: sessions that use a value without having been shown it before it can no longer have been planted.
+    package var unshownSessions = 5
     package var shownShare = 0.5
     /// Below this many sessions a rule is marked as weakly supported.
     package var fewSessions = 3
