@@ -18,6 +18,9 @@ struct Doubts {
             let left = path.leftOut.map { "\($0.denied) of \($0.of) \($0.unit.rawValue)s bring a new text" }
             add("open-text", left ?? "other tasks bring a new text each time")
         }
+        if !argument.own.isEmpty {
+            add("composed-anew", "a few words pass that no result shows, as whatever is written passes beside them")
+        }
         if argument.open.contains(.secret) {
             add("secret", "any credential passes: \(path.secretSessions) sessions sent one")
         }

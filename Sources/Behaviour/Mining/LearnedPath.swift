@@ -35,6 +35,9 @@ struct LearnedPath: Sendable {
     var roots: [String] = []
 
     func calls(of valueClass: ValueClass) -> Int { classes[Int(valueClass.bit)] }
+
+    /// Whether the agent writes something new here each time.
+    var takesComposedText: Bool { isOpen && calls(of: .short) + calls(of: .free) > 0 }
 }
 
 extension LearnedPath {

@@ -42,6 +42,13 @@ struct Levels {
         // Which credential it is cannot be ruled; that one is sent here, and to what cannot be undone, a person decides.
         let maySendSecrets = learned.secretSessions >= parameters.constantSessions
         if maySendSecrets, tool.tier < .destructive { sourced.open.append(.secret) }
+        // Where another argument of the same call takes whatever the agent writes, a few words of its own open no new
+        // way out; that they stand in no earlier result keeps out what somebody wants chosen.
+        if tool.tier == .write, !learned.isOpen, learned.calls(of: .short) > 0,
+            tool.paths.values.contains(where: { $0.path != learned.path && $0.takesComposedText })
+        {
+            sourced.own = [.short]
+        }
         var ranged = sourced
         var isRanged = false
         ranged.domains = learned.domains.sorted()
@@ -179,6 +186,7 @@ struct Levels {
             let isAlone = number == most && learned.maximumSessions <= 1
             return number >= least && number <= most && !isAlone
         }
+        if rule.own.contains(leaf.valueClass), leaf.texts.isEmpty { return true }
         return rule.open.contains(leaf.valueClass)
     }
 }

@@ -67,6 +67,7 @@ extension CompiledRule {
             return true
         }
         if !argument.texts.isEmpty, provenance.texts.contains(where: { argument.texts.contains($0) }) { return true }
+        if argument.own.contains(kind), provenance.texts.isEmpty, !isPartial { return true }
         guard argument.open.contains(kind) else { return false }
         if kind == .date || kind == .free || (provenance.texts.isEmpty && !isPartial) { return true }
         // The agent's own words: a single word that also stands in a text, or a few that do, are no trace of it.

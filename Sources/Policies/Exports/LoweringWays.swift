@@ -52,6 +52,10 @@ extension Lowering {
             }
         }
         for kind in Set(argument.open).sorted() { open(kind, &value, path, ids) }
+        if !argument.own.isEmpty {
+            let detail = "words that stand in no earlier result are denied, since results cannot be seen"
+            statement.add(.narrower, .openValues, rules: ids, argument: path, detail)
+        }
     }
 
     private mutating func open(_ kind: ValueClass, _ value: inout ValueTest, _ path: String, _ ids: [String]) {
