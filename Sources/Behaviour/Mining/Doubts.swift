@@ -30,6 +30,9 @@ struct Doubts {
                 "values may stand in the text of \(path.texts.values.sorted().map(\.description).joined(separator: ", "))"
             )
         }
+        if !path.isOpen, !path.rareTexts.isEmpty {
+            add("rare-text", "values do not pass for standing in the text of \(Self.named(path.rareTexts))")
+        }
         if argument.fromAnyRead, !argument.fromFields.isEmpty {
             add(
                 "any-read",
@@ -104,6 +107,20 @@ struct Doubts {
                 )
             )
         }
+        if !path.isOpen, rule.tier >= .write, let most = path.rareTexts.map(\.sessions).max() {
+            items.append(
+                item(
+                    .rareText,
+                    path.path,
+                    "the text of \(Self.named(path.rareTexts)) held values, which is too seldom to be a source",
+                    sessions: most,
+                    sources: path.rareTexts.map(\.tool),
+                    evidence: evidence?.pointers.places ?? [],
+                    uncertainty: Binomial.upperBound(most, of: path.sessions, confidence: parameters.confidence),
+                    reach: 0.2
+                )
+            )
+        }
         if path.isOpen, rule.tier == .destructive {
             items.append(
                 item(
@@ -148,6 +165,19 @@ struct Doubts {
                 )
             )
         }
+        if let limit = rule.maximumCalls, tool.calls > limit {
+            items.append(
+                item(
+                    .manyCalls,
+                    nil,
+                    "a session made \(tool.calls) calls, and \(limit) are allowed",
+                    sessions: 1,
+                    evidence: tool.pointers,
+                    uncertainty: 1,
+                    reach: 0.4
+                )
+            )
+        }
         if tool.definitions > 1 {
             items.append(
                 item(
@@ -162,6 +192,11 @@ struct Doubts {
             )
         }
         return items
+    }
+
+    private static func named(_ texts: [(tool: ServerTool, sessions: Int)]) -> String {
+        let shown = texts.prefix(4).map { "\($0.tool) in \($0.sessions) session\($0.sessions == 1 ? "" : "s")" }
+        return shown.joined(separator: ", ") + (texts.count > 4 ? " and others" : "")
     }
 
     private func item(

@@ -76,12 +76,14 @@ struct Draft {
                 ? nil : max(parameters.fewestCalls, parameters.callsFactor * tool.mostCalls),
             support: tool.support
         )
+        let always = proposal.isExact ? observations.alwaysSent(key, isOneTask: task != nil, parameters) : []
         var named: Set<String> = []
         let doubts = Doubts(rule: rule, tool: tool, parameters: parameters)
         for (path, learned) in tool.paths.sorted(by: { precedes($0.value.path, $1.value.path) }) {
             named.insert(learned.argument)
             let levels = Levels(learned, tool, evidence?.paths[path], parameters)
-            let argument = levels.chosen
+            var argument = levels.chosen
+            argument.required = always.contains(path)
             rule.arguments.append(argument)
             guard tool.tier != .read else { continue }
             rule.warnings += doubts.warnings(learned, argument)

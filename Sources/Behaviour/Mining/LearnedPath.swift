@@ -21,6 +21,8 @@ struct LearnedPath: Sendable {
     var constants: [UInt64: Constant] = [:]
     var fields: [UInt64: ResultField] = [:]
     var texts: [UInt64: ServerTool] = [:]
+    /// Tools whose text held values in too few sessions to be a source, with those sessions.
+    var rareTexts: [(tool: ServerTool, sessions: Int)] = []
     var domains: Set<String> = []
     var minimum: Double?
     var maximum: Double?
@@ -60,10 +62,12 @@ extension LearnedPath {
         for (key, edge) in evidence.texts.elements {
             let count = edge.sessions.count
             guard count >= parameters.textSessions, Double(count) >= parameters.textShare * Double(sessions) else {
+                rareTexts.append((edge.tool, count))
                 continue
             }
             texts[key] = edge.tool
         }
+        rareTexts.sort { $0.tool < $1.tool }
         var identities: [String: Int] = [:]
         for (key, value) in evidence.values.elements {
             for valueClass in value.valueClasses where !value.isAbridged {
