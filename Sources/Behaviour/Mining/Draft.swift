@@ -76,7 +76,11 @@ struct Draft {
                 ? nil : max(parameters.fewestCalls, parameters.callsFactor * tool.mostCalls),
             support: tool.support
         )
-        let always = proposal.isExact ? observations.alwaysSent(key, isOneTask: task != nil, parameters) : []
+        // To leave an argument out of what cannot be undone may reach further than any value of it; elsewhere agents that
+        // send an empty one would be denied for nothing.
+        let always =
+            proposal.isExact && tool.tier == .destructive
+            ? observations.alwaysSent(key, isOneTask: task != nil, parameters) : []
         var named: Set<String> = []
         let doubts = Doubts(rule: rule, tool: tool, parameters: parameters)
         for (path, learned) in tool.paths.sorted(by: { precedes($0.value.path, $1.value.path) }) {

@@ -45,8 +45,7 @@ struct Observations {
     /// Successful calls of one tool, each whole.
     func calls(_ tool: UInt64) -> [Call] { calls[tool] ?? [] }
 
-    /// Paths that every call of a tool sent, where enough sessions and tasks made some: to leave one out may reach further
-    /// than any value of it.
+    /// Paths that every call of a tool sent, where enough sessions and tasks made some.
     func alwaysSent(_ tool: UInt64, isOneTask: Bool, _ parameters: MiningParameters) -> Set<UInt64> {
         let calls = calls(tool)
         guard let first = calls.first, Set(calls.lazy.map(\.session)).count >= parameters.relationSessions else {
