@@ -92,6 +92,63 @@ import Traffic
         #expect(first.review.map(\.rule) == second.review.map(\.rule))
     }
 
+    /// One tool, called in some sessions more often than a rule allows, with a code that a few sessions read in a text.
+    private static func bookings(
+        _ count: Int,
+        flooded: Int,
+        reading: Int,
+        tool: String = "update_booking"
+    ) -> [[CallRecord]] {
+        (0..<count).map { index in
+            let call = { (sequence: Int64, tool: String, arguments: JSON.Object, text: String) in
+                CallRecord(
+                    time: Timestamp(seconds: 1_760_000_000 + Int64(index) * 600 + sequence),
+                    session: "s-\(index)",
+                    sequence: sequence,
+                    principal: CallRecord.Principal(id: "agent:clerk", kind: .declared),
+                    server: "desk",
+                    tool: tool,
+                    arguments: arguments,
+                    result: CallRecord.Result(text: text)
+                )
+            }
+            let hasRead = index < reading
+            let code = hasRead ? "code-\(index)-x" : "standard"
+            let read = hasRead ? [call(0, "get_letter", ["number": .integer(Int64(index))], "Use \(code) today.")] : []
+            let booking: JSON.Object = index == 0 ? ["code": .string(code)] : ["code": .string(code), "room": "north"]
+            return read
+                + (0..<(index < flooded ? 30 : 1)).map { call(Int64($0) + 1, tool, booking, "done") }
+        }
+    }
+
+    @Test func aSourceThatIsTooRareIsNamed() throws {
+        let proposal = Miner().mine(Recordings.profile(Self.bookings(20, flooded: 0, reading: 2)), name: "p")
+        let rule = try #require(proposal.policy.rules.first { $0.tool.tool == "update_booking" })
+        #expect(rule.arguments.first { $0.path == "code" }?.fromTexts == [])
+        #expect(
+            rule.warnings.contains { $0.code == "rare-text" && $0.detail.contains("desk/get_letter in 2 sessions") }
+        )
+        let item = try #require(proposal.review.first { $0.kind == .rareText })
+        #expect(item.path == "code" && item.sources == [ServerTool(server: "desk", tool: "get_letter")])
+    }
+
+    @Test(arguments: [0, 1, 2])
+    func aSessionThatCallsTooOftenIsNamed(flooded: Int) throws {
+        let proposal = Miner().mine(Recordings.profile(Self.bookings(20, flooded: flooded, reading: 0)), name: "p")
+        let rule = try #require(proposal.policy.rules.first { $0.tool.tool == "update_booking" })
+        #expect(rule.maximumCalls == (flooded < 2 ? 5 : 60))
+        #expect(proposal.review.contains { $0.kind == .manyCalls } == (flooded == 1))
+    }
+
+    @Test(arguments: [("delete_booking", 40, false), ("delete_booking", 70, true), ("update_booking", 70, false)])
+    func whatEveryCallSendsIsRequiredOfWhatCannotBeUndone(tool: String, sessions: Int, isRequired: Bool) throws {
+        let recorded = Self.bookings(sessions, flooded: 0, reading: 0, tool: tool)
+        let proposal = Miner().mine(Recordings.profile(recorded), name: "p")
+        let rule = try #require(proposal.policy.rules.first { $0.tool.tool == tool })
+        #expect(rule.arguments.first { $0.path == "code" }?.required == isRequired)
+        #expect(rule.arguments.first { $0.path == "room" }?.required == false)
+    }
+
     @Test func nothingGivesNothing() {
         let proposal = Miner().mine(Recordings.profile([]), name: "p")
         #expect(proposal.policy.rules.isEmpty)

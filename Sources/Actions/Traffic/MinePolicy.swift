@@ -51,7 +51,8 @@ package struct MinePolicy: StepAction {
                 ("policy", .string), ("digest", .string), ("rules", .integer), ("calls", .integer),
                 ("sessions", .integer), ("skipped", .integer), ("insufficient", .integer),
                 ("more_sessions", .integer), ("would_deny", .number), ("excluded_sessions", .list),
-                ("review", .list), ("difference", .list), ("widens", .boolean), ("artifact", .artifact),
+                ("review", .list), ("difference", .list), ("widens", .boolean), ("exact", .boolean),
+                ("artifact", .artifact),
             ]
         )
     }
@@ -64,7 +65,7 @@ package struct MinePolicy: StepAction {
         }
         let profile: Profile
         do throws(RecordingFiles.Failure) {
-            profile = try TrafficProfile.of(files).profile
+            profile = try TrafficProfile.of(files, hash: KeyedHash(digest: estate.secretDigest)).profile
         } catch {
             throw StepError(.permanent, "`\(error.file)` cannot be read: \(error.fault)")
         }
@@ -97,6 +98,7 @@ package struct MinePolicy: StepAction {
                 "excluded_sessions": .array(proposal.excludedSessions.prefix(Self.shown).map { .string($0) }),
                 "review": Self.lines(proposal.review.map(\.line)),
                 "difference": Self.lines(difference?.lines ?? []), "widens": .bool(difference?.widens ?? true),
+                "exact": .bool(proposal.isExact),
                 "artifact": .string(evidence.digest.description),
             ],
             summary: "\(policy.rules.count) rules from \(profile.calls) calls of \(profile.sessions) sessions, "

@@ -6,9 +6,10 @@ import Wire
 /// The profile of recordings: one pass over files, through the observer into the fold.
 package enum TrafficProfile {
     package static func of(
-        _ files: [String]
+        _ files: [String],
+        hash: KeyedHash = .unkeyed
     ) throws(RecordingFiles.Failure) -> (profile: Profile, count: RecordingFiles.Count) {
-        var profiler = Profiler()
+        var profiler = Profiler(hash: hash)
         var follower = SessionFollower()
         let count = try RecordingFiles.read(files) { record in
             profiler.observe(follower.observe(record), context: CallContext(record))
@@ -16,3 +17,20 @@ package enum TrafficProfile {
         return (profiler.finish(), count)
     }
 }
+
+extension KeyedHash {
+    /// The hash under a workspace's key, so that nobody who writes recordings can choose what falls into a sample.
+    ///
+    /// - Parameter digest: As `Estate.secretDigest`: 128 bits in hexadecimal after the last colon.
+    package init(digest: (String) -> String) {
+        let digits = digest("profile sample").utf8.suffix(32)
+        var words: [UInt64] = [0, 0]
+        for (index, digit) in digits.enumerated() {
+            let value = UInt64(hexDigit(digit))
+            words[index / 16] = words[index / 16] << 4 | value
+        }
+        self.init(words[0], words[1])
+    }
+}
+
+private func hexDigit(_ byte: UInt8) -> UInt8 { byte >= 0x61 ? byte &- 0x61 &+ 10 : byte &- 0x30 }

@@ -18,11 +18,20 @@ struct Doubts {
             let left = path.leftOut.map { "\($0.denied) of \($0.of) \($0.unit.rawValue)s bring a new text" }
             add("open-text", left ?? "other tasks bring a new text each time")
         }
+        if !argument.own.isEmpty {
+            add("composed-anew", "a few words pass that no result shows, as whatever is written passes beside them")
+        }
+        if argument.open.contains(.secret) {
+            add("secret", "any credential passes: \(path.secretSessions) sessions sent one")
+        }
         if !path.texts.isEmpty {
             add(
                 "from-text",
                 "values may stand in the text of \(path.texts.values.sorted().map(\.description).joined(separator: ", "))"
             )
+        }
+        if !path.isOpen, !path.rareTexts.isEmpty {
+            add("rare-text", "values do not pass for standing in the text of \(Self.named(path.rareTexts))")
         }
         if argument.fromAnyRead, !argument.fromFields.isEmpty {
             add(
@@ -85,6 +94,33 @@ struct Doubts {
                 )
             )
         }
+        if let sent = evidence?.secrets, sent > 0, !alternatives.chosen.rule.open.contains(.secret) {
+            items.append(
+                item(
+                    .secret,
+                    path.path,
+                    "sessions sent a credential here: let none pass, or any",
+                    sessions: sent,
+                    evidence: evidence?.pointers.places ?? [],
+                    uncertainty: 1,
+                    reach: 1
+                )
+            )
+        }
+        if !path.isOpen, rule.tier >= .write, let most = path.rareTexts.map(\.sessions).max() {
+            items.append(
+                item(
+                    .rareText,
+                    path.path,
+                    "the text of \(Self.named(path.rareTexts)) held values, which is too seldom to be a source",
+                    sessions: most,
+                    sources: path.rareTexts.map(\.tool),
+                    evidence: evidence?.pointers.places ?? [],
+                    uncertainty: Binomial.upperBound(most, of: path.sessions, confidence: parameters.confidence),
+                    reach: 0.2
+                )
+            )
+        }
         if path.isOpen, rule.tier == .destructive {
             items.append(
                 item(
@@ -129,6 +165,19 @@ struct Doubts {
                 )
             )
         }
+        if let limit = rule.maximumCalls, tool.calls > limit {
+            items.append(
+                item(
+                    .manyCalls,
+                    nil,
+                    "a session made \(tool.calls) calls, and \(limit) are allowed",
+                    sessions: 1,
+                    evidence: tool.pointers,
+                    uncertainty: 1,
+                    reach: 0.4
+                )
+            )
+        }
         if tool.definitions > 1 {
             items.append(
                 item(
@@ -143,6 +192,11 @@ struct Doubts {
             )
         }
         return items
+    }
+
+    private static func named(_ texts: [(tool: ServerTool, sessions: Int)]) -> String {
+        let shown = texts.prefix(4).map { "\($0.tool) in \($0.sessions) session\($0.sessions == 1 ? "" : "s")" }
+        return shown.joined(separator: ", ") + (texts.count > 4 ? " and others" : "")
     }
 
     private func item(
@@ -171,5 +225,14 @@ struct Doubts {
             evidence: evidence,
             urgency: rule.tier.weight * min(1, uncertainty) * reach
         )
+    }
+}
+
+extension PathEvidence {
+    /// Sessions with a credential, a token of it alone or inside a text; each counts once for each of its credentials.
+    fileprivate var secrets: Int {
+        values.elements.reduce(0) {
+            $0 + ($1.value.isAbridged && $1.value.text == SecretToken.placeholder ? $1.value.sessions.count : 0)
+        }
     }
 }

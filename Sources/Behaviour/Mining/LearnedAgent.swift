@@ -13,6 +13,8 @@ struct LearnedTool: Sendable {
     var arguments: [String: Int]
     /// Calls in one session, as many as enough sessions made: one session alone may be the attack.
     var mostCalls: Int
+    /// The most that any session made.
+    var calls: Int
     /// The longest list by argument.
     var lists: [String: Int]
     var paths: [UInt64: LearnedPath]
@@ -121,6 +123,7 @@ extension LearnedTool {
         definition = known.max { ($0.last, $0.name) < ($1.last, $1.name) }?.name
         definitions = known.count
         mostCalls = Int(evidence.callsPerSession.largest(of: parameters.constantSessions) ?? 0)
+        calls = Int(evidence.callsPerSession.maximum ?? 0)
         arguments = [:]
         lists = [:]
         paths = [:]

@@ -15,12 +15,24 @@ struct Observations {
         var leaf: TracedLeaf
     }
 
+    struct Call {
+        var session: UInt64
+        var task: UInt64?
+        var leaves: [TracedLeaf]
+
+        fileprivate var sent: Set<UInt64> { Set(leaves.lazy.filter { !$0.isEmpty }.map(\.path.key)) }
+    }
+
     private var values: [Place: [Value]] = [:]
+    private var calls: [UInt64: [Call]] = [:]
 
     /// Closed reads are left out: what they may be asked is not learned by value.
     init(_ traces: [SessionTrace]) {
         for trace in traces {
             for call in trace.calls where call.succeeded && call.tier != .read {
+                calls[call.tool.key, default: []].append(
+                    Call(session: trace.key, task: call.task?.key, leaves: call.leaves)
+                )
                 for leaf in call.leaves where !leaf.isEmpty {
                     values[Place(tool: call.tool.key, path: leaf.path.key), default: []].append(
                         Value(session: trace.key, task: call.task?.key, client: trace.client?.key, leaf: leaf)
@@ -28,6 +40,20 @@ struct Observations {
                 }
             }
         }
+    }
+
+    /// Successful calls of one tool, each whole.
+    func calls(_ tool: UInt64) -> [Call] { calls[tool] ?? [] }
+
+    /// Paths that every call of a tool sent, where enough sessions and tasks made some.
+    func alwaysSent(_ tool: UInt64, isOneTask: Bool, _ parameters: MiningParameters) -> Set<UInt64> {
+        let calls = calls(tool)
+        guard let first = calls.first, Set(calls.lazy.map(\.session)).count >= parameters.relationSessions else {
+            return []
+        }
+        let tasks = Set(calls.compactMap(\.task)).count
+        guard isOneTask || tasks == 0 || tasks >= parameters.leaveOutUnits else { return [] }
+        return calls.dropFirst().reduce(into: first.sent) { $0.formIntersection($1.sent) }
     }
 
     func values(_ tool: UInt64, _ path: UInt64) -> [Value] { values[Place(tool: tool, path: path)] ?? [] }

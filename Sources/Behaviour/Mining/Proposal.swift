@@ -71,6 +71,12 @@ package struct ReviewItem: Sendable {
         /// One session alone has the extreme.
         case lonelyExtreme = "lonely-extreme"
         case severalDefinitions = "several-definitions"
+        /// Texts of a tool held values in too few sessions for it to be a source.
+        case rareText = "rare-text"
+        /// A session made more calls than the rule allows.
+        case manyCalls = "many-calls"
+        /// A credential goes where the rule lets none pass.
+        case secret
     }
 
     package var kind: Kind

@@ -45,6 +45,11 @@ extension PolicyCommand {
                     "\(profile.skippedCalls) calls were not learned from: their arguments were too many or not recorded"
                 )
             }
+            if !proposal.isExact {
+                Output.talk(
+                    "a sample of the sessions stands for all: relations between arguments were not looked for, and bounds are estimates"
+                )
+            }
             if !proposal.excludedSessions.isEmpty {
                 Output.talk(
                     "\(proposal.excludedSessions.count) sessions were not learned from: a source showed them what it shows to few"

@@ -30,9 +30,18 @@ enum Recordings {
                 )
             }
         }
-        let (profile, count) = try attempt { () throws(RecordingFiles.Failure) in try TrafficProfile.of(recordings) }
+        let hash = try sampleHash()
+        let (profile, count) = try attempt { () throws(RecordingFiles.Failure) in
+            try TrafficProfile.of(recordings, hash: hash)
+        }
         report(count)
         return profile
+    }
+
+    /// Under the workspace's key where there is one; profiles of different workspaces do not merge.
+    private static func sampleHash() throws -> KeyedHash {
+        guard try Session.surroundings() != nil else { return .unkeyed }
+        return KeyedHash(digest: try Session.open(.reading).estate.secretDigest)
     }
 
     /// Reads and checks a policy; everything wrong with it is said at once.

@@ -52,6 +52,10 @@ extension Lowering {
             }
         }
         for kind in Set(argument.open).sorted() { open(kind, &value, path, ids) }
+        if !argument.own.isEmpty {
+            let detail = "words that stand in no earlier result are denied, since results cannot be seen"
+            statement.add(.narrower, .openValues, rules: ids, argument: path, detail)
+        }
     }
 
     private mutating func open(_ kind: ValueClass, _ value: inout ValueTest, _ path: String, _ ids: [String]) {
@@ -74,8 +78,11 @@ extension Lowering {
         case .path, .number:
             let detail = "a composed \(kind.rawValue) must not be copied from a result, which cannot be seen"
             statement.add(.narrower, .openValues, rules: ids, argument: path, detail)
-        // Booleans pass by `ValueTest.booleans`; identities are never composed, and what is empty always passes.
+// Booleans pass by `ValueTest.booleans`; identities are never composed, and what is empty always passes.
         case .boolean, .email, .url, .account, .empty: break
+        case .secret:
+            let detail = "a credential itself is sent to the engine, and not the token that stands for it"
+            statement.add(.narrower, .openValues, rules: ids, argument: path, detail)
         }
     }
 

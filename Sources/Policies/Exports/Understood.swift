@@ -14,6 +14,7 @@ extension Rule {
             effect: effect,
             mode: mode,
             arguments: arguments.map(\.understood),
+            relations: relations,
             condition: condition,
             windows: windows,
             maximumCalls: maximumCalls,
@@ -44,6 +45,7 @@ extension ArgumentRule {
             minimum: minimum,
             maximum: maximum,
             open: open,
+            own: own,
             maximumLength: maximumLength,
             maximumItems: maximumItems,
             isBinding: isBinding

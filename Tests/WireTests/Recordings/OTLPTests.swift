@@ -254,7 +254,7 @@ private let vendors: [Vendor] = [
             as: .otlp
         )
         #expect(shown(recording) == ["unmapped:everything/echo ? ok jwt:user-id"])
-        #expect(recording.report.gaps.first == "no arguments: tool-level rules only")
+        #expect(recording.report.gaps.first == "no arguments: nothing to learn a rule from")
     }
 
     @Test func countsWhatIsNoToolCall() {

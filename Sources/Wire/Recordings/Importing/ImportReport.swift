@@ -122,7 +122,7 @@ extension ImportReport.Coverage {
     package func gaps(of calls: Int) -> [String] {
         guard calls > 0 else { return ["no tool calls"] }
         let parts: [(Int, String, String)] = [
-            (arguments, "arguments", "tool-level rules only"),
+            (arguments, "arguments", "nothing to learn a rule from"),
             (principal, "principal", "one rule set for everybody"),
             (results, "results", "no provenance of arguments from earlier results"),
             (task, "task", "no rules per task"),
