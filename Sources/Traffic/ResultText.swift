@@ -15,10 +15,13 @@ final class ResultText: Sendable {
 
     private struct Answers {
         var words: TextIndex?
+        var identities: Set<CanonicalValue>?
+        var isASCII: Bool?
         var joined: [UInt8]?
         var hosts: Set<String>?
         var sites: Set<String>?
         var fields: FieldTable?
+        var spelling: (isLiteral: Bool, hasOddNumerals: Bool)?
     }
 
     private let answers = Mutex(Answers())
@@ -30,18 +33,42 @@ final class ResultText: Sendable {
         self.isCut = isCut
     }
 
-    var index: TextIndex {
+    /// The words alone; finding the identities of a text takes longer.
+    var words: TextIndex {
         answers.withLock { answers in
-            if let index = answers.words { return index }
-            let index = TextIndex(text)
-            answers.words = index
-            return index
+            if let words = answers.words { return words }
+            let words = TextIndex(words: Words.hashes(of: text), identities: [])
+            answers.words = words
+            return words
         }
+    }
+
+    var identities: Set<CanonicalValue> {
+        answers.withLock { answers in
+            if let identities = answers.identities { return identities }
+            let identities = Identities.find(in: text)
+            answers.identities = identities
+            return identities
+        }
+    }
+
+    private var isASCII: Bool {
+        answers.withLock { answers in
+            let isASCII = answers.isASCII ?? TextFolding.isASCII(text)
+            answers.isASCII = isASCII
+            return isASCII
+        }
+    }
+
+    /// Whether the text names the identity; its words tell of most texts that they do not.
+    func names(_ identity: IdentityQuery) -> Bool {
+        if let phrase = identity.phrase, isASCII, !words.holds(phrase) { return false }
+        return identities.contains(identity.value)
     }
 
     /// The hosts and mail domains that the text names.
     var hosts: Set<String> {
-        let identities = index.identities
+        let identities = identities
         return answers.withLock { answers in
             if let hosts = answers.hosts { return hosts }
             let hosts = Set(identities.compactMap(\.host))
@@ -52,7 +79,7 @@ final class ResultText: Sendable {
 
     /// The hosts that the text names by themselves or as part of a page, not as where one person has an address.
     var sites: Set<String> {
-        let identities = index.identities
+        let identities = identities
         return answers.withLock { answers in
             if let sites = answers.sites { return sites }
             let sites = Set(identities.compactMap { $0.valueClass == .url ? $0.host : nil })
@@ -71,8 +98,26 @@ final class ResultText: Sendable {
         }
     }
 
-    /// The fields that hold exactly this canonical text.
-    func fields(holding value: String) -> [String] { fields.paths(holding: value) }
+    /// The fields that hold exactly a canonical text.
+    func fields(holding value: FieldQuery) -> [String] {
+        mayHaveField(value) ? fields.paths(holding: value.text) : []
+    }
+
+    /// Whether a field can have the value, told from the words of the text: most texts are never taken apart.
+    func mayHaveField(_ value: FieldQuery) -> Bool {
+        guard structured == nil else { return true }
+        let (isLiteral, hasOddNumerals) = answers.withLock { answers in
+            if let spelling = answers.spelling { return spelling }
+            let spelling = (FieldQuery.isLiteral(text), FieldQuery.hasOddNumerals(text))
+            answers.spelling = spelling
+            return spelling
+        }
+        switch value.sign {
+        case .none: return true
+        case .words(let phrase): return !isLiteral || words.holds(phrase)
+        case .whole(let phrase): return !isLiteral || hasOddNumerals || words.holds(phrase)
+        }
+    }
 
     /// Where a server says both, the text is there for people, and may be made of what others wrote.
     var fields: FieldTable {
@@ -84,62 +129,6 @@ final class ResultText: Sendable {
             answers.fields = table
             return table
         }
-    }
-}
-
-/// Which fields of a result have which value, by hashes of the values.
-///
-/// A session holds thousands of such values, and is asked about few. A hash of 64 bits under a secret that each process
-/// draws anew stands for the value, so that nobody can make one that passes for another.
-struct FieldTable: Sendable {
-    private struct Entry {
-        var value: UInt64
-        var path: UInt32
-    }
-
-    /// By value, then in the order of the fields.
-    private var entries: [Entry] = []
-    private var paths: [String] = []
-
-    init(_ fields: [StructuredResult.Field]) {
-        guard !fields.isEmpty else { return }
-        var numbers: [String: UInt32] = [:]
-        entries.reserveCapacity(fields.count)
-        for field in fields {
-            var path = numbers[field.path]
-            if path == nil {
-                path = UInt32(truncatingIfNeeded: paths.count)
-                numbers[field.path] = path
-                paths.append(field.path)
-            }
-            entries.append(Entry(value: Self.hash(field.text), path: path ?? 0))
-        }
-        entries.sort { ($0.value, $0.path) < ($1.value, $1.path) }
-    }
-
-    static func hash(_ value: String) -> UInt64 { UInt64(bitPattern: Int64(value.hashValue)) }
-
-    func paths(holding value: String) -> [String] {
-        if entries.isEmpty { return [] }
-        let hash = Self.hash(value)
-        var low = 0
-        var high = entries.count
-        while low < high {
-            let middle = (low + high) / 2
-            if entries[middle].value < hash { low = middle + 1 } else { high = middle }
-        }
-        var found: [String] = []
-        while low < entries.count, entries[low].value == hash {
-            let path = paths[Int(entries[low].path)]
-            if path != found.last { found.append(path) }
-            low += 1
-        }
-        return found
-    }
-
-    /// The hash of every value.
-    func forEachValue(_ body: (UInt64) -> Void) {
-        for entry in entries { body(entry.value) }
     }
 }
 

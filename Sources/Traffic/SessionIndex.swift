@@ -17,14 +17,13 @@ struct SessionIndex: Sendable {
         for text in texts {
             let result = UInt64(count)
             func add(_ key: UInt32) { entries.append(UInt64(key) << 32 | result) }
-            let index = text.index
             var last: UInt32?
-            for word in index.words {
+            for word in text.words.words {
                 add(word)
                 if let last { add(Self.key(last, word)) }
                 last = word
             }
-            for identity in index.identities { add(Self.key(identity)) }
+            for identity in text.identities { add(Self.key(identity)) }
             text.fields.forEachValue { add(UInt32(truncatingIfNeeded: $0)) }
             count += 1
         }

@@ -119,7 +119,7 @@ package struct SessionObserver: Sendable {
         return explain(record, &asksResults)
     }
 
-    /// - Parameter asksResults: Becomes true where earlier results were asked about a value.
+    // `asksResults` becomes true where earlier results were asked about a value.
     private func explain(_ record: CallRecord, _ asksResults: inout Bool) -> ObservedCall {
         let tool = ServerTool(server: record.server, tool: record.tool)
         let tier = (tiers.isEmpty ? nil : tiers[tool]) ?? cache.tier(of: tool)
@@ -171,7 +171,7 @@ package struct SessionObserver: Sendable {
             path: leaf.path,
             value: value,
             number: value.valueClass == .number ? leaf.value.double : nil,
-            length: text?.unicodeScalars.count ?? 0,
+            length: text.map(TextFolding.scalarCount) ?? 0,
             words: Words.count(value.text)
         )
         guard value.valueClass != .empty, value.valueClass != .boolean else { return result }
@@ -222,14 +222,15 @@ package struct SessionObserver: Sendable {
 extension SessionObserver {
     private func provenance(of value: CanonicalValue, as text: String) -> Provenance {
         let source = promptSource(value, text)
-        var fields = fields(holding: value.text, before: ordinal)
+        let query = FieldQuery(value)
+        var fields = fields(holding: query, before: ordinal)
         let texts = texts(showing: value, text, before: ordinal)
         if source == .none, !fields.isEmpty {
             if let first = firstUses[value.text] {
                 // What was not kept may have shown the value.
                 let isDoubtful = partialSince.map { $0 < first.ordinal } ?? false
                 if isDoubtful || !self.texts(showing: first.value, first.value.text, before: first.ordinal).isEmpty {
-                    fields.formIntersection(self.fields(holding: value.text, before: first.ordinal))
+                    fields.formIntersection(self.fields(holding: query, before: first.ordinal))
                 }
             } else if firstUses.count >= limits.maxValues {
                 fields = []
@@ -243,19 +244,19 @@ extension SessionObserver {
         guard value.valueClass.isIdentity else {
             let phrase = Words.hashes(of: text)
             // A hash can be forged, and this match grants, so the words themselves are compared.
-            return prompt.index.holds(phrase) && prompt.holdsExactly(text) ? .exact : .none
+            return prompt.words.holds(phrase) && prompt.holdsExactly(text) ? .exact : .none
         }
-        if prompt.index.identities.contains(value) { return .exact }
+        if prompt.identities.contains(value) { return .exact }
         guard let host = value.host else { return .none }
         // Whoever names one person names nobody else at the same domain.
         let named = value.valueClass == .email ? prompt.sites : prompt.hosts
         return named.contains(host) ? .host : .none
     }
 
-    private func fields(holding text: String, before: Int) -> Set<ResultField> {
+    private func fields(holding value: FieldQuery, before: Int) -> Set<ResultField> {
         var found: Set<ResultField> = []
-        forEachResult(of: index.results(withField: text), before: before) { result in
-            for field in result.text.fields(holding: text) {
+        forEachResult(of: index.results(withField: value.text), before: before) { result in
+            for field in result.text.fields(holding: value) {
                 found.insert(ResultField(tool: result.tool, field: field))
             }
         }
@@ -281,7 +282,7 @@ extension SessionObserver {
         return found.sorted()
     }
 
-    /// - Parameter condition: Asked first, since it costs less than to look into a text.
+    // `condition` is asked first, since it costs less than to look into a text.
     private func forEachResult(
         showing value: CanonicalValue,
         _ text: String,
@@ -291,14 +292,15 @@ extension SessionObserver {
     ) {
         guard !results.isEmpty else { return }
         if value.valueClass.isIdentity {
+            let query = IdentityQuery(value)
             forEachResult(of: index.results(naming: value), before: before) { result in
-                if condition(result), result.text.index.identities.contains(value) { body(result) }
+                if condition(result), result.text.names(query) { body(result) }
             }
         } else if text.utf8.count < Words.longestPhrase {
             let phrase = Words.hashes(of: text)
             guard !phrase.isEmpty else { return }
             forEachResult(of: index.results(holding: phrase), before: before) { result in
-                if condition(result), result.text.index.holds(phrase) { body(result) }
+                if condition(result), result.text.words.holds(phrase) { body(result) }
             }
         }
     }
