@@ -140,7 +140,7 @@ extension [UInt32] {
 /// What sessions saw that asked one tool the same thing.
 package struct ReadingEvidence: Sampled {
     package static let limit = 8_192
-    package static let budget = 32 << 20
+    package static let budget = 24 << 20
 
     /// Sessions that asked, each by its first answer.
     package private(set) var sessions = 0
