@@ -292,7 +292,7 @@ def shards() -> list[Path]:
     for number, part in enumerate(parts):
         with part.open("wb") as file:
             made = subprocess.run(
-                [sys.executable, str(ROOT / "Benchmarks/recording.py"), "6000", str(number)], capture_output=True, check=True
+                [sys.executable, str(ROOT / "Benchmarks/recording.py"), "60000", str(number)], capture_output=True, check=True
             )
             file.write(made.stdout.replace(b'"session": "s-', b'"session": "%d-' % number))
     return parts

@@ -15,10 +15,13 @@ final class ResultText: Sendable {
 
     private struct Answers {
         var words: TextIndex?
+        var identities: Set<CanonicalValue>?
+        var isASCII: Bool?
         var joined: [UInt8]?
         var hosts: Set<String>?
         var sites: Set<String>?
-        var fields: [String: [String]]?
+        var fields: FieldTable?
+        var spelling: (isLiteral: Bool, hasOddNumerals: Bool)?
     }
 
     private let answers = Mutex(Answers())
@@ -30,18 +33,42 @@ final class ResultText: Sendable {
         self.isCut = isCut
     }
 
-    var index: TextIndex {
+    /// The words alone; finding the identities of a text takes longer.
+    var words: TextIndex {
         answers.withLock { answers in
-            if let index = answers.words { return index }
-            let index = TextIndex(text)
-            answers.words = index
-            return index
+            if let words = answers.words { return words }
+            let words = TextIndex(words: Words.hashes(of: text), identities: [])
+            answers.words = words
+            return words
         }
+    }
+
+    var identities: Set<CanonicalValue> {
+        answers.withLock { answers in
+            if let identities = answers.identities { return identities }
+            let identities = Identities.find(in: text)
+            answers.identities = identities
+            return identities
+        }
+    }
+
+    private var isASCII: Bool {
+        answers.withLock { answers in
+            let isASCII = answers.isASCII ?? TextFolding.isASCII(text)
+            answers.isASCII = isASCII
+            return isASCII
+        }
+    }
+
+    /// Whether the text names the identity; its words tell of most texts that they do not.
+    func names(_ identity: IdentityQuery) -> Bool {
+        if let phrase = identity.phrase, isASCII, !words.holds(phrase) { return false }
+        return identities.contains(identity.value)
     }
 
     /// The hosts and mail domains that the text names.
     var hosts: Set<String> {
-        let identities = index.identities
+        let identities = identities
         return answers.withLock { answers in
             if let hosts = answers.hosts { return hosts }
             let hosts = Set(identities.compactMap(\.host))
@@ -52,7 +79,7 @@ final class ResultText: Sendable {
 
     /// The hosts that the text names by themselves or as part of a page, not as where one person has an address.
     var sites: Set<String> {
-        let identities = index.identities
+        let identities = identities
         return answers.withLock { answers in
             if let sites = answers.sites { return sites }
             let sites = Set(identities.compactMap { $0.valueClass == .url ? $0.host : nil })
@@ -71,19 +98,36 @@ final class ResultText: Sendable {
         }
     }
 
-    /// The fields that hold exactly this canonical text.
-    func fields(holding value: String) -> [String] {
+    /// The fields that hold exactly a canonical text.
+    func fields(holding value: FieldQuery) -> [String] {
+        mayHaveField(value) ? fields.paths(holding: value.text) : []
+    }
+
+    /// Whether a field can have the value, told from the words of the text: most texts are never taken apart.
+    func mayHaveField(_ value: FieldQuery) -> Bool {
+        guard structured == nil else { return true }
+        let (isLiteral, hasOddNumerals) = answers.withLock { answers in
+            if let spelling = answers.spelling { return spelling }
+            let spelling = (FieldQuery.isLiteral(text), FieldQuery.hasOddNumerals(text))
+            answers.spelling = spelling
+            return spelling
+        }
+        switch value.sign {
+        case .none: return true
+        case .words(let phrase): return !isLiteral || words.holds(phrase)
+        case .whole(let phrase): return !isLiteral || hasOddNumerals || words.holds(phrase)
+        }
+    }
+
+    /// Where a server says both, the text is there for people, and may be made of what others wrote.
+    var fields: FieldTable {
         answers.withLock { answers in
-            if let known = answers.fields { return known[value] ?? [] }
-            var found: [String: [String]] = [:]
-            // Where a server says both, the text is there for people, and may be made of what others wrote.
-            let fields =
+            if let known = answers.fields { return known }
+            let found =
                 structured.map(StructuredResult.fields(of:)) ?? (isCut ? [] : StructuredResult.fields(of: text))
-            for field in fields where found[field.text]?.contains(field.path) != true {
-                found[field.text, default: []].append(field.path)
-            }
-            answers.fields = found
-            return found[value] ?? []
+            let table = FieldTable(found)
+            answers.fields = table
+            return table
         }
     }
 }

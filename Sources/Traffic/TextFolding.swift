@@ -23,6 +23,10 @@ enum TextFolding {
         return all < 0x80
     }
 
+    static func scalarCount(_ text: String) -> Int {
+        isASCII(text) ? text.utf8.count : text.unicodeScalars.count
+    }
+
     /// Without the white space around it, of any script.
     static func trimmed(_ text: String) -> String {
         let scalars = text.unicodeScalars

@@ -1,8 +1,9 @@
-import Behaviour
 import Core
 import Foundation
 import Testing
 import Traffic
+
+@testable import Behaviour
 
 @Suite struct ProfileTests {
     @Test(arguments: [UInt64(1), 2, 3])
@@ -106,6 +107,73 @@ import Traffic
         ] {
             #expect(throws: Profile.ReadError.self) { try Profile(bytes: Array(damaged.utf8)) }
         }
+    }
+
+    /// Every argument is different in every call, so that all paths together have more values than are kept.
+    @Test(arguments: [UInt64(1), 2, 3])
+    func theMoreValuesThereAreTheFewerOfEachPathAreKept(seed: UInt64) throws {
+        var random = Recordings.Generator(state: seed)
+        var writer = TraceWriter(.unkeyed)
+        let paths = 8
+        let traces = (0..<300).map { session in
+            let leaves = (0..<paths).map {
+                ObservedLeaf(argument: "a\($0)", path: "a\($0)", value: CanonicalValue(.email, "\(session)@x\($0).org"))
+            }
+            let call = ObservedCall(
+                session: "s\(session)",
+                sequence: 0,
+                principal: "a",
+                tool: ServerTool(server: "s", tool: "t"),
+                tier: .write,
+                succeeded: true,
+                arguments: leaves.map(\.argument),
+                leaves: leaves
+            )
+            return SessionTrace(
+                key: random.next(),
+                session: call.session,
+                principal: writer.name("a"),
+                calls: [writer.call(call, CallContext())]
+            )
+        }
+        struct Part {
+            var agents = BottomK<AgentEvidence>()
+            var limits = SampleLimits(mostValues: 1_200, mostIdentities: 500)
+
+            mutating func settle() {
+                limits.lower(for: agents)
+                limits.apply(to: &agents)
+            }
+        }
+        func fold(_ traces: some Collection<SessionTrace>) -> Part {
+            var part = Part()
+            for (number, trace) in traces.enumerated() {
+                part.agents.update(trace.principal.key, make: { AgentEvidence(trace.principal.value) }) {
+                    $0.note(trace, number: UInt64(number) + 1, hash: .unkeyed)
+                }
+                if random.next() % 7 == 0 { part.settle() }
+            }
+            part.settle()
+            return part
+        }
+        let whole = fold(traces)
+        var parts = [fold(traces[..<20]), fold(traces[20..<130]), fold(traces[130...])]
+        parts.shuffle(using: &random)
+        var merged = parts.removeFirst()
+        for part in parts {
+            // As one that was read from a file.
+            merged.agents.merge(try #require(BottomK<AgentEvidence>(json: part.agents.json)))
+            merged.limits.merge(part.limits)
+            merged.settle()
+        }
+        #expect(merged.agents.json == whole.agents.json)
+        #expect(merged.limits.json == whole.limits.json)
+        #expect((whole.limits.values, whole.limits.identities) == (128, 256))
+        let agent = try #require(whole.agents.elements.first?.value)
+        #expect(agent.identities.count == 256)
+        let found = try #require(agent.tools.elements.first?.value.paths.elements)
+        #expect(found.count == paths)
+        #expect(found.allSatisfy { $0.value.values.count == 128 && $0.value.sessions.count == traces.count })
     }
 
     @Test func longSessionsAreCutAndCounted() {

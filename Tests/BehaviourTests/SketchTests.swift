@@ -40,6 +40,39 @@ import Testing
         #expect(whole.elements.map(\.value.count) == expected.map(\.value))
     }
 
+    /// Things whose charge grows with what is noted of them, up to a bound.
+    private struct Growing: Sampled {
+        static let limit = 64
+        static let budget = 200
+        var count = 0
+        init() {}
+        init?(json: JSON.Value) {
+            guard let count = Form.count(json) else { return nil }
+            self.count = count
+        }
+        var charge: Int { min(count, 20) }
+        var json: JSON.Value { Form.count(count) }
+        mutating func merge(_ other: Growing) { count += other.count }
+    }
+
+    @Test(arguments: [UInt64(1), 2, 3, 4, 5, 6, 7, 8])
+    func samplesWithinABudgetMergeToTheSampleOfTheWhole(seed: UInt64) throws {
+        var random = Recordings.Generator(state: seed)
+        let keys = (0..<3_000).map { _ in (random.next() % 40 &* random.next() % 40) &* 0x9E37_79B9_7F4A_7C15 }
+        var whole = BottomK<Growing>()
+        for key in keys { whole.update(key, make: Growing.init) { $0.count += 1 } }
+        var parts = [BottomK<Growing>](repeating: BottomK(), count: 5)
+        for key in keys { parts[Int(random.next() % 5)].update(key, make: Growing.init) { $0.count += 1 } }
+        parts.shuffle(using: &random)
+        var merged = try #require(BottomK<Growing>(json: parts.removeFirst().json))
+        for part in parts { merged.merge(try #require(BottomK<Growing>(json: part.json))) }
+        #expect(merged.json == whole.json)
+        #expect(whole.isCut)
+        #expect(whole.elements.reduce(0) { $0 + $1.value.charge } <= Growing.budget)
+        let counts = Dictionary(keys.map { ($0, 1) }, uniquingKeysWith: +)
+        #expect(whole.elements.allSatisfy { $0.value.count == counts[$0.key] })
+    }
+
     @Test func distinctThingsAreCountedExactlyAndThenEstimated() {
         var random = Recordings.Generator(state: 7)
         var count = DistinctCount()

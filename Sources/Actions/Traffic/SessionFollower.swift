@@ -7,11 +7,19 @@ package import Traffic
 /// remember too much together: what such a session does later is explained without what it saw before, and marked as
 /// resting on a part of the evidence.
 package struct SessionFollower {
-    private var observers: [String: (observer: SessionObserver, touched: Int)] = [:]
+    /// An observer that stays where it is while it works, since it is large.
+    private final class Followed {
+        var observer: SessionObserver
+        var touched = 0
+
+        init(_ observer: SessionObserver) { self.observer = observer }
+    }
+
+    private var observers: [String: Followed] = [:]
     /// Hashes of sessions that were let go of; when there are too many of them, every new session counts as one.
     private var forgotten: Set<Int> = []
     private var hasForgottenAll = false
-    private let cache = ResultCache(maxBytes: 64 << 20)
+    private let cache = ResultCache(maxBytes: 32 << 20)
     private let limit: Int
     /// Of the results that all sessions together remember; what is known of a text takes about three times its bytes.
     private let maxBytes: Int
@@ -26,22 +34,27 @@ package struct SessionFollower {
     package mutating func observe(_ record: CallRecord) -> ObservedCall {
         clock += 1
         let session = record.principal.id + "\u{0}" + record.session
-        var entry =
-            observers.removeValue(forKey: session)
-            ?? (SessionObserver(taskText: record.task?.text, isPartial: isForgotten(session), cache: cache), clock)
+        let entry = observers[session] ?? begin(session, record)
         let earlier = entry.observer.heldBytes
         let call = entry.observer.observe(record)
         entry.touched = clock
         bytes += entry.observer.heldBytes - earlier
-        if observers.count >= limit || bytes > maxBytes { makeRoom() }
-        observers[session] = entry
+        if observers.count > limit || bytes > maxBytes { makeRoom(besides: session) }
         return call
     }
 
-    private mutating func makeRoom() {
-        let oldest = observers.sorted { $0.value.touched < $1.value.touched }
+    private mutating func begin(_ session: String, _ record: CallRecord) -> Followed {
+        let followed = Followed(
+            SessionObserver(taskText: record.task?.text, isPartial: isForgotten(session), cache: cache)
+        )
+        observers[session] = followed
+        return followed
+    }
+
+    private mutating func makeRoom(besides current: String) {
+        let oldest = observers.filter { $0.key != current }.sorted { $0.value.touched < $1.value.touched }
         for (position, (session, entry)) in oldest.enumerated() {
-            // An eighth more than is needed, so that sorting is rare; the session at hand is not among them.
+            // An eighth more than is needed, so that sorting is rare.
             guard position < limit / 8 || bytes > maxBytes / 8 * 7 else { return }
             bytes -= entry.observer.heldBytes
             observers[session] = nil

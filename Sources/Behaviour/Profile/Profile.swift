@@ -18,6 +18,10 @@ package struct Profile: Sendable {
     package internal(set) var agents = BottomK<AgentEvidence>()
     package internal(set) var readings = BottomK<ReadingEvidence>()
     package internal(set) var sample = SessionSample()
+    /// How many values of one path, and identities of one agent, are kept; see `settle`.
+    private var limits = SampleLimits()
+    /// What was folded since the limits were looked at.
+    private var unsettled = 0
     /// Numbers the sessions that are folded, so that each is counted once.
     private var number: UInt64 = 0
 
@@ -36,6 +40,18 @@ package struct Profile: Sendable {
             $0.note(trace, number: session, hash: hash)
         }
         sample.insert(trace)
+        unsettled += trace.cost
+        if unsettled > 1 << 14 { settle() }
+    }
+
+    /// Lowers the limits until all samples together are small enough, and keeps to them.
+    ///
+    /// A limit only ever falls, and each part of a recording asks for one that is at least as high as that of the whole.
+    /// So it is the same in whichever order parts are merged.
+    mutating func settle() {
+        unsettled = 0
+        limits.lower(for: agents)
+        limits.apply(to: &agents)
     }
 
     /// Counts a call that cannot be learned from.
@@ -45,8 +61,7 @@ package struct Profile: Sendable {
     mutating func fold(reading: UInt64, text: String, key: UInt64) {
         let hash = hash
         readings.update(reading, make: ReadingEvidence.init) {
-            $0.sessions += 1
-            $0.texts.update(key, make: { ShownText(text, hash) }) { $0.sessions += 1 }
+            $0.note(text, key: key, hash)
         }
     }
 
@@ -84,6 +99,8 @@ package struct Profile: Sendable {
         readings.merge(other.readings)
         sample.merge(other.sample)
         number = max(number, other.number)
+        limits.merge(other.limits)
+        settle()
     }
 }
 
@@ -98,6 +115,8 @@ extension Profile {
     /// which is then put in its place.
     private var content: (bytes: [UInt8], endOfCalls: Int, endOfSessions: Int) {
         var bytes: [UInt8] = []
+        // Growing as it is written would take three times as much at the end; room that is not used costs nothing.
+        if calls > 10_000 { bytes.reserveCapacity(2 * readings.charged + 400 * sample.spent + (32 << 20)) }
         var writer = MemberWriter()
         func write(_ name: String, _ value: JSON.Value) {
             writer.write(name, to: &bytes)
@@ -108,6 +127,7 @@ extension Profile {
         write("calls", Form.count(calls))
         let endOfCalls = bytes.count
         write("key", .array([Form.hash(hash.first), Form.hash(hash.second)]))
+        write("limits", limits.json)
         writer.write("readings", to: &bytes)
         readings.write(to: &bytes)
         writer.write("sample", to: &bytes)
@@ -154,7 +174,8 @@ extension Profile {
             let skippedCalls = Form.count(value["skippedCalls"]),
             let agents = value["agents"].flatMap(BottomK<AgentEvidence>.init(json:)),
             let readings = value["readings"].flatMap(BottomK<ReadingEvidence>.init(json:)),
-            let sample = value["sample"].flatMap(SessionSample.init(json:))
+            let sample = value["sample"].flatMap(SessionSample.init(json:)),
+            let limits = value["limits"].flatMap(SampleLimits.init(json:))
         else { throw ReadError(description: "the profile is damaged") }
         self.init(hash: KeyedHash(first, second))
         self.shards = Set(shards)
@@ -164,6 +185,8 @@ extension Profile {
         self.agents = agents
         self.readings = readings
         self.sample = sample
+        self.limits = limits
+        settle()
         guard value["digest"]?.string == digest.description else {
             throw ReadError(description: "the profile does not fit its digest")
         }

@@ -13,7 +13,7 @@ package struct Profiler: Sendable {
         /// Calls of one session; later ones are counted, not learned from.
         package var callsOfSession = 10_000
         /// Calls, arguments and values of all open sessions together.
-        package var openCost = 1 << 19
+        package var openCost = 1 << 18
 
         package init() {}
     }
@@ -116,6 +116,7 @@ package struct Profiler: Sendable {
     /// Folds what is still open and gives the profile, under the digest of the recording if one is known.
     package consuming func finish(shard: Digest? = nil) -> Profile {
         for key in open.keys.sorted(by: { ($0.session, $0.principal) < ($1.session, $1.principal) }) { fold(key) }
+        profile.settle()
         if let shard { profile.shards = [shard] }
         return profile
     }

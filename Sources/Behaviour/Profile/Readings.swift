@@ -6,6 +6,8 @@ package import Core
 package struct ShownText: Sampled {
     package static let limit = 64
     private static let longest = 4_096
+    /// A text with more bytes than this has more grams than are kept, but for one of few words that come again and again.
+    static let longestBytes = 3 * longest
 
     package var sessions = 0
     /// Ascending; the low halves of the hashes.
@@ -26,7 +28,7 @@ package struct ShownText: Sampled {
     /// Sorted and without those that come twice, by one digit of eleven bits after the other: a text is thousands of
     /// grams, and this is where most of the time of a profile would go.
     private static func ascending(_ grams: [UInt32]) -> [UInt32] {
-        guard grams.count > 512 else {
+        guard grams.count > 256 else {
             var sorted = grams.sorted()
             sorted.removeEqualNeighbours()
             return sorted
@@ -66,7 +68,9 @@ package struct ShownText: Sampled {
     package mutating func merge(_ other: ShownText) { sessions += other.sessions }
 
     package var json: JSON.Value {
-        .array([Form.count(sessions), .bool(isCut), .array(grams.map { .integer(Int64($0)) })])
+        var digits: [UInt8] = []
+        writeGrams(to: &digits)
+        return .array([Form.count(sessions), .bool(isCut), .string(String(decoding: digits, as: UTF8.self))])
     }
 
     package func write(to bytes: inout [UInt8]) {
@@ -74,19 +78,38 @@ package struct ShownText: Sampled {
         JSON.append(Form.count(sessions), to: &bytes)
         bytes.append(UInt8(ascii: ","))
         JSON.append(.bool(isCut), to: &bytes)
-        bytes += ",[".utf8
-        var isFirst = true
+        bytes += ",\"".utf8
+        writeGrams(to: &bytes)
+        bytes += "\"]".utf8
+    }
+
+    /// Eight hexadecimal digits each, since there are thousands of them.
+    private func writeGrams(to bytes: inout [UInt8]) {
         for gram in grams {
-            if !isFirst { bytes.append(UInt8(ascii: ",")) }
-            isFirst = false
-            JSON.append(.integer(Int64(gram)), to: &bytes)
+            for shift in stride(from: 28, through: 0, by: -4) as StrideThrough<UInt32> {
+                let digit = UInt8(truncatingIfNeeded: gram &>> shift) & 15
+                bytes.append(digit < 10 ? digit &+ UInt8(ascii: "0") : digit &- 10 &+ UInt8(ascii: "a"))
+            }
         }
-        bytes += "]]".utf8
+    }
+
+    private static func grams(_ text: String) -> [UInt32]? {
+        guard text.utf8.count.isMultiple(of: 8), text.utf8.count <= 8 * longest else { return nil }
+        var grams: [UInt32] = []
+        grams.reserveCapacity(text.utf8.count / 8)
+        var gram: UInt32 = 0
+        for (at, byte) in text.utf8.enumerated() {
+            let isDigit = byte &- UInt8(ascii: "0") < 10
+            guard isDigit || byte &- UInt8(ascii: "a") < 6 else { return nil }
+            gram = gram << 4 | UInt32(isDigit ? byte - UInt8(ascii: "0") : byte - UInt8(ascii: "a") + 10)
+            if at % 8 == 7 { grams.append(gram) }
+        }
+        return grams
     }
 
     package init?(json: JSON.Value) {
         guard let sessions = Form.count(json[0]), let isCut = json[1]?.bool,
-            let grams = Form.list(json[2], { $0.int.flatMap(UInt32.init(exactly:)) }), grams.count <= Self.longest
+            let grams = json[2]?.string.flatMap(Self.grams)
         else { return nil }
         self.sessions = sessions
         self.isCut = isCut
@@ -117,34 +140,50 @@ extension [UInt32] {
 /// What sessions saw that asked one tool the same thing.
 package struct ReadingEvidence: Sampled {
     package static let limit = 8_192
+    package static let budget = 24 << 20
 
     /// Sessions that asked, each by its first answer.
-    package var sessions = 0
-    package var texts = BottomK<ShownText>()
+    package private(set) var sessions = 0
+    package private(set) var texts = BottomK<ShownText>()
+    /// Bytes of the longest text, also of those that were dropped.
+    private var longest = 0
 
     init() {}
 
+    /// As if each text were as long as the longest: what texts take together can fall when one takes another's place.
+    package var charge: Int { 256 + max(1, texts.count) * min(longest, ShownText.longestBytes) }
+
+    mutating func note(_ text: String, key: UInt64, _ hash: KeyedHash) {
+        sessions += 1
+        longest = max(longest, text.utf8.count)
+        texts.update(key, make: { ShownText(text, hash) }) { $0.sessions += 1 }
+    }
+
     package mutating func merge(_ other: ReadingEvidence) {
         sessions += other.sessions
+        longest = max(longest, other.longest)
         texts.merge(other.texts)
     }
 
-    package var json: JSON.Value { .array([Form.count(sessions), texts.json]) }
+    package var json: JSON.Value { .array([Form.count(sessions), texts.json, Form.count(longest)]) }
 
     package func write(to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "["))
         JSON.append(Form.count(sessions), to: &bytes)
         bytes.append(UInt8(ascii: ","))
         texts.write(to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        JSON.append(Form.count(longest), to: &bytes)
         bytes.append(UInt8(ascii: "]"))
     }
 
     package init?(json: JSON.Value) {
-        guard let sessions = Form.count(json[0]), let texts = json[1].flatMap(BottomK<ShownText>.init(json:)) else {
-            return nil
-        }
+        guard let sessions = Form.count(json[0]), let texts = json[1].flatMap(BottomK<ShownText>.init(json:)),
+            let longest = Form.count(json[2])
+        else { return nil }
         self.sessions = sessions
         self.texts = texts
+        self.longest = longest
     }
 }
 
@@ -155,9 +194,15 @@ enum TextGrams {
         var last: UInt64?
         forEachWord(text, hash) { word in
             body(UInt32(truncatingIfNeeded: word))
-            if let last { body(UInt32(truncatingIfNeeded: hash.hash(last, word))) }
+            if let last { body(pair(last, word)) }
             last = word
         }
+    }
+
+    /// The words are keyed hashes already, so that a plain mix of both is as good as another one.
+    private static func pair(_ left: UInt64, _ right: UInt64) -> UInt32 {
+        let product = (left ^ 0xA076_1D64_78BD_642F).multipliedFullWidth(by: right ^ 0xE703_7ED1_A0B4_28DB)
+        return UInt32(truncatingIfNeeded: product.high ^ product.low)
     }
 
     static func grams(_ text: String, _ hash: KeyedHash) -> [UInt32] {
@@ -169,32 +214,56 @@ enum TextGrams {
     private static func forEachWord(_ text: String, _ hash: KeyedHash, _ body: (UInt64) -> Void) {
         let bytes = text.utf8.span
         var word: [UInt8] = []
-        func end() {
-            guard !word.isEmpty else { return }
-            body(hash.hash(word.span))
-            word.removeAll(keepingCapacity: true)
-        }
         var at = 0
         while at < bytes.count {
+            let start = at
+            var hasCapitals = false
+            while at < bytes.count {
+                let byte = bytes[at]
+                if byte &- UInt8(ascii: "A") < 26 {
+                    hasCapitals = true
+                } else if byte &- UInt8(ascii: "a") >= 26, byte &- UInt8(ascii: "0") >= 10 {
+                    break
+                }
+                at += 1
+            }
+            if at < bytes.count, bytes[at] >= 0x80 {
+                at = start
+                readWord(bytes, &at, &word)
+                if !word.isEmpty { body(hash.hash(word.span)) }
+                continue
+            }
+            if hasCapitals {
+                word.removeAll(keepingCapacity: true)
+                // Sets the bit of the lower case; digits have it already.
+                for position in start..<at { word.append(bytes[position] | 0x20) }
+                body(hash.hash(word.span))
+            } else if at > start {
+                body(hash.hash(bytes.extracting(start..<at)))
+            }
+            at += 1
+        }
+    }
+
+    /// Reads on to the end of a word, in lower case, and over what ends it.
+    private static func readWord(_ bytes: Span<UInt8>, _ at: inout Int, _ word: inout [UInt8]) {
+        word.removeAll(keepingCapacity: true)
+        while at < bytes.count {
             let byte = bytes[at]
-            guard byte < 0x80 else {
+            if byte >= 0x80 {
                 let (scalar, length) = scalar(bytes, at)
                 at += length
-                if scalar.properties.isAlphabetic || scalar.properties.numericType != nil {
-                    word += scalar.properties.lowercaseMapping.utf8
-                } else {
-                    end()
-                }
+                guard scalar.properties.isAlphabetic || scalar.properties.numericType != nil else { return }
+                word += scalar.properties.lowercaseMapping.utf8
                 continue
             }
             at += 1
             switch byte {
             case UInt8(ascii: "A")...UInt8(ascii: "Z"): word.append(byte | 0x20)
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"): word.append(byte)
-            default: end()
+            default: return
             }
         }
-        end()
     }
 
     /// The scalar of several bytes that begins here; a text holds whole ones only.

@@ -18,6 +18,9 @@ package struct SessionSample: Sendable {
 
     package init() {}
 
+    /// What the sessions cost that are kept.
+    var spent: Int { cost }
+
     /// Whether the sample holds everything there was.
     package var isComplete: Bool {
         let kept = run()
@@ -48,7 +51,7 @@ package struct SessionSample: Sendable {
         Self.cut(&trace)
         cost += trace.cost
         traces[trace.key] = trace
-        if traces.count > 2 * Self.limit || cost > 2 * Self.budget { prune() }
+        if traces.count > Self.limit + Self.limit / 4 || cost > Self.budget + Self.budget / 4 { prune() }
     }
 
     /// A session that was closed and came back.

@@ -10,24 +10,58 @@ package struct BottomK<Element: Sampled>: Sendable {
     private var threshold = UInt64.max
     /// Whether anything was dropped; never becomes false again.
     private var hasDropped = false
+    /// Where fewer are kept than an element's limit, because there are so many samples.
+    private var limit = Element.limit
+    /// The charges of what is kept, where elements have a budget.
+    private var spent = 0
 
     package init() {}
 
-    package var isCut: Bool { hasDropped || kept.count > Element.limit }
+    package var isCut: Bool { hasDropped || run().threshold != threshold }
 
     /// Those that are in the sample, by hash; not more than the limit.
-    package var elements: [(key: UInt64, value: Element)] {
-        let sorted = kept.sorted { $0.key < $1.key }
-        return sorted.count > Element.limit ? Array(sorted.prefix(Element.limit)) : sorted
-    }
+    package var elements: [(key: UInt64, value: Element)] { run().elements }
+
+    /// What is charged for all that is kept, where elements have a budget.
+    var charged: Int { spent }
 
     /// At most the limit, for state that is asked often.
-    package var count: Int { min(kept.count, Element.limit) }
+    package var count: Int { min(kept.count, limit) }
 
     package subscript(key: UInt64) -> Element? { kept[key] }
 
     /// A quarter more than the limit is let in before the rest is dropped, since dropping sorts.
-    private static var room: Int { Element.limit + max(16, Element.limit / 4) }
+    private var isFull: Bool {
+        kept.count > limit + max(16, limit / 4) || (Self.hasBudget && spent > Element.budget + Element.budget / 4)
+    }
+
+    private static var hasBudget: Bool { Element.budget < .max }
+
+    /// What belongs to the sample, and the largest hash that can.
+    ///
+    /// Within a budget this is the longest run whose charges fit. A charge never falls when something is added, so an
+    /// element of the run of everything is in the run of each part that has it.
+    private func run() -> (elements: [(key: UInt64, value: Element)], threshold: UInt64) {
+        // Keys alone, since elements are large and sorting moves them.
+        var keys = kept.keys.sorted()
+        var count = min(limit, keys.count)
+        if Self.hasBudget {
+            var spent = 0
+            for position in 0..<count {
+                spent += kept[keys[position]]?.charge ?? 0
+                if spent > Element.budget {
+                    count = position
+                    break
+                }
+            }
+        }
+        var threshold = threshold
+        if count < keys.count {
+            threshold = min(threshold, keys[count] &- 1)
+            keys.removeSubrange(count...)
+        }
+        return (keys.compactMap { key in kept[key].map { (key, $0) } }, threshold)
+    }
 
     /// Changes what is kept under a key, and makes it if it is not there.
     package mutating func update(_ key: UInt64, make: () -> Element, _ change: (inout Element) -> Void) {
@@ -35,17 +69,45 @@ package struct BottomK<Element: Sampled>: Sendable {
             hasDropped = true
             return
         }
-        change(&kept[key, default: make()])
-        if kept.count > Self.room { prune() }
+        if Self.hasBudget {
+            let earlier = kept[key]?.charge ?? 0
+            change(&kept[key, default: make()])
+            spent += (kept[key]?.charge ?? 0) - earlier
+        } else {
+            change(&kept[key, default: make()])
+        }
+        if isFull { prune() }
+    }
+
+    /// Shows all that is kept, in no order, and perhaps some that will be dropped.
+    package func forEach(_ body: (Element) -> Void) {
+        for element in kept.values { body(element) }
+    }
+
+    /// Changes all that is kept.
+    package mutating func updateAll(_ change: (inout Element) -> Void) {
+        var index = kept.values.startIndex
+        while index < kept.values.endIndex {
+            change(&kept.values[index])
+            kept.values.formIndex(after: &index)
+        }
+    }
+
+    /// Keeps no more than so many from now on.
+    package mutating func lower(to limit: Int) {
+        guard limit < self.limit else { return }
+        self.limit = limit
+        if kept.count > limit { prune() }
     }
 
     /// Drops what is beyond the limit; done rarely while filling, since it sorts.
     private mutating func prune() {
-        guard kept.count > Element.limit else { return }
-        let keys = kept.keys.sorted()
-        for key in keys[Element.limit...] { kept[key] = nil }
-        threshold = keys[Element.limit - 1]
+        let run = run()
+        guard run.elements.count < kept.count else { return }
+        kept = Dictionary(uniqueKeysWithValues: run.elements.map { ($0.key, $0.value) })
+        threshold = run.threshold
         hasDropped = true
+        if Self.hasBudget { spent = kept.values.reduce(0) { $0 + $1.charge } }
     }
 }
 
@@ -53,23 +115,36 @@ extension BottomK: Mergeable {
     package mutating func merge(_ other: BottomK) {
         hasDropped = hasDropped || other.hasDropped
         threshold = min(threshold, other.threshold)
+        limit = min(limit, other.limit)
         for (key, element) in other.kept where key <= threshold {
             if kept[key] == nil { kept[key] = element } else { kept[key]?.merge(element) }
         }
         if threshold != .max {
             for key in kept.keys where key > threshold { kept[key] = nil }
         }
-        if kept.count > Self.room { prune() }
+        if Self.hasBudget { spent = kept.values.reduce(0) { $0 + $1.charge } }
+        if isFull { prune() }
+    }
+
+    /// Whether anything was dropped, and within a budget what is out: it cannot be told from what is kept.
+    private func head(_ threshold: UInt64, isCut: Bool) -> JSON.Value {
+        isCut && Self.hasBudget ? Form.hash(threshold) : .bool(isCut)
     }
 
     package var json: JSON.Value {
-        .array([.bool(isCut)] + elements.map { .array([Form.hash($0.key), $0.value.json]) })
+        let run = run()
+        let isCut = hasDropped || run.threshold != threshold
+        return .array(
+            [head(run.threshold, isCut: isCut)] + run.elements.map { .array([Form.hash($0.key), $0.value.json]) }
+        )
     }
 
     package func write(to bytes: inout [UInt8]) {
+        let run = run()
+        let isCut = hasDropped || run.threshold != threshold
         bytes.append(UInt8(ascii: "["))
-        JSON.append(.bool(isCut), to: &bytes)
-        for element in elements {
+        JSON.append(head(run.threshold, isCut: isCut), to: &bytes)
+        for element in run.elements {
             bytes += ",[".utf8
             JSON.append(Form.hash(element.key), to: &bytes)
             bytes.append(UInt8(ascii: ","))
@@ -80,9 +155,7 @@ extension BottomK: Mergeable {
     }
 
     package init?(json: JSON.Value) {
-        guard let parts = json.array, let isCut = parts.first?.bool, parts.count <= Element.limit + 1 else {
-            return nil
-        }
+        guard let parts = json.array, let head = parts.first, parts.count <= Element.limit + 1 else { return nil }
         for part in parts.dropFirst() {
             guard let key = Form.hash(part[0]), let value = part[1].flatMap(Element.init(json:)), kept[key] == nil
             else {
@@ -90,8 +163,18 @@ extension BottomK: Mergeable {
             }
             kept[key] = value
         }
-        hasDropped = isCut
-        if isCut, kept.count >= Element.limit { threshold = kept.keys.max() ?? .max }
+        if Self.hasBudget {
+            guard head.bool == false || Form.hash(head) != nil else { return nil }
+            threshold = Form.hash(head) ?? .max
+            hasDropped = Form.hash(head) != nil
+            spent = kept.values.reduce(0) { $0 + $1.charge }
+            guard kept.keys.allSatisfy({ $0 <= threshold }) else { return nil }
+        } else {
+            guard let isCut = head.bool else { return nil }
+            hasDropped = isCut
+            // Whatever was dropped was beyond all that is kept.
+            if isCut { threshold = kept.keys.max() ?? .max }
+        }
     }
 }
 
@@ -137,41 +220,55 @@ extension DistinctCount: Mergeable {
 }
 
 /// A set that remembers four members and that there were more: enough to ask for "at least three" and "any but this".
+///
+/// There are some of them for every value that was seen, so they lie where they are used.
 package struct FewMembers: Sendable, Equatable {
     private static let limit = 4
-    /// Ascending; the smallest ones.
-    private var members: [UInt64] = []
+    /// The smallest ones, ascending; those beyond `known` are 0.
+    private var members: InlineArray<4, UInt64> = .init(repeating: 0)
+    private var known: UInt8 = 0
     private var hasMore = false
 
     package init() {}
 
     /// Five stands for "more than four".
-    package var count: Int { hasMore ? Self.limit + 1 : members.count }
+    package var count: Int { hasMore ? Self.limit + 1 : Int(known) }
+
+    package static func == (a: Self, b: Self) -> Bool {
+        a.known == b.known && a.hasMore == b.hasMore && a.members.indices.allSatisfy { a.members[$0] == b.members[$0] }
+    }
 
     /// Whether there is any member besides this one.
     package func hasOther(than member: UInt64) -> Bool {
-        hasMore || members.count > 1 || (members.count == 1 && members[0] != member)
+        hasMore || known > 1 || (known == 1 && members[0] != member)
     }
 
     package mutating func insert(_ member: UInt64) {
-        if let last = members.last, last == member { return }
-        guard !members.contains(member) else { return }
-        if members.count == Self.limit {
+        var place = 0
+        while place < Int(known), members[place] < member { place += 1 }
+        if place < Int(known), members[place] == member { return }
+        if Int(known) == Self.limit {
             hasMore = true
-            guard let last = members.last, member < last else { return }
-            members.removeLast()
+            guard place < Self.limit else { return }
+        } else {
+            known += 1
         }
-        members.insert(member, at: members.firstIndex { $0 > member } ?? members.endIndex)
+        var at = Int(known) - 1
+        while at > place {
+            members[at] = members[at - 1]
+            at -= 1
+        }
+        members[place] = member
     }
 }
 
 extension FewMembers: Mergeable {
     package mutating func merge(_ other: FewMembers) {
         hasMore = hasMore || other.hasMore
-        for member in other.members { insert(member) }
+        for place in 0..<Int(other.known) { insert(other.members[place]) }
     }
 
-    package var json: JSON.Value { .array([.bool(hasMore)] + members.map(Form.hash)) }
+    package var json: JSON.Value { .array([.bool(hasMore)] + (0..<Int(known)).map { Form.hash(members[$0]) }) }
 
     package init?(json: JSON.Value) {
         guard let more = json[0]?.bool, let members = Form.list(.array(Array(json.array?.dropFirst() ?? [])), Form.hash)

@@ -39,6 +39,7 @@ package struct KeyedHash: Sendable, Hashable {
         return state.finish()
     }
 
+    @inline(__always)
     private static func word(_ bytes: Span<UInt8>, _ start: Int, _ count: Int) -> UInt64 {
         var word: UInt64 = 0
         for index in 0..<count {
@@ -54,6 +55,7 @@ package struct KeyedHash: Sendable, Hashable {
         private var d: UInt64
         private let rounds: (compression: Int, finish: Int)
 
+        @inline(__always)
         init(_ key: KeyedHash, _ rounds: (compression: Int, finish: Int)) {
             a = key.first ^ 0x736f_6d65_7073_6575
             b = key.second ^ 0x646f_7261_6e64_6f6d
@@ -62,18 +64,21 @@ package struct KeyedHash: Sendable, Hashable {
             self.rounds = rounds
         }
 
+        @inline(__always)
         mutating func absorb(_ word: UInt64) {
             d ^= word
             mix(rounds.compression)
             a ^= word
         }
 
+        @inline(__always)
         mutating func finish() -> UInt64 {
             c ^= 0xff
             mix(rounds.finish)
             return a ^ b ^ c ^ d
         }
 
+        @inline(__always)
         private mutating func mix(_ count: Int) {
             for _ in 0..<count {
                 a = a &+ b
@@ -89,6 +94,7 @@ package struct KeyedHash: Sendable, Hashable {
             }
         }
 
+        @inline(__always)
         private static func rotate(_ word: UInt64, _ count: UInt64) -> UInt64 {
             word &<< count | word &>> (64 &- count)
         }

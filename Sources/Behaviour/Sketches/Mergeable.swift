@@ -47,6 +47,15 @@ struct MemberWriter {
 package protocol Sampled: Mergeable {
     /// How many are kept: those with the smallest hashes.
     static var limit: Int { get }
+    /// What all that are kept may be charged together.
+    static var budget: Int { get }
+    /// About the bytes that one takes; must never fall when something is added or merged.
+    var charge: Int { get }
+}
+
+extension Sampled {
+    package static var budget: Int { .max }
+    package var charge: Int { 1 }
 }
 
 /// Counts sessions, each of them once.
