@@ -73,7 +73,8 @@ package struct MinePolicy: StepAction {
             name: request.parameters["name"]?.string ?? "mined",
             scope: request.parameters["scope"]?.string.flatMap(Policy.Scope.init(rawValue:)) ?? .agent
         )
-        let policy = baseline.map { proposal.policy.keepingWhatPeopleWrote(in: $0) } ?? proposal.policy
+        let levels = proposal.levels
+        let policy = baseline.map { proposal.policy.keepingWhatPeopleWrote(in: $0, levels: levels) } ?? proposal.policy
         let difference = baseline.map { PolicyDifference(from: $0, to: policy) }
         let bytes = Array(PolicyWriter.write(policy).utf8)
         let evidence: Evidence

@@ -32,6 +32,7 @@ extension Rule {
         var rule = self
         rule.arguments = arguments.map(\.sorted).sorted { $0.path < $1.path }
         if origin == .written { rule.support = Support() }
+        rule.reviewed.sort { $0.item < $1.item }
         return rule
     }
 }

@@ -166,6 +166,7 @@ struct PolicyReading {
             if let argument = argument(member.key, member.value, of: rule) { rule.arguments.append(argument) }
         }
         rule.warnings = reader.list("warnings")?.value.compactMap { warning($0) } ?? []
+        rule.reviewed = reader.list("reviewed")?.value.compactMap { record($0) } ?? []
         reader.finish()
         guard let id, let tool else { return nil }
         if let first = ids[id.value] {
@@ -188,6 +189,29 @@ struct PolicyReading {
             )
         )
         return rule
+    }
+
+    private func record(_ node: Node) -> ReviewRecord? {
+        guard var reader = MappingReader(node, problems, as: "a decision") else { return nil }
+        let item = reader.string("item", isRequired: true)
+        let argument = reader.string("argument", mayBeEmpty: true)
+        let values = values("values", &reader)
+        let decision = reader.enumeration("decision", of: ReviewDecision.self, isRequired: true)
+        let by = reader.string("by", isRequired: true)
+        if !reader.has("at") { _ = reader.string("at", isRequired: true) }
+        let at = time("at", &reader)
+        let reason = reader.string("reason")
+        reader.finish()
+        guard let item, let decision, let by, let at else { return nil }
+        return ReviewRecord(
+            item: item.value,
+            argument: argument?.value,
+            values: values,
+            decision: decision.value,
+            by: by.value,
+            at: at.value,
+            reason: reason?.value
+        )
     }
 
     private func warning(_ node: Node) -> Warning? {
