@@ -109,7 +109,8 @@ extension Estate {
                 DiscoverModels(estate: self), DiscoverLaunch(estate: self), DiscoverProbe(estate: self),
                 SnapshotInventory(estate: self), CompareInventory(estate: self), AssignServer(estate: self),
                 ExportInventory(estate: self), ImportTraffic(estate: self), MinePolicy(estate: self),
-                ReplayPolicy(estate: self), ReportProgress(estate: self), RunHook(estate: self),
+                ReplayPolicy(estate: self), ReleasePolicy(estate: self), ReportProgress(estate: self),
+                RunHook(estate: self),
             ],
             metrics: InventoryMetric.Quantity.allCases.map { InventoryMetric(quantity: $0, estate: self) }
         )

@@ -14,8 +14,8 @@ import Testing
             Self.actions.map(\.name.text) == [
                 "discovery.configurations", "discovery.launch", "discovery.models", "discovery.network",
                 "discovery.probe", "discovery.processes", "exec.run", "inventory.assign", "inventory.diff",
-                "inventory.export", "inventory.snapshot", "policy.mine", "policy.replay", "report.progress",
-                "traffic.import",
+                "inventory.export", "inventory.snapshot", "policy.mine", "policy.release", "policy.replay",
+                "report.progress", "traffic.import",
             ]
         )
         #expect(
@@ -30,12 +30,13 @@ import Testing
         let changing = Self.actions.filter { $0.effect == .change }
         #expect(
             changing.map(\.name.text) == [
-                "exec.run", "inventory.assign", "inventory.export", "policy.mine", "report.progress", "traffic.import",
+                "exec.run", "inventory.assign", "inventory.export", "policy.mine", "policy.release", "report.progress",
+                "traffic.import",
             ]
         )
         #expect(
             changing.filter(\.isAdditive).map(\.name.text) == [
-                "inventory.export", "policy.mine", "report.progress", "traffic.import",
+                "inventory.export", "policy.mine", "policy.release", "report.progress", "traffic.import",
             ]
         )
         #expect(Self.actions.filter { $0.effect == .read && $0.isAdditive }.isEmpty)

@@ -42,6 +42,10 @@ import Workspace
             "policy.replay", ["recordings": ["calls.ndjson"], "policy": "policy.yaml"],
             ["say which recorded calls a policy would allow"]
         ),
+        (
+            "policy.release", ["policy": "policy.yaml", "approval": "policy_review", "path": "release.json"],
+            ["write release.json with the votes of policy_review"]
+        ),
         ("exec.run", ["hook": "deploy"], ["run /usr/bin/true --now (at most 5s)"]),
         ("exec.run", ["hook": "none"], ["run the hook `none`, which lockstep.yaml does not hold"]),
     ]

@@ -91,6 +91,7 @@ extension Catalogue {
                     .init("recordings", .list, items: .string, isRequired: true, summary: "Recordings."),
                     .init("scope", .string, allowed: ["agent", "task"], summary: "By agent, or by task too."),
                     .init("name", .string, summary: "The name of the policy."),
+                    .init("baseline", .string, summary: "The policy as it is."),
                     .init("path", .string, isRequired: true, summary: "The file that is written."),
                 ],
                 gives: [
@@ -108,6 +109,17 @@ extension Catalogue {
                     .init("recordings", .list, items: .string, isRequired: true, summary: "Recordings."),
                 ],
                 gives: [("calls", .integer), ("denied", .integer), ("denied_share", .number)]
+            ),
+            action(
+                "policy.release",
+                .change,
+                [
+                    .init("policy", .string, isRequired: true, summary: "The policy."),
+                    .init("approval", .string, isRequired: true, summary: "The approval step."),
+                    .init("path", .string, isRequired: true, summary: "The file that is written."),
+                ],
+                gives: [("release", .string), ("expires", .string)],
+                isAdditive: true
             ),
             action(
                 "inventory.diff",

@@ -36,7 +36,7 @@ package struct MinePolicy: StepAction {
                 .init(
                     "baseline",
                     .string,
-                    rule: .recording,
+                    rule: .recordingOrNothing,
                     summary: "the policy as it is, with which the new one is compared"
                 ),
                 .init(
@@ -59,7 +59,9 @@ package struct MinePolicy: StepAction {
     package func apply(_ request: ActionRequest) async throws(StepError) -> ActionResult {
         let path = try estate.place(request.parameters["path"]?.string ?? "")
         let files = try estate.recordings(request)
-        let baseline = try request.parameters["baseline"]?.string.map { file throws(StepError) in
+        // An input that was left empty names no policy.
+        let named = request.parameters["baseline"]?.string.flatMap { $0.isEmpty ? nil : $0 }
+        let baseline = try named.map { file throws(StepError) in
             try estate.policy(file, now: request.now).policy
         }
         let profile: Profile
@@ -133,4 +135,9 @@ extension Estate {
         }
         return (policy, .sha256(bytes))
     }
+}
+
+extension LiteralRule {
+    /// A file that is read, or the empty text for none.
+    static let recordingOrNothing = LiteralRule { $0.isEmpty ? .fine : recording.judge($0) }
 }

@@ -4,10 +4,11 @@ import Policies
 struct PolicyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "policy",
-        abstract: "Mine, review, replay, explain and test policies.",
+        abstract: "Mine, review, replay, explain, test and release policies.",
         // In the order in which a policy comes to be trusted.
         subcommands: [
-            Mine.self, Review.self, Suggest.self, Diff.self, Test.self, Replay.self, Explain.self,
+            Template.self, Mine.self, Review.self, Suggest.self, Diff.self, Test.self, Replay.self, Explain.self,
+            Release.self,
         ]
     )
 }

@@ -92,7 +92,11 @@ extension PolicyCommand {
             var faults: [String] = []
             func take(_ item: String, _ decision: ReviewDecision, _ reason: String?, _ place: String) {
                 guard let point = points.first(where: { $0.id == item }) else {
-                    let near = nearest(to: item, in: points.map(\.id))
+                    // The last part of an id says nothing to a person who mistypes it.
+                    let stem = { (id: String) in id.split(separator: ".").dropLast().joined(separator: ".") }
+                    let near =
+                        nearest(to: item, in: points.map(\.id))
+                        ?? points.first { stem($0.id) == stem(item) || stem($0.id) == item }?.id
                     let help = near.map { "did you mean `\($0)`?" } ?? "`lockstep policy review` lists the points"
                     faults.append("\(place)there is no point \(item.inMessage)\n  help: \(help)")
                     return

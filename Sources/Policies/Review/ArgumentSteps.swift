@@ -11,6 +11,7 @@ extension ArgumentRule {
     /// - Parameters:
     ///   - level: What the miner thinks to be the next tighter level.
     ///   - isFree: Whether any value passes, as on a closed read.
+    /// - Returns: A rule that admits nothing besides what this one does.
     func tightened(towards level: ArgumentRule?, isFree: Bool) -> ArgumentRule? {
         if let level {
             let rule = common(with: level, isFree: isFree)

@@ -29,6 +29,8 @@ package struct Review: Sendable {
     ///   - decisions: Each with the point it is about.
     ///   - policy: As it is, perhaps with earlier decisions.
     ///   - mined: What the miner proposes now: from there a decision that is changed starts anew.
+    /// - Returns: The same policy where everything was decided so before.
+    /// - Throws: The first decision that there is no place or no step for; nothing is decided then.
     package func deciding(
         _ decisions: [(point: ReviewPoint, record: ReviewRecord)],
         in policy: Policy,
@@ -194,7 +196,7 @@ package struct Review: Sendable {
 
     /// The rule that holds beside the one in question, if the decision needs one.
     private static func rule(_ record: ReviewRecord, _ point: ReviewPoint) -> Rule? {
-        var argument = point.path.map { ArgumentRule(path: $0) }
+        var argument = point.path.map { ArgumentRule(path: $0, isBinding: true) }
         argument?.values = record.values
         switch record.decision {
         case .accept, .tighten, .widen: return nil
