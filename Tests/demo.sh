@@ -53,7 +53,6 @@ say "3. An agent works with one of the servers; what it calls and what it is tol
 python3 Tests/restock_agent.py "$home/lab.json" "$home/recordings/traffic.ndjson" 80
 
 say "4. The roadmap: four phases, of which this version holds two"
-# An order's size and its product change from session to session: one in five may be new.
 inputs=(--input networks=127.0.0.1 --input "ports=$ports" --input min_coverage=0.5 --input recordings=recordings/traffic.ndjson)
 "$lockstep" lint builtin:roadmap.yaml
 "$lockstep" plan builtin:roadmap.yaml "${inputs[@]}" | head -n 30

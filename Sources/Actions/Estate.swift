@@ -113,6 +113,7 @@ extension Estate {
                 RunHook(estate: self),
             ],
             metrics: InventoryMetric.Quantity.allCases.map { InventoryMetric(quantity: $0, estate: self) }
+                + [MissingRecordings(estate: self)]
         )
     }
 }

@@ -21,7 +21,7 @@ import Testing
         #expect(
             Self.metrics.map(\.name) == [
                 "inventory.coverage", "inventory.findings", "inventory.news", "inventory.servers", "inventory.unowned",
-                "inventory.unreviewed",
+                "inventory.unreviewed", "traffic.missing",
             ]
         )
     }

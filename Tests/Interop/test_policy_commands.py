@@ -310,3 +310,45 @@ def test_templates_are_listed_written_and_pass_their_tests(shell: Shell):
         shell("policy", "test", "--policy", f"{name}.yaml", f"{name}.test.yaml").expect(0)
         assert "is there already" in shell("policy", "template", name, "--out", f"{name}.yaml").expect(1).err
     assert "did you mean `git`?" in shell("policy", "template", "gti").expect(3).err
+
+
+POLICY = """\
+apiVersion: lockstep/v1
+kind: Policy
+name: p
+scope: agent
+owners:
+  - name: ann
+  - {name: bob, until: "2026-01-01"}
+agents:
+  bot:
+    servers:
+      bank:
+        - id: send
+          tool: send
+          tier: destructive
+          owner: ann
+          arguments: {to: {values: {token: [ann]}}}
+        - {id: never, tool: send, effect: forbid, arguments: {to: {values: {token: [eve]}}}}
+"""
+TESTS = """\
+apiVersion: lockstep/v1
+kind: PolicyTest
+cases:
+  - {name: ann, call: {agent: bot, server: bank, tool: send, arguments: {to: ann}}, expect: allow}
+"""
+
+
+@pytest.mark.parametrize(("old", "new", "place", "words", "status"), [
+    ("owner: ann", "ownr: ann", "15:11", "error: unknown key `ownr` [policy.unknown-key]", 3),
+    (", arguments: {to: {values: {token: [eve]}}}", "", "12:15", "[policy.unreachable-rule]", 3),
+    ("token: [ann]", "token: [ann, eve]", "12:15", "[policy.overlapping-forbid]", 0),
+    ("owner: ann", "owner: bob", "15:18", "[policy.expired-owner]", 3),
+], ids=["unknown key", "unreachable rule", "overlapping forbid", "expired owner"])
+def test_what_cannot_be_meant_is_named_with_its_place(shell: Shell, old: str, new: str, place: str, words: str, status: int):
+    (shell.folder / "t.yaml").write_text(TESTS)
+    (shell.folder / "p.yaml").write_text(POLICY)
+    shell("policy", "test", "--policy", "p.yaml", "t.yaml").expect(0)
+    (shell.folder / "p.yaml").write_text(POLICY.replace(old, new))
+    told = shell("policy", "test", "--policy", "p.yaml", "t.yaml").expect(status)
+    assert f"p.yaml:{place}: " in told.err and words in told.err, told.err

@@ -194,6 +194,10 @@ extension Catalogue {
         metrics: [
             metric("inventory.servers"), metric("inventory.unowned"), metric("inventory.unreviewed"),
             metric("inventory.coverage"),
+            metric(
+                "traffic.missing",
+                [.init("files", .list, items: .string, isRequired: true, summary: "Recordings.")]
+            ),
             metric("inventory.news", [.init("since", .string, summary: "The snapshot.")]),
             metric(
                 "inventory.findings",

@@ -73,7 +73,7 @@ import Traffic
         )
     }
 
-    @Test(arguments: 0..<400 as Range<UInt64>) func decidingNeverGoesTheOtherWay(seed: UInt64) throws {
+    @Test(arguments: 0..<150 as Range<UInt64>) func decidingNeverGoesTheOtherWay(seed: UInt64) throws {
         var dice = Dice(seed: 700_000 + seed)
         guard let sample = Self.sample(&dice) else { return }
         for decision in ReviewDecision.allCases {
@@ -81,7 +81,7 @@ import Traffic
             else { continue }
             let before = CompiledPolicy(sample.policy)
             let after = CompiledPolicy(decided)
-            for _ in 0..<40 {
+            for _ in 0..<25 {
                 let call = Samples.call(&dice)
                 for now in [nil, Samples.start] as [Timestamp?] {
                     let context = DecisionContext(now: now)
@@ -108,7 +108,7 @@ import Traffic
         }
     }
 
-    @Test(arguments: 0..<200 as Range<UInt64>) func decidingTwiceIsDecidingOnce(seed: UInt64) throws {
+    @Test(arguments: 0..<80 as Range<UInt64>) func decidingTwiceIsDecidingOnce(seed: UInt64) throws {
         var dice = Dice(seed: 800_000 + seed)
         guard let sample = Self.sample(&dice) else { return }
         for decision in ReviewDecision.allCases {

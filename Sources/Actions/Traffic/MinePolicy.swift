@@ -77,7 +77,11 @@ package struct MinePolicy: StepAction {
         )
         let levels = proposal.levels
         let policy = baseline.map { proposal.policy.keepingWhatPeopleWrote(in: $0, levels: levels) } ?? proposal.policy
-        let difference = baseline.map { PolicyDifference(from: $0, to: policy) }
+        // Without an earlier policy everything is new, and whoever approves it sees what.
+        let difference = PolicyDifference(
+            from: baseline ?? Policy(name: policy.name, scope: policy.scope),
+            to: policy
+        )
         let bytes = Array(PolicyWriter.write(policy).utf8)
         let evidence: Evidence
         do {
@@ -99,7 +103,7 @@ package struct MinePolicy: StepAction {
                 "would_deny": .number(wouldDeny),
                 "excluded_sessions": .array(proposal.excludedSessions.prefix(Self.shown).map { .string($0) }),
                 "review": Self.lines(proposal.review.map(\.line)),
-                "difference": Self.lines(difference?.lines ?? []), "widens": .bool(difference?.widens ?? true),
+                "difference": Self.lines(difference.lines), "widens": .bool(difference.widens),
                 "artifact": .string(evidence.digest.description),
             ],
             summary: "\(policy.rules.count) rules from \(profile.calls) calls of \(profile.sessions) sessions, "
