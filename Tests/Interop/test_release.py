@@ -242,6 +242,7 @@ def test_a_signer_whom_nobody_knows_does_not_count(released: Shell, people: list
     elsewhere.folder.mkdir()
     write_workspace(elsewhere, [people[0], stranger])
     file = str(released.folder / "policies/release.json")
+    assert "--people" in verify(elsewhere, file).expect(3).err
     answer = verify(elsewhere, file, "--people", "lockstep.yaml").expect(2)
     assert "release.unknown-signer" in answer.err
     write_workspace(elsewhere, people)

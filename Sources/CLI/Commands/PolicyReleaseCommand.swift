@@ -85,9 +85,17 @@ extension PolicyCommand {
                 )
                 now = SystemClock().now()
             } else {
-                let session = try Session.open(.reading)
-                configuration = session.configuration
-                now = session.clock.now()
+                do {
+                    let session = try Session.open(.reading)
+                    (configuration, now) = (session.configuration, session.clock.now())
+                } catch let error as WorkspaceError where error.code == .missing {
+                    throw CommandFailure(
+                        "release.people",
+                        "there is no workspace here that says whose keys count",
+                        help: "name the lockstep.yaml that lists the people with --people",
+                        status: ExitStatus.invalidInput
+                    )
+                }
             }
             let release = try Policies.Release(parsing: bytes)
             let verified = try release.verify(people: Waivers(configuration: configuration).everyKey, now: now)
