@@ -262,6 +262,9 @@ def test_a_release_ends(shell: Shell, people: list[Person]):
         if (shell.folder / "policies/release.json").exists():
             break
     end = time.monotonic() + 20
+    release = json.loads((shell.folder / "policies/release.json").read_text())
+    # That it was a rehearsal is part of what was signed.
+    assert release["rehearsal"] is True and json.loads(release["shown"])["rehearsal"] is True
     answer = verify(shell)
     while answer.code == 0 and time.monotonic() < end:
         time.sleep(0.2)

@@ -80,7 +80,7 @@ extension PolicyCommand {
             }
             let waiting = points.count { !(desk.policy.reviewed($0.point.id)?.decision.isFinal ?? false) }
             Output.talk(
-                "\(points.count) points to review from \(profile.sessions) sessions"
+                counted(points.count, "point") + " to review from " + counted(profile.sessions, "session")
                     + (waiting < points.count ? ", \(waiting) of them wait" : "")
             )
             if waiting > 0 { throw ExitStatus.answerIsNo }

@@ -7,7 +7,7 @@ import Traffic
 /// Codes: those of the YAML reader; `policy.` and `unknown-key`, `missing-key`, `wrong-type`, `invalid-value`,
 /// `unsupported-version`, `wrong-kind`, `duplicate-id`, `rule-without-tool`, `bad-condition`, `bad-hours`,
 /// `pattern-allows`, `unreachable-rule`, `overlapping-forbid`, `expired-rule`, `unknown-owner`, `expired-owner`,
-/// `forbid-in-shadow`.
+/// `forbid-in-shadow`, `never-matches`.
 package enum PolicyReader {
     /// The policy, or nil where something is wrong.
     ///
@@ -235,10 +235,26 @@ extension PolicyReading {
         guard var inner = reader.mapping(key) else { return [] }
         var values: [CanonicalValue] = []
         for kind in ValueClass.allCases.sorted() {
-            values += texts(kind.rawValue, &inner).map { CanonicalValue(kind, $0) }
+            let texts = inner.strings(kind.rawValue, mayBeOne: true)?.value ?? []
+            values += texts.map { CanonicalValue(kind, $0.value) }
+            switch kind {
+            case .token, .short, .email, .account: texts.forEach(warnOfCase)
+            case .url, .path, .free, .date, .number, .boolean, .empty: break
+            }
         }
         inner.finish()
         return values
+    }
+
+    /// What people copy from elsewhere is often spelled with capitals, and would silently match nothing.
+    private func warnOfCase(_ text: Located<String>) {
+        guard text.value.utf8.contains(where: { 65...90 ~= $0 }) else { return }
+        problems.warn(
+            "never-matches",
+            "\(text.value.inMessage) matches nothing: values are compared in small letters",
+            at: text.place,
+            help: "write \(text.value.lowercased().inMessage)"
+        )
     }
 
     /// A moment, or the day at whose beginning in UTC it lies.
