@@ -18,7 +18,7 @@ final class ResultText: Sendable {
         var joined: [UInt8]?
         var hosts: Set<String>?
         var sites: Set<String>?
-        var fields: [String: [String]]?
+        var fields: FieldTable?
     }
 
     private let answers = Mutex(Answers())
@@ -72,19 +72,74 @@ final class ResultText: Sendable {
     }
 
     /// The fields that hold exactly this canonical text.
-    func fields(holding value: String) -> [String] {
+    func fields(holding value: String) -> [String] { fields.paths(holding: value) }
+
+    /// Where a server says both, the text is there for people, and may be made of what others wrote.
+    var fields: FieldTable {
         answers.withLock { answers in
-            if let known = answers.fields { return known[value] ?? [] }
-            var found: [String: [String]] = [:]
-            // Where a server says both, the text is there for people, and may be made of what others wrote.
-            let fields =
+            if let known = answers.fields { return known }
+            let found =
                 structured.map(StructuredResult.fields(of:)) ?? (isCut ? [] : StructuredResult.fields(of: text))
-            for field in fields where found[field.text]?.contains(field.path) != true {
-                found[field.text, default: []].append(field.path)
-            }
-            answers.fields = found
-            return found[value] ?? []
+            let table = FieldTable(found)
+            answers.fields = table
+            return table
         }
+    }
+}
+
+/// Which fields of a result have which value, by hashes of the values.
+///
+/// A session holds thousands of such values, and is asked about few. A hash of 64 bits under a secret that each process
+/// draws anew stands for the value, so that nobody can make one that passes for another.
+struct FieldTable: Sendable {
+    private struct Entry {
+        var value: UInt64
+        var path: UInt32
+    }
+
+    /// By value, then in the order of the fields.
+    private var entries: [Entry] = []
+    private var paths: [String] = []
+
+    init(_ fields: [StructuredResult.Field]) {
+        guard !fields.isEmpty else { return }
+        var numbers: [String: UInt32] = [:]
+        entries.reserveCapacity(fields.count)
+        for field in fields {
+            var path = numbers[field.path]
+            if path == nil {
+                path = UInt32(truncatingIfNeeded: paths.count)
+                numbers[field.path] = path
+                paths.append(field.path)
+            }
+            entries.append(Entry(value: Self.hash(field.text), path: path ?? 0))
+        }
+        entries.sort { ($0.value, $0.path) < ($1.value, $1.path) }
+    }
+
+    static func hash(_ value: String) -> UInt64 { UInt64(bitPattern: Int64(value.hashValue)) }
+
+    func paths(holding value: String) -> [String] {
+        if entries.isEmpty { return [] }
+        let hash = Self.hash(value)
+        var low = 0
+        var high = entries.count
+        while low < high {
+            let middle = (low + high) / 2
+            if entries[middle].value < hash { low = middle + 1 } else { high = middle }
+        }
+        var found: [String] = []
+        while low < entries.count, entries[low].value == hash {
+            let path = paths[Int(entries[low].path)]
+            if path != found.last { found.append(path) }
+            low += 1
+        }
+        return found
+    }
+
+    /// The hash of every value.
+    func forEachValue(_ body: (UInt64) -> Void) {
+        for entry in entries { body(entry.value) }
     }
 }
 

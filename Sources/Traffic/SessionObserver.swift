@@ -51,6 +51,10 @@ package struct SessionObserver: Sendable {
     private let limits: Limits
     private let cache: ResultCache
     private var results: [SeenResult] = []
+    /// Of the earlier results; the latest ones are asked one by one.
+    private var index = SessionIndex()
+    /// So many results are asked one by one before they are put into the index; most sessions never have more.
+    var mostUnindexed = 32
     private var bytes = 0
     private var firstUses: [String: FirstUse] = [:]
     /// Calls of each tool; of tools beyond the limit the calls of all of them together.
@@ -93,7 +97,11 @@ package struct SessionObserver: Sendable {
 
     /// Explains a call by what came before it, and takes in its result.
     package mutating func observe(_ record: CallRecord) -> ObservedCall {
-        var call = explain(record)
+        var asksResults = false
+        var call = explain(record, &asksResults)
+        if asksResults, results.count - index.count > mostUnindexed {
+            index.add(results[index.count...].lazy.map(\.text))
+        }
         remember(call)
         if calls[call.tool] != nil || calls.count < limits.maxResults {
             calls[call.tool, default: 0] += 1
@@ -107,6 +115,12 @@ package struct SessionObserver: Sendable {
 
     /// Explains a call that has not been made yet; nothing is remembered of it.
     package func explain(_ record: CallRecord) -> ObservedCall {
+        var asksResults = false
+        return explain(record, &asksResults)
+    }
+
+    /// - Parameter asksResults: Becomes true where earlier results were asked about a value.
+    private func explain(_ record: CallRecord, _ asksResults: inout Bool) -> ObservedCall {
         let tool = ServerTool(server: record.server, tool: record.tool)
         let tier = (tiers.isEmpty ? nil : tiers[tool]) ?? cache.tier(of: tool)
         var reading = Fingerprint()
@@ -116,7 +130,7 @@ package struct SessionObserver: Sendable {
         let arguments = ArgumentLeaves(record.arguments)
         var leaves: [ObservedLeaf] = []
         leaves.reserveCapacity(arguments.leaves.count)
-        for leaf in arguments.leaves { leaves.append(observed(leaf, tier, record)) }
+        for leaf in arguments.leaves { leaves.append(observed(leaf, tier, record, &asksResults)) }
         if arguments.exceedsLimits {
             // No rule has this path, so that a decision that overlooks the flag denies all the same.
             let path = ArgumentLeaves.omitted
@@ -143,7 +157,12 @@ package struct SessionObserver: Sendable {
         )
     }
 
-    private func observed(_ leaf: ArgumentLeaves.Leaf, _ tier: ToolTier, _ record: CallRecord) -> ObservedLeaf {
+    private func observed(
+        _ leaf: ArgumentLeaves.Leaf,
+        _ tier: ToolTier,
+        _ record: CallRecord,
+        _ asksResults: inout Bool
+    ) -> ObservedLeaf {
         // An inner list or object that is empty never becomes a leaf.
         let value = CanonicalValue(argument: leaf.value) ?? CanonicalValue(.empty, "")
         let text = leaf.value.string
@@ -159,6 +178,7 @@ package struct SessionObserver: Sendable {
         let isNeeded =
             tier != .read || value.valueClass.isIdentity || value.valueClass == .path || explainsReads
         if isNeeded {
+            asksResults = true
             result.provenance = provenance(of: value, as: text ?? value.text)
             if result.provenance.isUnexplained, let sources = record.provenance[leaf.pointer] {
                 result.provenance = Provenance(sources: sources)
@@ -169,6 +189,7 @@ package struct SessionObserver: Sendable {
         }
         if let text, value.valueClass.mayHoldIdentities {
             for entity in Identities.find(in: text).sorted() {
+                asksResults = true
                 var provenance = provenance(of: entity, as: entity.text)
                 if provenance.isUnexplained,
                     let sources = record.provenance["\(leaf.pointer)#\(entity.valueClass.rawValue):\(entity.text)"]
@@ -233,8 +254,7 @@ extension SessionObserver {
 
     private func fields(holding text: String, before: Int) -> Set<ResultField> {
         var found: Set<ResultField> = []
-        for result in results {
-            if result.ordinal >= before { break }
+        forEachResult(of: index.results(withField: text), before: before) { result in
             for field in result.text.fields(holding: text) {
                 found.insert(ResultField(tool: result.tool, field: field))
             }
@@ -244,32 +264,51 @@ extension SessionObserver {
 
     private func texts(showing value: CanonicalValue, _ text: String, before: Int) -> Set<ServerTool> {
         var found: Set<ServerTool> = []
-        forEachResult(showing: value, text, before: before) { found.insert($0.tool) }
+        forEachResult(showing: value, text, before: before, where: { !found.contains($0.tool) }) {
+            found.insert($0.tool)
+        }
         return found
     }
 
     private func readings(showing value: CanonicalValue, as text: String) -> [UInt64] {
         var found: Set<UInt64> = []
-        forEachResult(showing: value, text, before: ordinal) { result in
-            if result.tier <= .openRead { found.insert(result.reading) }
-        }
+        forEachResult(
+            showing: value,
+            text,
+            before: ordinal,
+            where: { $0.tier <= .openRead && !found.contains($0.reading) }
+        ) { found.insert($0.reading) }
         return found.sorted()
     }
 
+    /// - Parameter condition: Asked first, since it costs less than to look into a text.
     private func forEachResult(
         showing value: CanonicalValue,
         _ text: String,
         before: Int,
+        where condition: (SeenResult) -> Bool,
         _ body: (SeenResult) -> Void
     ) {
-        let isIdentity = value.valueClass.isIdentity
-        guard isIdentity || text.utf8.count < Words.longestPhrase, !results.isEmpty else { return }
-        let phrase = isIdentity ? [] : Words.hashes(of: text)
-        guard isIdentity || !phrase.isEmpty else { return }
-        for result in results {
+        guard !results.isEmpty else { return }
+        if value.valueClass.isIdentity {
+            forEachResult(of: index.results(naming: value), before: before) { result in
+                if condition(result), result.text.index.identities.contains(value) { body(result) }
+            }
+        } else if text.utf8.count < Words.longestPhrase {
+            let phrase = Words.hashes(of: text)
+            guard !phrase.isEmpty else { return }
+            forEachResult(of: index.results(holding: phrase), before: before) { result in
+                if condition(result), result.text.index.holds(phrase) { body(result) }
+            }
+        }
+    }
+
+    /// Those of the candidates, and of the results that the index does not have yet, that came before a call.
+    private func forEachResult(of candidates: [Int], before: Int, _ body: (SeenResult) -> Void) {
+        for candidate in candidates where results[candidate].ordinal < before { body(results[candidate]) }
+        for result in results[index.count...] {
             if result.ordinal >= before { break }
-            let index = result.text.index
-            if isIdentity ? index.identities.contains(value) : index.holds(phrase) { body(result) }
+            body(result)
         }
     }
 }

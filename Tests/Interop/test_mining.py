@@ -440,7 +440,6 @@ def test_the_time_to_mine_grows_with_the_data(lockstep: Path, tmp_path: Path):
     assert took[1] < 6 * max(took[0], 0.05), took
 
 
-@pytest.mark.xfail(reason="each value is still looked up in every earlier result of its session", strict=False)
 def test_the_time_for_one_session_grows_with_its_length(lockstep: Path, tmp_path: Path):
     """A session of many calls with long answers: looking each value up in all earlier text would be quadratic."""
 
