@@ -19,6 +19,7 @@ final class ResultText: Sendable {
         var hosts: Set<String>?
         var sites: Set<String>?
         var fields: FieldTable?
+        var days: CalendarDays?
     }
 
     private let answers = Mutex(Answers())
@@ -36,6 +37,15 @@ final class ResultText: Sendable {
             let index = TextIndex(text)
             answers.words = index
             return index
+        }
+    }
+
+    var days: CalendarDays {
+        answers.withLock { answers in
+            if let days = answers.days { return days }
+            let days = CalendarDays(in: text)
+            answers.days = days
+            return days
         }
     }
 
