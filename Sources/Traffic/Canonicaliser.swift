@@ -121,6 +121,8 @@ extension ValueClass {
             self = .date
         } else if isOneWord, Numerals.canonical(text) != nil {
             self = .number
+        } else if SecretToken.isWhole(bytes) {
+            self = .secret
         } else {
             self.init(plain: text, bytes: bytes, isOneWord: isOneWord)
         }

@@ -13,6 +13,8 @@ package enum ValueClass: String, Sendable, CaseIterable, Hashable, Comparable {
     case date, number, boolean
     /// JSON null, an empty text, an empty list or an empty object: as good as absent.
     case empty
+    /// The token that stands for a credential, see `SecretToken`.
+    case secret
 
     package var isIdentity: Bool { self == .email || self == .url || self == .account }
 

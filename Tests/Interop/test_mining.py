@@ -99,8 +99,6 @@ def test_what_was_learned_is_allowed(lockstep: Path, tmp_path: Path, world: str,
     unnamed = [call for call in lost if not any(text.strip() and text.strip().casefold() in review for text in strings(call[1]["arguments"]))]
     assert not unnamed, f"{len(unnamed)} calls were learned from, are not allowed and are not under review: {unnamed[:3]}"
     reviewed = len({name for name, _, _ in lost})
-    if (world, setting) == ("hospital", "blind") and reviewed > 0.05 * len(learn):
-        pytest.xfail("a value that one in four readings of a note shows is held to be planted, though others use it unshown")
     assert reviewed <= 0.05 * len(learn), f"too much is sent to review: {lost[:5]}"
 
 

@@ -102,6 +102,22 @@ struct NaiveModel {
         return rule.arguments.allSatisfy { !$0.required || !sent($0.path).isEmpty }
             && rule.arguments.allSatisfy { call.listLengths[$0.path] ?? 0 <= $0.maximumItems ?? .max }
             && call.leaves.allSatisfy { $0.value.valueClass == .empty || admits($0, rule) }
+            && rule.relations.allSatisfy(keeps)
+    }
+
+    private func keeps(_ relation: Relation) -> Bool {
+        let others = sent(relation.other).map(\.value.text)
+        return sent(relation.path).allSatisfy { leaf in
+            if leaf.provenance.prompt == .exact || others.isEmpty { return true }
+            switch relation.kind {
+            case .equals: return others.contains(leaf.value.text)
+            case .given(let when, let values, let folders):
+                let isBelow = folders.contains {
+                    leaf.value.text.hasPrefix($0 + "/") && !leaf.value.text.contains("..")
+                }
+                return !others.contains(when.text) || isBelow || values.map(\.text).contains(leaf.value.text)
+            }
+        }
     }
 
     private func admits(_ leaf: ObservedLeaf, _ rule: Rule) -> Bool {
@@ -110,12 +126,14 @@ struct NaiveModel {
             let isKnown = rule.arguments.contains {
                 $0.path == leaf.argument || $0.path.hasPrefix(leaf.argument + "/")
             }
-            if rule.tier == .read { return isKnown || ![.url, .account, .path, .free].contains(kind) }
+            if rule.tier == .read { return isKnown || ![.url, .account, .path, .free, .secret].contains(kind) }
             return false
         }
         let isFree = rule.tier == .read && !argument.isBinding
         if !isFree, kind == .boolean {
-            let ways = [argument.values.isEmpty, argument.open.isEmpty, argument.fromFields.isEmpty]
+            let ways = [
+                argument.values.isEmpty, argument.open.isEmpty && argument.own.isEmpty, argument.fromFields.isEmpty,
+            ]
             let others = [argument.fromTexts.isEmpty, argument.domains.isEmpty, argument.patterns.isEmpty]
             let isBare = (ways + others).allSatisfy(\.self) && !argument.fromPrompt && !argument.fromAnyRead
             return (isBare && argument.minimum == nil && argument.maximum == nil) || argument.open.contains(.boolean)
@@ -143,7 +161,9 @@ struct NaiveModel {
         let (value, source, kind) = (leaf.value, leaf.provenance, leaf.value.valueClass)
         if named(value, argument, isForbid: false) || (argument.fromPrompt && source.prompt == .exact) { return true }
         if source.fields.contains(where: argument.fromFields.contains) { return true }
-        if argument.fromAnyRead, source.fields.contains(where: { !$0.field.isEmpty && tier($0.tool) == .read }) {
+        if argument.fromAnyRead, kind != .secret,
+            source.fields.contains(where: { !$0.field.isEmpty && tier($0.tool) == .read })
+        {
             return true
         }
         if kind.isIdentity {
@@ -153,13 +173,14 @@ struct NaiveModel {
         }
         if kind == .number, isWithin(leaf, argument) || (argument.fromAnyRead && !source.fields.isEmpty) { return true }
         if source.texts.contains(where: argument.fromTexts.contains) { return true }
+        if argument.own.contains(kind), source.texts.isEmpty { return true }
         guard argument.open.contains(kind) else { return false }
         let isOwn = source.texts.allSatisfy { tier($0) >= .write }
         switch kind {
         case .date, .free: return true
         case .short: return source.texts.isEmpty || leaf.words < 4
         case .token: return isOwn || value.text.allSatisfy { $0.isLetter }
-        case .path: return isOwn
+        case .path, .secret: return isOwn
         default: return source.texts.isEmpty
         }
     }

@@ -47,6 +47,7 @@ enum Samples {
         CanonicalValue(.short, "five words are too many"), CanonicalValue(.free, "a long text\nof lines"),
         CanonicalValue(.date, "2026-01-01"), CanonicalValue(.number, "12"), CanonicalValue(.number, "900"),
         CanonicalValue(.boolean, "true"), CanonicalValue(.boolean, "false"), CanonicalValue(.empty, ""),
+        CanonicalValue(.secret, "hmac-sha256:00112233:00112233445566778899aabbccddeeff"),
     ]
     static let domains = ["acme.com", "evil.org", "gmail.com"]
     static let fields = [
@@ -68,11 +69,20 @@ enum Samples {
             patterns: dice.some(of: ["/srv/data/*", "*@acme.com", "id-*7", "*"], 8),
             minimum: hasBounds && dice.chance(80) ? 0 : nil,
             maximum: hasBounds ? 100.5 : nil,
-            open: dice.some(of: [.path, .token, .short, .free, .date, .number], 25),
+            open: dice.some(of: [.path, .token, .short, .free, .date, .number, .secret], 25),
+            own: dice.some(of: [.token, .short, .free, .secret], 15),
             maximumLength: dice.chance(20) ? 40 : nil,
             maximumItems: dice.chance(10) ? 2 : nil,
             isBinding: dice.chance(20)
         )
+    }
+
+    static func relation(_ dice: inout Dice) -> Relation {
+        let kind: Relation.Kind =
+            dice.chance(30)
+            ? .equals
+            : .given(when: dice.one(of: values), values: dice.some(of: values, 50), folders: ["/srv/data"])
+        return Relation(path: dice.one(of: paths), other: dice.one(of: paths), kind: kind)
     }
 
     static func rule(_ number: Int, _ dice: inout Dice) -> Rule {
@@ -99,6 +109,7 @@ enum Samples {
             }
             return argument
         }
+        let relations = isSelecting ? [] : (0..<(dice.chance(25) ? 2 : 0)).map { _ in relation(&dice) }
         return Rule(
             id: "rule-\(number)",
             agent: dice.one(of: agents),
@@ -109,6 +120,7 @@ enum Samples {
             effect: effect,
             mode: dice.chance(85) ? .enforce : .shadow,
             arguments: arguments,
+            relations: relations,
             condition: dice.chance(10) ? dice.one(of: ["call.tier == 'write'", "call.args.x == 1", "1"]) : nil,
             windows: dice.chance(10) ? [TimeWindow(zone: "UTC", days: [1, 2, 3], start: 540, end: 1020)] : [],
             maximumCalls: effect != .forbid && tool.server != "*" && !tool.tool.hasSuffix("*") && dice.chance(15)

@@ -18,6 +18,12 @@ struct Doubts {
             let left = path.leftOut.map { "\($0.denied) of \($0.of) \($0.unit.rawValue)s bring a new text" }
             add("open-text", left ?? "other tasks bring a new text each time")
         }
+        if !argument.own.isEmpty {
+            add("composed-anew", "a few words pass that no result shows, as whatever is written passes beside them")
+        }
+        if argument.open.contains(.secret) {
+            add("secret", "any credential passes: \(path.secretSessions) sessions sent one")
+        }
         if !path.texts.isEmpty {
             add(
                 "from-text",
@@ -81,6 +87,19 @@ struct Doubts {
                     sources: value.texts,
                     evidence: value.pointers.places,
                     uncertainty: 1 / Double(value.sessions.count + 1),
+                    reach: 1
+                )
+            )
+        }
+        if let sent = evidence?.secrets, sent > 0, !alternatives.chosen.rule.open.contains(.secret) {
+            items.append(
+                item(
+                    .secret,
+                    path.path,
+                    "sessions sent a credential here: let none pass, or any",
+                    sessions: sent,
+                    evidence: evidence?.pointers.places ?? [],
+                    uncertainty: 1,
                     reach: 1
                 )
             )
@@ -171,5 +190,14 @@ struct Doubts {
             evidence: evidence,
             urgency: rule.tier.weight * min(1, uncertainty) * reach
         )
+    }
+}
+
+extension PathEvidence {
+    /// Sessions with a credential, a token of it alone or inside a text; each counts once for each of its credentials.
+    fileprivate var secrets: Int {
+        values.elements.reduce(0) {
+            $0 + ($1.value.isAbridged && $1.value.text == SecretToken.placeholder ? $1.value.sessions.count : 0)
+        }
     }
 }

@@ -96,6 +96,9 @@ struct Draft {
         for name in tool.arguments.keys.sorted(by: precedes) where !named.contains(name) {
             rule.arguments.append(ArgumentRule(path: name))
         }
+        if proposal.isExact {
+            rule.relations = Relations(observations.calls(key), isOneTask: task != nil, parameters).found(tool)
+        }
         rule.warnings += doubts.warnings()
         proposal.review += doubts.items()
         proposal.policy.rules.append(rule)

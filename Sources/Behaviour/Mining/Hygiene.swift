@@ -34,6 +34,8 @@ struct Hygiene {
     private let hash: KeyedHash
     private let readings: BottomK<ReadingEvidence>
     private var grams: [UInt64: [UInt32]] = [:]
+    /// Sessions that handed a value to a tool without having been shown it.
+    private var unshown: [ToolValue: Set<UInt64>] = [:]
     private var holders: [Asked: Set<UInt64>] = [:]
     private var shares: [Asked: (shown: Int, sessions: Int)] = [:]
     private var stable: [UInt64: Bool] = [:]
@@ -48,7 +50,17 @@ struct Hygiene {
         readings = profile.readings
         let traces = profile.sample.sessions
         for trace in traces { collectHolders(trace) }
+        for trace in traces { collectUnshown(trace) }
         for trace in traces { examine(trace) }
+    }
+
+    /// Notes who came by a value alone: what agents use of themselves nobody had to plant.
+    private mutating func collectUnshown(_ trace: SessionTrace) {
+        for call in trace.calls where call.tier != .read && call.succeeded {
+            for leaf in call.leaves where leaf.texts.isEmpty && !leaf.isAbridged {
+                unshown[ToolValue(tool: call.tool.key, value: leaf.value.key), default: []].insert(trace.key)
+            }
+        }
     }
 
     /// Notes which results were seen to hold which value: the same result holds it for everybody who got it.
@@ -93,7 +105,7 @@ struct Hygiene {
         switch leaf.valueClass {
         case .email, .url, .account: return leaf.prompt != .exact
         case .token, .path, .short, .free: return leaf.prompt == .none && leaf.value.value.unicodeScalars.count < 300
-        case .date, .number, .boolean, .empty: return false
+        case .date, .number, .boolean, .empty, .secret: return false
         }
     }
 
@@ -106,6 +118,8 @@ struct Hygiene {
         _ trace: SessionTrace,
         _ seen: [UInt64: ServerTool]
     ) {
+        let use = ToolValue(tool: call.tool.key, value: value.key)
+        if let others = unshown[use], others.count >= parameters.unshownSessions { return }
         let phrase = phrase(value)
         var best: (shown: Int, sessions: Int)?
         var sources: Set<ServerTool> = []
@@ -122,7 +136,7 @@ struct Hygiene {
         }
         guard let best, Double(best.shown) < parameters.shownShare * Double(best.sessions) else { return }
         sessions.insert(trace.key)
-        values.insert(ToolValue(tool: call.tool.key, value: value.key))
+        values.insert(use)
         findings.append(
             SuspiciousValue(
                 principal: trace.principal.value,

@@ -26,6 +26,8 @@ struct LearnedPath: Sendable {
     var maximum: Double?
     /// Sessions that had the largest number.
     var maximumSessions = 0
+    /// Sessions that sent a credential here.
+    var secretSessions = 0
     var longest = 0
     var isOpen = false
     var leftOut: LeftOut?
@@ -33,6 +35,9 @@ struct LearnedPath: Sendable {
     var roots: [String] = []
 
     func calls(of valueClass: ValueClass) -> Int { classes[Int(valueClass.bit)] }
+
+    /// Whether the agent writes something new here each time.
+    var takesComposedText: Bool { isOpen && calls(of: .short) + calls(of: .free) > 0 }
 }
 
 extension LearnedPath {
@@ -93,7 +98,9 @@ extension LearnedPath {
         maximumSessions = evidence.numbers.highest.first?.sessions.count ?? 0
         longest = Int(evidence.lengths.maximum ?? 0)
         roots = Self.roots(evidence, parameters)
-        learnOpenness(evidence, observations.values(tool, key), parameters)
+        let values = observations.values(tool, key)
+        secretSessions = Set(values.lazy.filter { $0.leaf.valueClass == .secret }.map(\.session)).count
+        learnOpenness(evidence, values, parameters)
     }
 
     private static func roots(_ evidence: PathEvidence, _ parameters: MiningParameters) -> [String] {
@@ -148,7 +155,8 @@ extension LearnedPath {
         {
             return true
         }
-        guard let known = evidence.values[leaf.value.key] else { return false }
+        // What is never kept as a value explains nothing.
+        guard !leaf.isAbridged, let known = evidence.values[leaf.value.key] else { return false }
         return switch unit {
         case .session: known.sessions.count > 1
         case .task: known.tasks.hasOther(than: id)
@@ -172,6 +180,7 @@ extension LearnedPath {
         texts.merge(shared.texts) { mine, _ in mine }
         domains.formUnion(shared.domains)
         longest = max(longest, shared.longest)
+        secretSessions = max(secretSessions, shared.secretSessions)
         for index in classes.indices { classes[index] += shared.classes[index] }
         if shared.isOpen, !isOpen { leftOut = shared.leftOut }
         isOpen = isOpen || shared.isOpen
@@ -198,7 +207,7 @@ extension ValueClass {
     var isComposable: Bool {
         switch self {
         case .token, .short, .free, .path, .date: true
-        case .email, .url, .account, .number, .boolean, .empty: false
+        case .email, .url, .account, .number, .boolean, .empty, .secret: false
         }
     }
 }

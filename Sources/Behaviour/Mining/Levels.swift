@@ -39,6 +39,16 @@ struct Levels {
         sourced.fromTexts = learned.texts.values.sorted()
         sourced.fromAnyRead = !learned.fields.isEmpty
         if learned.calls(of: .boolean) > 0 { sourced.open = [.boolean] }
+        // Which credential it is cannot be ruled; that one is sent here, and to what cannot be undone, a person decides.
+        let maySendSecrets = learned.secretSessions >= parameters.constantSessions
+        if maySendSecrets, tool.tier < .destructive { sourced.open.append(.secret) }
+        // Where another argument of the same call takes whatever the agent writes, a few words of its own open no new
+        // way out; that they stand in no earlier result keeps out what somebody wants chosen.
+        if tool.tier == .write, !learned.isOpen, learned.calls(of: .short) > 0,
+            tool.paths.values.contains(where: { $0.path != learned.path && $0.takesComposedText })
+        {
+            sourced.own = [.short]
+        }
         var ranged = sourced
         var isRanged = false
         ranged.domains = learned.domains.sorted()
@@ -70,6 +80,7 @@ struct Levels {
             open.open.append(valueClass)
         }
         if numbers < parameters.formatCalls { open.open.append(.number) }
+        if maySendSecrets, !open.open.contains(.secret), !learned.isOpen { open.open.append(.secret) }
         open.open.sort()
         ranged.open.sort()
         // A domain that was seen, though less often than would be needed, is the next looser level of identities.
@@ -84,7 +95,9 @@ struct Levels {
             chosen = levels.count - 1
         } else if hasWider {
             levels.append((.ranged, wide))
-        } else if ValueClass.allCases.contains(where: { $0.isComposable && learned.calls(of: $0) > 0 }) {
+        } else if maySendSecrets
+            || ValueClass.allCases.contains(where: { $0.isComposable && learned.calls(of: $0) > 0 })
+        {
             levels.append((.open, open))
         }
         rules = levels
@@ -158,6 +171,9 @@ struct Levels {
                 }
             }
         }
+        if leaf.valueClass == .secret {
+            return rule.open.contains(.secret) && learned.secretSessions > parameters.constantSessions
+        }
         if leaf.valueClass.isIdentity {
             guard !rule.domains.isEmpty,
                 let domain = Party.domain(of: CanonicalValue(leaf.valueClass, leaf.value.value))
@@ -170,6 +186,7 @@ struct Levels {
             let isAlone = number == most && learned.maximumSessions <= 1
             return number >= least && number <= most && !isAlone
         }
+        if rule.own.contains(leaf.valueClass), leaf.texts.isEmpty { return true }
         return rule.open.contains(leaf.valueClass)
     }
 }

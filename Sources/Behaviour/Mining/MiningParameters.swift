@@ -38,7 +38,20 @@ package struct MiningParameters: Sendable, Hashable {
     /// share of its readings that must show a value.
     package var sourceSessions = 4
     package var stableShare = 0.5
+    /// Hygiene: sessions that use a value without having been shown it before it can no longer have been planted.
+    package var unshownSessions = 5
     package var shownShare = 0.5
+    /// Sessions that bear a relation between arguments out, of which none or few break it; as many as the bound on
+    /// would-deny rates asks for when there is none.
+    package var relationSessions = 59
+    /// Sessions of one case of a relation, the most cases and values of one, and the most arguments that are compared.
+    package var caseSessions = 8
+    package var mostCases = 8
+    package var mostRelated = 16
+    /// Different values before two arguments are held to be equal, or values to share a folder.
+    package var relatedValues = 3
+    /// How likely a relation may be mere chance; hundreds of pairs and cases are tried.
+    package var chance = 1e-6
     /// Below this many sessions a rule is marked as weakly supported.
     package var fewSessions = 3
     /// For bounds that are shown, and for sufficiency.

@@ -15,12 +15,22 @@ struct Observations {
         var leaf: TracedLeaf
     }
 
+    struct Call {
+        var session: UInt64
+        var task: UInt64?
+        var leaves: [TracedLeaf]
+    }
+
     private var values: [Place: [Value]] = [:]
+    private var calls: [UInt64: [Call]] = [:]
 
     /// Closed reads are left out: what they may be asked is not learned by value.
     init(_ traces: [SessionTrace]) {
         for trace in traces {
             for call in trace.calls where call.succeeded && call.tier != .read {
+                calls[call.tool.key, default: []].append(
+                    Call(session: trace.key, task: call.task?.key, leaves: call.leaves)
+                )
                 for leaf in call.leaves where !leaf.isEmpty {
                     values[Place(tool: call.tool.key, path: leaf.path.key), default: []].append(
                         Value(session: trace.key, task: call.task?.key, client: trace.client?.key, leaf: leaf)
@@ -29,6 +39,9 @@ struct Observations {
             }
         }
     }
+
+    /// Successful calls of one tool, each whole.
+    func calls(_ tool: UInt64) -> [Call] { calls[tool] ?? [] }
 
     func values(_ tool: UInt64, _ path: UInt64) -> [Value] { values[Place(tool: tool, path: path)] ?? [] }
 }

@@ -71,6 +71,8 @@ package struct ReviewItem: Sendable {
         /// One session alone has the extreme.
         case lonelyExtreme = "lonely-extreme"
         case severalDefinitions = "several-definitions"
+        /// A credential goes where the rule lets none pass.
+        case secret
     }
 
     package var kind: Kind

@@ -116,6 +116,7 @@ extension ValueClass {
         case .number: 8
         case .boolean: 9
         case .empty: 10
+        case .secret: 11
         }
     }
 }
@@ -181,7 +182,7 @@ package struct PathEvidence: Sampled {
     package var path: String
     package var argument: String
     /// Calls by class, in the order of `ValueClass.bit`.
-    package var classes = [Int](repeating: 0, count: 11)
+    package var classes = [Int](repeating: 0, count: ValueClass.allCases.count)
     package var sessions = Tally()
     package var tasks = DistinctCount()
     package var clients = DistinctCount()
@@ -273,7 +274,7 @@ package struct PathEvidence: Sampled {
 
     package init?(json: JSON.Value) {
         guard let path = json["path"]?.string, let argument = json["argument"]?.string,
-            let classes = Form.list(json["classes"], { Form.count($0) }), classes.count == 11,
+            let classes = Form.list(json["classes"], { Form.count($0) }), classes.count == ValueClass.allCases.count,
             let sessions = Form.tally(json["sessions"]), let tasks = json["tasks"].flatMap(DistinctCount.init(json:)),
             let clients = json["clients"].flatMap(DistinctCount.init(json:)),
             let values = json["values"].flatMap(BottomK<ValueEvidence>.init(json:)),

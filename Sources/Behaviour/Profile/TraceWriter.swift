@@ -56,6 +56,8 @@ struct TraceWriter {
 
     private func abridged(_ text: String) -> (Keyed<String>, Bool) {
         let key = hash.hash(text)
+        // Known by its hash alone, so that it never becomes a constant and is never shown.
+        if SecretToken.isHeld(by: text) { return (Keyed(key: key, value: SecretToken.placeholder), true) }
         guard text.utf8.count > Self.longestText else { return (Keyed(key: key, value: text), false) }
         return (Keyed(key: key, value: String(text.unicodeScalars.prefix(80))), true)
     }
@@ -70,7 +72,8 @@ struct TraceWriter {
         let (value, isAbridged) = abridged(leaf.value.text)
         var entities: [TracedEntity] = []
         // A longer one can never become known, and what is not known is denied.
-        for entity in leaf.entities where entity.value.text.utf8.count <= Self.longestText {
+        for entity in leaf.entities
+        where entity.value.text.utf8.count <= Self.longestText && !SecretToken.isHeld(by: entity.value.text) {
             let (fields, texts) = sources(entity.provenance)
             entities.append(
                 TracedEntity(

@@ -61,16 +61,19 @@ extension CompiledRule {
             if let number = leaf.number, argument.isWithinBounds(number) { return true }
             if argument.rule.fromAnyRead, !provenance.fields.isEmpty { return true }
         }
-        if isFromField(provenance, argument, surroundings) || argument.matchesPattern(leaf.value) {
+        if isFromField(provenance, argument, isSecret: kind == .secret, surroundings)
+            || argument.matchesPattern(leaf.value)
+        {
             return true
         }
         if !argument.texts.isEmpty, provenance.texts.contains(where: { argument.texts.contains($0) }) { return true }
+        if argument.own.contains(kind), provenance.texts.isEmpty, !isPartial { return true }
         guard argument.open.contains(kind) else { return false }
         if kind == .date || kind == .free || (provenance.texts.isEmpty && !isPartial) { return true }
         // The agent's own words: a single word that also stands in a text, or a few that do, are no trace of it.
         if kind == .short { return leaf.words < 4 }
         if kind == .token, Self.isWord(leaf.value.text) { return true }
-        guard !isPartial, kind == .token || kind == .path else { return false }
+        guard !isPartial, kind == .token || kind == .path || kind == .secret else { return false }
         return provenance.texts.allSatisfy { tool in
             switch surroundings.tier(of: tool) {
             case .write?, .destructive?: true
@@ -116,11 +119,13 @@ extension CompiledRule {
     private func isFromField(
         _ provenance: Provenance,
         _ argument: CompiledArgument,
+        isSecret: Bool = false,
         _ surroundings: Surroundings
     ) -> Bool {
         if provenance.fields.isEmpty { return false }
         if !argument.fields.isEmpty, provenance.fields.contains(where: { argument.fields.contains($0) }) { return true }
-        guard argument.rule.fromAnyRead else { return false }
+        // A credential goes where it is known to go, not wherever something read may.
+        guard argument.rule.fromAnyRead, !isSecret else { return false }
         // A result that is one bare value has no field: it is a text.
         return provenance.fields.contains { !$0.field.isEmpty && surroundings.isClosedRead($0.tool) }
     }

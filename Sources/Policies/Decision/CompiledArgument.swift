@@ -9,6 +9,7 @@ final class CompiledArgument: Sendable {
     let texts: Set<ServerTool>
     let patterns: [Wildcard]
     let open: Set<ValueClass>
+    let own: Set<ValueClass>
     let hasBounds: Bool
 
     init(_ rule: ArgumentRule) {
@@ -20,6 +21,7 @@ final class CompiledArgument: Sendable {
         texts = Set(rule.fromTexts)
         patterns = rule.patterns.map(Wildcard.init)
         self.open = Set(rule.open)
+        own = Set(rule.own)
         hasBounds = rule.minimum != nil || rule.maximum != nil
     }
 
@@ -38,7 +40,8 @@ final class CompiledArgument: Sendable {
     }
 
     private var isWayless: Bool {
-        isBare && open.isEmpty && fields.isEmpty && texts.isEmpty && !rule.fromPrompt && !rule.fromAnyRead
+        isBare && open.isEmpty && own.isEmpty && fields.isEmpty && texts.isEmpty && !rule.fromPrompt
+            && !rule.fromAnyRead
     }
 
     /// Whether a pattern admits the value, as it is and however a server may read it.
@@ -53,7 +56,7 @@ final class CompiledArgument: Sendable {
         if patterns.isEmpty { return false }
         switch value.valueClass {
         case .path, .url: return true
-        case .email, .account, .date, .number, .boolean, .empty: return false
+        case .email, .account, .date, .number, .boolean, .empty, .secret: return false
         case .token, .short, .free:
             return value.text.hasPrefix("~")
                 || value.text.utf8.contains { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }

@@ -118,6 +118,9 @@ final class CompiledRule: Sendable {
         for leaf in call.leaves where !leaf.value.valueClass.isIdentity {
             if let fault = fault(of: leaf, call, surroundings) { return fault }
         }
+        for relation in rule.relations where !relation.holds(call) {
+            return Fault(argument: relation.path, reason: "relation")
+        }
         return nil
     }
 

@@ -32,7 +32,8 @@ extension PolicyReading {
         if let minimum = argument.minimum, let maximum = argument.maximum, minimum > maximum {
             problems.report("invalid-value", "`at-least` is more than `at-most`", at: reader.place(ofKey: "at-least"))
         }
-        argument.open = classes(&reader)
+        argument.open = classes("composed", &reader)
+        argument.own = classes("composed-anew", &reader)
         argument.maximumLength = reader.integer("longest", in: 0...Int64(Int32.max)).map { Int($0.value) }
         argument.maximumItems = reader.integer("most-items", in: 0...Int64(Int32.max)).map { Int($0.value) }
         if rule.isSelecting { refuseUnusable(reader, in: rule) }
@@ -42,7 +43,7 @@ extension PolicyReading {
 
     /// A forbid, or an ask about many tools, names values; where they came from, or how long they are, it cannot look at.
     private func refuseUnusable(_ reader: MappingReader, in rule: Rule) {
-        for key in ["required", "from", "composed", "longest", "most-items"] {
+        for key in ["required", "from", "composed", "composed-anew", "longest", "most-items"] {
             guard let place = reader.place(ofKey: key) else { continue }
             problems.report(
                 "invalid-value",
@@ -53,9 +54,9 @@ extension PolicyReading {
         }
     }
 
-    private func classes(_ reader: inout MappingReader) -> [ValueClass] {
+    private func classes(_ key: String, _ reader: inout MappingReader) -> [ValueClass] {
         var classes: [ValueClass] = []
-        for text in reader.strings("composed", mayBeOne: true)?.value ?? [] {
+        for text in reader.strings(key, mayBeOne: true)?.value ?? [] {
             guard let kind = ValueClass(rawValue: text.value) else {
                 let near = nearest(to: text.value, in: ValueClass.allCases.map(\.rawValue))
                 problems.report(

@@ -31,8 +31,25 @@ extension Rule {
     fileprivate var sorted: Rule {
         var rule = self
         rule.arguments = arguments.map(\.sorted).sorted { $0.path < $1.path }
+        rule.relations = relations.map(\.sorted).sorted { $0.order.lexicographicallyPrecedes($1.order) }
         if origin == .written { rule.support = Support() }
         return rule
+    }
+}
+
+extension Relation {
+    fileprivate var order: [String] {
+        switch kind {
+        case .equals: [path, other]
+        case .given(let when, let values, let folders):
+            [path, other, when.valueClass.rawValue, when.text] + values.map(\.text) + folders
+        }
+    }
+
+    fileprivate var sorted: Relation {
+        guard case .given(let when, let values, let folders) = kind else { return self }
+        let kind = Kind.given(when: when, values: Set(values).sorted(), folders: Set(folders).sorted())
+        return Relation(path: path, other: other, kind: kind)
     }
 }
 
@@ -45,6 +62,7 @@ extension ArgumentRule {
         rule.domains.sort()
         rule.patterns.sort()
         rule.open = Set(open).sorted()
+        rule.own = Set(own).sorted()
         return rule
     }
 }

@@ -165,6 +165,9 @@ struct PolicyReading {
         for member in reader.members("arguments")?.value ?? [] {
             if let argument = argument(member.key, member.value, of: rule) { rule.arguments.append(argument) }
         }
+        for node in reader.list("relations")?.value ?? [] {
+            if let relation = relation(node, of: rule) { rule.relations.append(relation) }
+        }
         rule.warnings = reader.list("warnings")?.value.compactMap { warning($0) } ?? []
         reader.finish()
         guard let id, let tool else { return nil }

@@ -79,7 +79,22 @@ package enum PolicyWriter {
             let arguments = rule.arguments.map { YAMLNode.Member($0.path, argument($0, of: rule)) }
             members.add("arguments", .mapping(arguments))
         }
+        if !rule.relations.isEmpty { members.add("relations", .list(rule.relations.map(relation))) }
         if !rule.warnings.isEmpty { members.add("warnings", .list(rule.warnings.map(warning))) }
+        return members.node
+    }
+
+    private static func relation(_ relation: Relation) -> YAMLNode {
+        var members = Members()
+        members.add("argument", relation.path)
+        switch relation.kind {
+        case .equals: members.add("equals", relation.other)
+        case .given(let when, let values, let folders):
+            members.add("given", relation.other)
+            members.add("is", values: [when])
+            members.add("values", values: values)
+            members.add("under", texts: folders)
+        }
         return members.node
     }
 
@@ -101,6 +116,7 @@ package enum PolicyWriter {
             if let maximum = argument.maximum { members.add("at-most", number(maximum)) }
         }
         members.add("composed", texts: argument.open.map(\.rawValue))
+        members.add("composed-anew", texts: argument.own.map(\.rawValue))
         if let longest = argument.maximumLength { members.add("longest", .value(.integer(Int64(longest)))) }
         if let most = argument.maximumItems { members.add("most-items", .value(.integer(Int64(most)))) }
         if members.isEmpty { return .value(.string(rule.bareArgument)) }

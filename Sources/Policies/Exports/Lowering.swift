@@ -140,6 +140,11 @@ struct Lowering {
             )
             return false
         }
+        if !rule.relations.isEmpty {
+            let detail = "`\(rule.id)` compares arguments with each other, which only our engine does"
+            statement.add(.omitted, .condition, rules: ids, detail)
+            return false
+        }
         if rule.expires != nil {
             statement.add(.omitted, .expiry, rules: ids, "`\(rule.id)` expires, and the engine has no clock")
             return false

@@ -52,6 +52,10 @@ extension Lowering {
             }
         }
         for kind in Set(argument.open).sorted() { open(kind, &value, path, ids) }
+        if !argument.own.isEmpty {
+            let detail = "words that stand in no earlier result are denied, since results cannot be seen"
+            statement.add(.narrower, .openValues, rules: ids, argument: path, detail)
+        }
     }
 
     private mutating func open(_ kind: ValueClass, _ value: inout ValueTest, _ path: String, _ ids: [String]) {
@@ -73,6 +77,9 @@ extension Lowering {
             statement.add(.narrower, .openValues, rules: ids, argument: path, detail)
         case .path, .number:
             let detail = "a composed \(kind.rawValue) must not be copied from a result, which cannot be seen"
+            statement.add(.narrower, .openValues, rules: ids, argument: path, detail)
+        case .secret:
+            let detail = "a credential itself is sent to the engine, and not the token that stands for it"
             statement.add(.narrower, .openValues, rules: ids, argument: path, detail)
         default: break
         }

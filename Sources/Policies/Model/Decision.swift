@@ -8,7 +8,7 @@ package struct Decision: Sendable, Equatable {
     /// The argument path that failed.
     package var argument: String?
     /// A stable word: `allowed`, `no-rule`, `unseen-tool`, `unseen-argument`, `identity`, `value`, `number`, `entity`,
-    /// `length`, `items`, `calls`, `missing-argument`, `forbidden`, `asked`, `condition`, `window`, `definition-changed`, `expired`, `shadow`, `limits`,
+    /// `length`, `items`, `relation`, `calls`, `missing-argument`, `forbidden`, `asked`, `condition`, `window`, `definition-changed`, `expired`, `shadow`, `limits`,
     /// `unknown-arguments`.
     package var reason: String
 

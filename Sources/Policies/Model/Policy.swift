@@ -98,6 +98,8 @@ package struct Rule: Sendable, Hashable {
     package var effect: Effect
     package var mode: Mode
     package var arguments: [ArgumentRule]
+    /// What arguments say about each other, for rules that grant.
+    package var relations: [Relation]
     /// A CEL condition over `call`, for rules that people write.
     package var condition: String?
     /// When the rule holds; empty is always.
@@ -120,6 +122,7 @@ package struct Rule: Sendable, Hashable {
         effect: Effect = .allow,
         mode: Mode = .enforce,
         arguments: [ArgumentRule] = [],
+        relations: [Relation] = [],
         condition: String? = nil,
         windows: [TimeWindow] = [],
         maximumCalls: Int? = nil,
@@ -138,6 +141,7 @@ package struct Rule: Sendable, Hashable {
         self.effect = effect
         self.mode = mode
         self.arguments = arguments
+        self.relations = relations
         self.condition = condition
         self.windows = windows
         self.maximumCalls = maximumCalls
@@ -180,6 +184,8 @@ package struct ArgumentRule: Sendable, Hashable {
     package var maximum: Double?
     /// Values the agent composes itself, of these classes; identities never.
     package var open: [ValueClass]
+    /// Values of these classes that the agent composes itself and that stand in no earlier result; identities never.
+    package var own: [ValueClass]
     /// The longest text that passes, in Unicode scalars: the bound itself, with whatever room the miner gave.
     package var maximumLength: Int?
     /// The longest list.
@@ -200,6 +206,7 @@ package struct ArgumentRule: Sendable, Hashable {
         minimum: Double? = nil,
         maximum: Double? = nil,
         open: [ValueClass] = [],
+        own: [ValueClass] = [],
         maximumLength: Int? = nil,
         maximumItems: Int? = nil,
         isBinding: Bool = false
@@ -216,6 +223,7 @@ package struct ArgumentRule: Sendable, Hashable {
         self.minimum = minimum
         self.maximum = maximum
         self.open = open
+        self.own = own
         self.maximumLength = maximumLength
         self.maximumItems = maximumItems
         self.isBinding = isBinding

@@ -102,6 +102,7 @@ private struct Widening {
             guard let entity = fault.entity else { return (nil, nil) }
             wider.values.append(entity.value)
             return (wider, "the party is named under values, or known to the agent")
+        case "relation": return (nil, "the rule without that relation between its arguments")
         default: break
         }
         guard let leaf = fault.leaf else { return (nil, nil) }
@@ -164,7 +165,7 @@ extension ArgumentRule {
         phrases += domains.map { "anything at \($0)" } + patterns.map { "what matches \($0)" }
         if let minimum { phrases.append("numbers from \(minimum)") }
         if let maximum { phrases.append("numbers up to \(maximum)") }
-        phrases += open.map { "composed \($0.rawValue)" }
+        phrases += open.map { "composed \($0.rawValue)" } + own.map { "composed \($0.rawValue) that no result shows" }
         return phrases
     }
 }

@@ -17,7 +17,7 @@ package struct PolicyDifference: Sendable, Hashable {
         /// `expires`, `most-calls`, `owner`, `argument-added`, `argument-removed`, `required`, `strict`, `values-added`,
         /// `values-removed`, `sources-added`, `sources-removed`, `domains-added`, `domains-removed`, `patterns-added`,
         /// `patterns-removed`, `bounds`, `classes-added`, `classes-removed`, `length`, `items`, `known-added`,
-        /// `known-removed`, `unseen-reads-added`, `unseen-reads-removed`, `scope`.
+        /// `known-removed`, `relations-added`, `relations-removed`, `unseen-reads-added`, `unseen-reads-removed`, `scope`.
         package var what: String
         package var direction: Direction
         package var agent: String
@@ -161,6 +161,11 @@ package struct PolicyDifference: Sendable, Hashable {
                 after: [new.maximumCalls.map(String.init)].compactMap(\.self)
             )
         }
+        let (was, now) = (Set(old.relations), Set(new.relations))
+        let added = new.relations.filter { !was.contains($0) }.map(\.phrase)
+        let removed = old.relations.filter { !now.contains($0) }.map(\.phrase)
+        if !added.isEmpty { add("relations-added", .tighter, new, after: added) }
+        if !removed.isEmpty { add("relations-removed", .wider, new, before: removed) }
         optional("owner", old.owner, new.owner, .other, new)
         let before = Dictionary(old.arguments.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
         let after = Dictionary(new.arguments.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
@@ -211,7 +216,7 @@ package struct PolicyDifference: Sendable, Hashable {
         both("sources", old.sources, new.sources)
         both("domains", old.domains, new.domains)
         both("patterns", old.patterns, new.patterns)
-        both("classes", old.open.map(\.rawValue), new.open.map(\.rawValue))
+        both("classes", old.classes, new.classes)
         single("required", "\(old.required)", "\(new.required)", new.required ? .tighter : .wider)
         single("strict", "\(old.isBinding)", "\(new.isBinding)", new.isBinding ? .tighter : .wider)
         let reach = Self.direction(from: old.interval, to: new.interval)
@@ -314,6 +319,8 @@ extension Rule.Effect {
 }
 
 extension ArgumentRule {
+    fileprivate var classes: [String] { open.map(\.rawValue) + own.map { "\($0.rawValue) in no result" } }
+
     fileprivate var sources: [String] {
         (fromPrompt ? [Phrases.request] : []) + (fromAnyRead ? [Phrases.anyRead] : [])
             + fromFields.map(Phrases.field) + fromTexts.map(Phrases.text(of:))

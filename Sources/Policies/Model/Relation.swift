@@ -1,0 +1,26 @@
+package import Traffic
+
+/// What one argument of a call says about another; a call that breaks it is denied.
+///
+/// It only ever narrows: what no argument's own rule admits stays denied. Where one of the two was not sent it says
+/// nothing, and a value that the user's own request names is the user's choice.
+package struct Relation: Sendable, Hashable {
+    package enum Kind: Sendable, Hashable {
+        /// The two hold the same value.
+        case equals
+        /// Where the other argument holds `when`, this one is among the values, or under one of the folders.
+        case given(when: CanonicalValue, values: [CanonicalValue], folders: [String])
+    }
+
+    /// The argument that is bound, as in `ArgumentRule.path`.
+    package var path: String
+    /// The one that binds it.
+    package var other: String
+    package var kind: Kind
+
+    package init(path: String, other: String, kind: Kind) {
+        self.path = path
+        self.other = other
+        self.kind = kind
+    }
+}
