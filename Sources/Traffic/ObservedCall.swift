@@ -69,7 +69,7 @@ package enum PromptSource: String, Sendable, Comparable {
     case none
     /// The request names the host, not the whole value; of an address of mail, another one at its domain does not count.
     case host
-    /// The request holds the whole value, as whole words.
+    /// The request holds the whole value, as whole words; of a date, it names the day in whatever notation.
     case exact
 
     package static func < (a: PromptSource, b: PromptSource) -> Bool { a.rank < b.rank }

@@ -22,6 +22,7 @@ final class ResultText: Sendable {
         var sites: Set<String>?
         var fields: FieldTable?
         var spelling: (isLiteral: Bool, hasOddNumerals: Bool)?
+        var days: CalendarDays?
     }
 
     private let answers = Mutex(Answers())
@@ -64,6 +65,15 @@ final class ResultText: Sendable {
     func names(_ identity: IdentityQuery) -> Bool {
         if let phrase = identity.phrase, isASCII, !words.holds(phrase) { return false }
         return identities.contains(identity.value)
+    }
+
+    var days: CalendarDays {
+        answers.withLock { answers in
+            if let days = answers.days { return days }
+            let days = CalendarDays(in: text)
+            answers.days = days
+            return days
+        }
     }
 
     /// The hosts and mail domains that the text names.

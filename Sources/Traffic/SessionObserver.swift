@@ -258,7 +258,9 @@ extension SessionObserver {
         guard value.valueClass.isIdentity else {
             let phrase = Words.hashes(of: text)
             // A hash can be forged, and this match grants, so the words themselves are compared.
-            return prompt.words.holds(phrase) && prompt.holdsExactly(text) ? .exact : .none
+            if prompt.words.holds(phrase), prompt.holdsExactly(text) { return .exact }
+            guard value.valueClass == .date, let day = CalendarDay(date: value.text) else { return .none }
+            return prompt.days.names(day) ? .exact : .none
         }
         if prompt.identities.contains(value) { return .exact }
         guard let host = value.host else { return .none }
