@@ -89,6 +89,26 @@ def test_an_exported_inventory_is_imported_elsewhere(shell: Shell, tmp_path):
     assert "unmapped:who" in result.err
 
 
+def test_a_bundle_from_a_machine_without_a_workspace_is_imported(shell: Shell, tmp_path):
+    declare(shell, hr={"url": "https://hr.example/mcp"}, git={"command": "uvx", "args": ["mcp-server-git==1.0"]})
+    (shell.home / ".gemini").mkdir()
+    (shell.home / ".gemini" / "settings.json").write_text("{broken")
+    file = tmp_path / "bundle.json"
+    seen = shell("discover", "--config-home", str(shell.home), "--bundle", str(file), "--format", "json").expect(0).json
+    assert seen["not_covered"] and len(seen["servers"]) == 2
+    assert file.stat().st_mode & 0o777 == 0o600
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    other = Shell(shell.programs, elsewhere, shell.home)
+    other("init").expect(0)
+    taken = other("inventory", "import", str(file), "--format", "json").expect(0).json[0]
+    assert sorted(taken["added"]) == sorted(server["id"] for server in seen["servers"])
+    assert len(taken["not_covered"]) == len(seen["not_covered"])
+    listed = other("inventory", "list", "--format", "json").expect(0).json
+    assert {s["canonical_key"] for s in listed} == {s["canonical_key"] for s in seen["servers"]}
+    shell("discover", "--config-home", str(shell.home), "--bundle", str(tmp_path / "no" / "b.json")).expect(1)
+
+
 @pytest.mark.parametrize("text", [None, "", "{}", '{"bomFormat": "CycloneDX", "services": 7}'])
 def test_what_is_no_inventory_is_invalid_input(shell: Shell, tmp_path, text: str | None):
     file = tmp_path / "file.json"

@@ -3,6 +3,7 @@ import ArgumentParser
 import Core
 import FoundationEssentials
 import Ledger
+import Reporting
 import Survey
 import Workspace
 
@@ -48,12 +49,17 @@ struct DiscoverCommand: AsyncParsableCommand {
     @Option(help: "Environment variable that holds a bearer token for servers on this machine that ask for one.")
     var tokenEnv: String?
 
+    @Option(help: "Write what was found to this file besides, for `inventory import` where the inventory is kept.")
+    var bundle: String?
+
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
         let limit = try timeLimit()
         try refuseMissing(configHome, "discover.config-home", "the home folder")
         try refuseMissing(project, "discover.project", "the project folder")
+        // Whether it may be written is known before anybody waits for a sweep.
+        let place = try bundle.map { try Destination.checked(absolute($0)) }
         let session = try? Session.open()
         if session == nil, WorkspaceFolder.nearest(to: FileManager.default.currentDirectoryPath) != nil {
             _ = try Session.open()
@@ -87,7 +93,7 @@ struct DiscoverCommand: AsyncParsableCommand {
             looks.append(("discovery.network", swept))
         }
         if launch { looks.append(("discovery.launch", await start(looks, limit))) }
-        try answer(looks, estate, isKept: session != nil)
+        try answer(looks, estate, bundle: place, isKept: session != nil)
     }
 
     private func read(_ logs: [String], _ estate: Estate) throws -> SurveyResult {
@@ -203,7 +209,12 @@ struct DiscoverCommand: AsyncParsableCommand {
         return await DiscoverLaunch.launch(servers.values.sorted { $0.id < $1.id }, [:], limits)
     }
 
-    private func answer(_ looks: [(label: String, result: SurveyResult)], _ estate: Estate, isKept: Bool) throws {
+    private func answer(
+        _ looks: [(label: String, result: SurveyResult)],
+        _ estate: Estate,
+        bundle place: String?,
+        isKept: Bool
+    ) throws {
         var total = SurveyResult()
         var random = SystemRandomNumberGenerator()
         for look in looks {
@@ -216,6 +227,11 @@ struct DiscoverCommand: AsyncParsableCommand {
         }
         let seen = Set(total.sightings.map(\.canonicalKey))
         let servers = try estate.ledger.servers().filter { seen.contains($0.canonicalKey) }
+        if let place {
+            let export = InventoryExport(servers: servers, taken: estate.clock.now())
+            let bytes = Array(JSON.pretty(export.bundle(host: estate.host, found: total)).utf8)
+            try DurableFile.write(bytes, to: place)
+        }
         switch output.format {
         case .json:
             Output.answer([
@@ -230,7 +246,11 @@ struct DiscoverCommand: AsyncParsableCommand {
             ])
         case .table: Output.answer(Self.text(servers, total))
         }
-        if !isKept { Output.talk("nothing was kept: make a workspace with `lockstep init` to keep an inventory") }
+        if let bundle {
+            Output.talk("\(counted(servers.count, "server")) written to \(Output.printable(bundle))")
+        } else if !isKept {
+            Output.talk("nothing was kept: make a workspace with `lockstep init` to keep an inventory")
+        }
     }
 
     private static func text(_ servers: [InventoryServer], _ result: SurveyResult) -> String {

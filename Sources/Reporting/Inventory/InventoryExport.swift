@@ -40,6 +40,22 @@ package struct InventoryExport: Sendable {
         ]
     }
 
+    /// What one look saw, in the form of an export, to be imported where the inventory is kept.
+    ///
+    /// The gaps go with it: what was not looked at there is not covered here either.
+    package func bundle(host: String, found: SurveyResult) -> JSON.Value {
+        var bundle = json.object ?? [:]
+        bundle["host"] = .string(host)
+        bundle["findings"] = .array(found.findings.map(\.json))
+        bundle["examined"] = .object(
+            JSON.Object(
+                found.examined.sorted { $0.key < $1.key }.map { (key: $0.key, value: .integer(Int64($0.value))) }
+            )
+        )
+        bundle["not_covered"] = .array(found.gaps.map(\.json))
+        return .object(bundle)
+    }
+
     /// One line a server for a spreadsheet: RFC 4180, and no cell that a spreadsheet would run as a formula.
     package var csv: String {
         var table = CSV(columns: [

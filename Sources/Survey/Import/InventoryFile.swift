@@ -145,6 +145,25 @@ extension InventoryFile {
                 owners.append(Owner(canonicalKey: key, owner: owner, criticality: server.criticality))
             }
         }
+        takeGaps(value)
+    }
+
+    /// What the look that wrote a bundle did not cover, as its own words say.
+    private mutating func takeGaps(_ value: JSON.Value) {
+        let gaps = value["not_covered"]?.array ?? []
+        let host = Self.name(value["host"]?.string)
+        let place = host.isEmpty ? "" : " of \(host)"
+        for gap in gaps.prefix(100).compactMap(CoverageGap.init(json:)) {
+            result.gaps.append(
+                CoverageGap(
+                    subject: Credentials.redact(Shown.text(gap.subject)) + place,
+                    reason: Credentials.redact(Shown.text(gap.reason))
+                )
+            )
+        }
+        if gaps.count > 100 {
+            result.gaps.append(CoverageGap(subject: location, reason: "\(gaps.count - 100) gaps more"))
+        }
     }
 
     /// A description whose definitions stand under digests of what they really hold.
