@@ -1,5 +1,7 @@
 package import Behaviour
+package import Core
 package import Policies
+import Traffic
 
 extension ReviewItem {
     /// The item as something that can be decided.
@@ -19,6 +21,30 @@ extension ReviewItem {
     }
 }
 
+extension ReviewItem {
+    /// Of all that a person sees of the point: the question, the values, and what stands behind them.
+    package var shown: Digest {
+        .sha256(
+            JSON.canonical([
+                "item": .string(point.id), "detail": .string(detail), "sessions": .integer(Int64(sessions)),
+                "sources": .array(sources.map { .string($0.description) }),
+                "evidence": .array(evidence.map { [.string($0.session), .integer($0.sequence)] }),
+            ])
+        )
+    }
+
+    /// This and another item that asks the same, as one.
+    fileprivate func joined(with other: ReviewItem) -> ReviewItem {
+        var item = self
+        item.sources = Array(Set(sources + other.sources)).sorted()
+        item.evidence = Array(Set(evidence + other.evidence)).sorted()
+        item.sessions = max(sessions, other.sessions)
+        item.urgency = max(urgency, other.urgency)
+        if detail != other.detail { item.detail += "; " + other.detail }
+        return item
+    }
+}
+
 extension Proposal {
     /// What the miner thinks to be the next tighter and looser level of each argument.
     package var levels: ReviewLevels {
@@ -34,10 +60,17 @@ extension Proposal {
 
     /// What is to be decided, the most pressing first; items that ask the same are one.
     package var points: [(item: ReviewItem, point: ReviewPoint)] {
-        var seen: Set<String> = []
-        return review.compactMap { item in
+        var points: [(item: ReviewItem, point: ReviewPoint)] = []
+        var places: [ReviewPoint: Int] = [:]
+        for item in review {
             let point = item.point
-            return seen.insert(point.id).inserted ? (item, point) : nil
+            if let place = places[point] {
+                points[place].item = points[place].item.joined(with: item)
+            } else {
+                places[point] = points.count
+                points.append((item, point))
+            }
         }
+        return points
     }
 }

@@ -4,6 +4,9 @@ package import Traffic
 /// Something in a policy that a person should decide.
 package struct ReviewPoint: Sendable, Hashable {
     /// The same whenever the same question comes up, in whatever order and with whatever evidence.
+    ///
+    /// It ends in 128 bits of a digest over all that follows here, so that nobody can make traffic whose point takes the
+    /// place of another one.
     package let id: String
     package let kind: String
     /// The rule in question, by id; where no rule has the id, those of the agent about the tool.
@@ -42,9 +45,15 @@ package struct ReviewPoint: Sendable, Hashable {
                 self.values.map { .array([.string($0.valueClass.rawValue), .string($0.text)]) }
             ),
         ]
-        let digest = Digest.sha256(JSON.canonical(told)).hex.prefix(8)
+        let digest = Digest.sha256(JSON.canonical(told)).hex.prefix(Self.digits)
         id = ([tool.tool] + (path.map { [$0] } ?? [])).map(Self.word).joined(separator: ".") + ".\(digest)"
     }
+
+    /// Hexadecimal digits at the end of an id.
+    static let digits = 32
+
+    /// What of the id says to a person which argument it is about.
+    var stem: Substring { id.dropLast(Self.digits + 1) }
 
     /// A name as a part of an id that can be typed into a shell.
     private static func word(_ name: String) -> String {
