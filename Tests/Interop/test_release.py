@@ -202,9 +202,9 @@ def test_whoever_decides_while_the_run_waits_is_told_how_to_go_on(workspace: She
         "--decide", f"{item}=deny:the note is a fraud", "--out", "decided.yaml",
     )
     commands = [line.strip() for line in told.err.splitlines() if line.startswith("    lockstep ")]
-    assert len(commands) == 2 and "waits at policy_review" in told.err, told.err
+    assert len(commands) == 3 and "waits at policy_review" in told.err, told.err
     # The commands are exact: what they start waits for votes on the decided policy.
-    for command, code in zip(commands, (0, 4)):
+    for command, code in zip(commands, (0, 0, 4)):
         workspace(*shlex.split(command)[1:]).expect(code)
     assert "the note is a fraud" in (workspace.folder / "policies/mined.yaml").read_text()
     approve(workspace, people[1]).expect(0)

@@ -30,8 +30,10 @@ package struct AskedPolicy: Sendable {
             words += ["--input", Self.quoted("\(name)=\(Self.text(value))")]
         }
         words += ["--input", Self.quoted("baseline=\(baseline)")]
+        // The next run of the same group waits until this one has come to its end, which the tick sees to.
         return [
-            "lockstep cancel \(root.id) --reason \"points of its policy were decided\"", words.joined(separator: " "),
+            "lockstep cancel \(root.id) --reason \"points of its policy were decided\"", "lockstep tick \(root.id)",
+            words.joined(separator: " "),
         ]
     }
 
