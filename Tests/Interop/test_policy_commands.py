@@ -257,6 +257,25 @@ def test_a_decision_about_one_value_is_none_about_another(queue):
     assert not (shell.folder / "never.yaml").exists()
 
 
+def test_an_extreme_shows_the_call_that_has_it_and_a_larger_one_is_another_point(books: Shell):
+    def recorded(largest: float) -> dict:
+        records = sessions(40)
+        for n, record in enumerate(record for record in records if record["tool"] == "pay_invoice"):
+            record["arguments"]["amount"] = largest if n == 17 else 100 + n * 1.37
+        write(books.folder / "seen.ndjson", records)
+        queue = books("policy", "review", "--recording", "seen.ndjson", "--format", "json").expect(2).json["review"]
+        return next(point for point in queue if point["kind"] == "lonely-extreme")
+
+    first = recorded(9999.5)
+    assert first["evidence"] == [{"session": "s17", "sequence": 1}] and first["quotes"][0]["argument"] == "9999.5"
+    books("policy", "mine", "--recording", "seen.ndjson", "--out", "policy.yaml").expect(0)
+    decide(books, "--decide", f"{first['item']}=accept").expect(0)
+    larger = recorded(5e9)
+    assert larger["item"] != first["item"]
+    again = decide(books, "--decide", f"{first['item']}=accept", policy="decided.yaml", out="never.yaml").expect(3)
+    assert "it stays open" in again.err, again.err
+
+
 def test_a_recording_without_texts_says_so(queue):
     shell, _ = queue
     shell("traffic", "import", "seen.ndjson", "--out", "bare.ndjson", "--keep-personal-data", "--results", "provenance").expect(0)

@@ -7,7 +7,7 @@ extension ReviewItem {
     /// The item as something that can be decided.
     ///
     /// Secrets are no part of it: a value that is one can be denied, and never be allowed by name.
-    package var point: ReviewPoint {
+    fileprivate func point(_ extent: String?) -> ReviewPoint {
         ReviewPoint(
             kind: kind.rawValue,
             rule: rule,
@@ -16,14 +16,15 @@ extension ReviewItem {
             tool: tool,
             tier: tier,
             path: path,
-            values: shownValues
+            values: shownValues,
+            extent: extent
         )
     }
 }
 
 extension ReviewItem {
     /// Of all that a person sees of the point: the question, the values, and what stands behind them.
-    package var shown: Digest {
+    package func shown(at point: ReviewPoint) -> Digest {
         .sha256(
             JSON.canonical([
                 "item": .string(point.id), "detail": .string(detail), "sessions": .integer(Int64(sessions)),
@@ -63,7 +64,7 @@ extension Proposal {
         var points: [(item: ReviewItem, point: ReviewPoint)] = []
         var places: [ReviewPoint: Int] = [:]
         for item in review {
-            let point = item.point
+            let point = item.point(extent(of: item))
             if let place = places[point] {
                 points[place].item = points[place].item.joined(with: item)
             } else {
@@ -72,5 +73,18 @@ extension Proposal {
             }
         }
         return points
+    }
+
+    /// What a decision without values was about: when it reaches further, it is another question.
+    private func extent(of item: ReviewItem) -> String? {
+        switch item.kind {
+        case .lonelyExtreme:
+            let argument = alternatives.first { $0.rule == item.rule && $0.path == item.path }
+            return argument?.chosen.rule.maximum.map { String($0) }
+        case .manyCalls: return item.detail
+        case .rareText: return item.sources.map(\.description).sorted().joined(separator: " ")
+        case .severalDefinitions: return policy.rules.first { $0.id == item.rule }?.definition
+        case .textOnlyIdentity, .varyingSource, .openText, .fewSessions, .secret: return nil
+        }
     }
 }

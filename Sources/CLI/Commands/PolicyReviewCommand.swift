@@ -130,7 +130,7 @@ extension PolicyCommand {
                     faults.append(("\(place): \(error.message)", error.help))
                     return
                 }
-                guard let shown = points.first(where: { $0.point == point })?.item.shown else { return }
+                guard let shown = points.first(where: { $0.point == point })?.item.shown(at: point) else { return }
                 if let seen = entry.shown, seen != shown {
                     faults.append(
                         (
@@ -211,7 +211,7 @@ extension PolicyCommand {
                         var object = item.json.object ?? [:]
                         object["item"] = .string(point.id)
                         object["short"] = .string(names.short(point))
-                        object["shown"] = .string(item.shown.description)
+                        object["shown"] = .string(item.shown(at: point).description)
                         object["evidence"] = .array(
                             quotes.places(point).map {
                                 ["session": .string($0.session), "sequence": .integer($0.sequence)]

@@ -77,7 +77,12 @@ struct ReviewDialogue {
             let reason = readLine().flatMap { $0.allSatisfy(\.isWhitespace) ? nil : Output.printable($0) }
             do {
                 try desk.decide([
-                    ReviewDesk.Choice(point: point, shown: item.shown, decision: chosen.decision, reason: reason)
+                    ReviewDesk.Choice(
+                        point: point,
+                        shown: item.shown(at: point),
+                        decision: chosen.decision,
+                        reason: reason
+                    )
                 ])
                 return true
             } catch let failure as CommandFailure {

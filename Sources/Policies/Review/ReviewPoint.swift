@@ -18,6 +18,8 @@ package struct ReviewPoint: Sendable, Hashable {
     package let path: String?
     /// Values that the policy does not allow so far.
     package let values: [CanonicalValue]
+    /// How far what is in question reaches, where it is no value: a bound, sources, a definition.
+    package let extent: String?
 
     package init(
         kind: String,
@@ -27,7 +29,8 @@ package struct ReviewPoint: Sendable, Hashable {
         tool: ServerTool,
         tier: ToolTier,
         path: String? = nil,
-        values: [CanonicalValue] = []
+        values: [CanonicalValue] = [],
+        extent: String? = nil
     ) {
         self.kind = kind
         self.rule = rule
@@ -37,7 +40,8 @@ package struct ReviewPoint: Sendable, Hashable {
         self.tier = tier
         self.path = path
         self.values = values.sorted()
-        let told: JSON.Value = [
+        self.extent = extent
+        var told: JSON.Object = [
             "kind": .string(kind), "rule": .string(rule), "agent": .string(agent),
             "task": task.map { .string($0) } ?? .null, "server": .string(tool.server), "tool": .string(tool.tool),
             "path": path.map { .string($0) } ?? .null,
@@ -45,7 +49,8 @@ package struct ReviewPoint: Sendable, Hashable {
                 self.values.map { .array([.string($0.valueClass.rawValue), .string($0.text)]) }
             ),
         ]
-        let digest = Digest.sha256(JSON.canonical(told)).hex.prefix(Self.digits)
+        if let extent { told["extent"] = .string(extent) }
+        let digest = Digest.sha256(JSON.canonical(.object(told))).hex.prefix(Self.digits)
         id = ([tool.tool] + (path.map { [$0] } ?? [])).map(Self.word).joined(separator: ".") + ".\(digest)"
     }
 
