@@ -210,9 +210,11 @@ extension Estate {
     package func recalls(_ verified: VerifiedRelease) throws -> Bool {
         let release = verified.release
         guard try ledger.run(RunID(release.run)) != nil else { return false }
-        let asked = try ledger.approvals(of: RunID(release.run)).last {
+        // The same may have been asked twice, after a step before it was taken again.
+        let questions = try ledger.approvals(of: RunID(release.run)).filter {
             $0.instance.description == release.step && $0.digest == release.shownDigest
         }
+        let asked = questions.last { $0.state == .approved } ?? questions.last
         guard let asked, asked.state == .approved else {
             throw Release.Fault(
                 .notApproved,
