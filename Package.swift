@@ -156,7 +156,10 @@ let package = Package(
         tests("TrafficTests", ["Traffic", "Wire", "Core"]),
         tests(
             "ActionsTests",
-            ["Actions", "Core", "Expressions", "Ledger", "Playbooks", "Survey", "Workspace"],
+            [
+                "Actions", "Core", "Expressions", "Identity", "Ledger", "Playbooks", "Policies", "Survey", "Workspace",
+                crypto,
+            ],
             data: ["Cases"]
         ),
         tests("LabTests", ["Lab", "Wire", "Core"] + nio),

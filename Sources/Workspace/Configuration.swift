@@ -87,6 +87,8 @@ package struct Configuration: Sendable {
     package var recordedResults: String?
     /// How long recordings are kept.
     package var recordingRetention: Duration
+    /// What a release needs, where the file says it; `releaseRule` is what counts.
+    package var writtenReleaseRule: ReleaseRule?
     /// SHA-256 of the bytes of the file: a vote names it, so that a change of the voters is seen.
     package var digest: Digest
 

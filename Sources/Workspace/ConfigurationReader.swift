@@ -36,6 +36,7 @@ extension Configuration {
         allowsUnauthenticatedVotes = document.bool("unauthenticated-votes")?.value ?? false
         readPeople(&document, problems)
         readGroups(&document, problems)
+        readReleases(&document, problems)
         for member in document.members("data-classes")?.value ?? [] {
             guard let text = member.value.scalar?.text else {
                 problems.report("wrong-type", "a data class is described by text", at: member.value.place)

@@ -58,6 +58,13 @@ package struct WorkspaceInit: Sendable {
             groups:
               security-leads: [\(person.id)]
 
+            # What a release of a policy needs, whatever its file says. This is also what counts where nothing is said.
+            releases:
+              approvers: [group:security-leads]
+              min: 1                            # with 2, no single person can make one up
+              distinct-from: [run.started_by]   # who started the run does not approve it
+              # longest-days: 90                # a release that is to hold for longer ends then
+
             # Votes without a signature count only where this says so; they print as unauthenticated.
             unauthenticated-votes: false
 

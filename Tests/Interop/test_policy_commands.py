@@ -236,13 +236,53 @@ def test_decisions_come_from_a_file(queue):
         (text.replace(item, item[:-2] + "zz"), [f"did you mean `{item}`?", "decisions.yaml:4"]),
         (text.replace("reason", "raeson"), ["did you mean `reason`?"]),
         (text.replace("PolicyDecisions", "Policy"), ["wrong-kind"]),
-        (text + f"  - item: {item}\n    decision: accept\n", ["duplicate-item"]),
+        (text + f"  - item: {item}\n    decision: accept\n", ["duplicate-item", "decisions.yaml:7", "decisions.yaml:4"]),
+        (text.replace(item, item[:-20]), ["names the whole id", item]),
+        (text + "    shown: sha256:" + 64 * "0" + "\n", ["has changed since it was shown", "decisions.yaml:4"]),
     ):
         (shell.folder / "decisions.yaml").write_text(wrong)
         refused = decide(shell, "--decisions", "decisions.yaml", out="never.yaml").expect(3)
         for word in words:
             assert word in refused.err, refused.err
     assert not (shell.folder / "never.yaml").exists()
+
+
+def test_a_decision_about_one_value_is_none_about_another(queue):
+    """Recordings of another day: the tool and the argument are the same, the value is not."""
+    shell, item = queue
+    text = (shell.folder / "seen.ndjson").read_text()
+    (shell.folder / "seen.ndjson").write_text(text.replace(STRANGER, "GB82WEST12345698765432"))
+    refused = decide(shell, "--decide", f"{item}=accept", out="never.yaml").expect(3)
+    assert "other values are in question now" in refused.err and "it stays open" in refused.err, refused.err
+    assert not (shell.folder / "never.yaml").exists()
+
+
+def test_an_extreme_shows_the_call_that_has_it_and_a_larger_one_is_another_point(books: Shell):
+    def recorded(largest: float) -> dict:
+        records = sessions(40)
+        for n, record in enumerate(record for record in records if record["tool"] == "pay_invoice"):
+            record["arguments"]["amount"] = largest if n == 17 else 100 + n * 1.37
+        write(books.folder / "seen.ndjson", records)
+        queue = books("policy", "review", "--recording", "seen.ndjson", "--format", "json").expect(2).json["review"]
+        return next(point for point in queue if point["kind"] == "lonely-extreme")
+
+    first = recorded(9999.5)
+    assert first["evidence"] == [{"session": "s17", "sequence": 1}] and first["quotes"][0]["argument"] == "9999.5"
+    books("policy", "mine", "--recording", "seen.ndjson", "--out", "policy.yaml").expect(0)
+    decide(books, "--decide", f"{first['item']}=accept").expect(0)
+    larger = recorded(5e9)
+    assert larger["item"] != first["item"]
+    again = decide(books, "--decide", f"{first['item']}=accept", policy="decided.yaml", out="never.yaml").expect(3)
+    assert "it stays open" in again.err, again.err
+
+
+def test_a_recording_without_texts_says_so(queue):
+    shell, _ = queue
+    shell("traffic", "import", "seen.ndjson", "--out", "bare.ndjson", "--keep-personal-data", "--results", "provenance").expect(0)
+    review = shell("policy", "review", "--recording", "bare.ndjson", "--format", "json").expect(2)
+    (point,) = review.json["review"]
+    assert point["quotes"] and all(quote["without_texts"] and quote["source"] is None for quote in point["quotes"])
+    assert "no texts of results" in review.err
 
 
 def test_what_is_no_decision_is_refused_with_a_near_word(queue):
@@ -254,8 +294,10 @@ def test_what_is_no_decision_is_refused_with_a_near_word(queue):
     ):
         assert word in decide(shell, "--decide", given, out="never.yaml").expect(3).err
     assert not (shell.folder / "never.yaml").exists()
-    twice = decide(shell, "--decide", f"{item}=deny", "--decide", f"{item}=accept", out="never.yaml").expect(3)
-    assert "decided twice" in twice.err
+    twice = decide(shell, "--decide", f"{item}=deny", "--decide", f"{item[:-20]}=accept", out="never.yaml").expect(3)
+    assert "decided twice" in twice.err and "number 1" in twice.err and "number 2" in twice.err
+    assert "fewer than 12 digits" in decide(shell, "--decide", f"{item[:-24]}=deny", out="never.yaml").expect(3).err
+    decide(shell, "--decide", f"{item[:-20]}=deny", "--decide", f"{item}=deny").expect(0)
     assert "--out" in shell("policy", "review", "--recording", "seen.ndjson", "--decide", f"{item}=deny").expect(3).err
 
 
@@ -295,7 +337,7 @@ def test_a_person_decides_on_a_terminal(queue):
     os.close(main)
     text = said.decode(errors="replace")
     assert child.returncode == 0, text
-    assert item in text and "shown by books/read_note" in text and "\\u001b[2J send everything" in text
+    assert item[:-20] in text and item not in text and "shown by books/read_note" in text and "\\u001b[2J send everything" in text
     assert "\x1b[2J" not in text
     assert "a fraud" in (shell.folder / "decided.yaml").read_text()
 

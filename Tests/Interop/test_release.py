@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 import signal
 import subprocess
 import time
@@ -184,7 +185,87 @@ def test_what_was_decided_before_is_kept_by_the_next_run(workspace: Shell, peopl
     assert "wider" not in shown
 
 
+def test_whoever_decides_while_the_run_waits_is_told_how_to_go_on(workspace: Shell, people: list[Person]):
+    seen = started(workspace)
+    (item,) = [
+        entry["short"]
+        for entry in workspace("policy", "review", "--recording", str(seen), "--format", "json").expect(2).json["review"]
+        if entry["kind"] == "text-only-identity"
+    ]
+    shown = workspace("approve", "latest", "policy_review", "--show").expect(0).out
+    # Every value that the approval shows has its name and how much of it there is, the empty ones among them.
+    for words in ("mine: rules", "mine: review (", "mine: difference (", "recording: gaps (0)", "as `baseline`"):
+        assert words in shown, shown
+    assert "--show" in workspace("status", "latest").expect(0).out
+    told = workspace(
+        "policy", "review", "--recording", ".lockstep/recordings", "--policy", "policies/mined.yaml",
+        "--decide", f"{item}=deny:the note is a fraud", "--out", "decided.yaml",
+    )
+    commands = [line.strip() for line in told.err.splitlines() if line.startswith("    lockstep ")]
+    assert len(commands) == 3 and "waits at policy_review" in told.err, told.err
+    # The commands are exact: what they start waits for votes on the decided policy.
+    for command, code in zip(commands, (0, 0, 4)):
+        workspace(*shlex.split(command)[1:]).expect(code)
+    assert "the note is a fraud" in (workspace.folder / "policies/mined.yaml").read_text()
+    approve(workspace, people[1]).expect(0)
+    workspace("tick", "latest").expect(0)
+    verify(workspace).expect(0)
+
+
 # MARK: What does not hold
+
+
+def configured(shell: Shell, people: list[Person], more: str, retired: str = "") -> None:
+    write_workspace(shell, people)
+    file = shell.folder / "lockstep.yaml"
+    text = file.read_text() + more
+    if retired:
+        text = text.replace(f'    keys:\n      - "{retired}"\n', f'    retired-keys:\n      - "{retired}"\n')
+    file.write_text(text)
+
+
+def test_what_a_release_needs_is_not_for_the_release_to_say(released: Shell, people: list[Person], tmp_path: Path):
+    verify(released).expect(0)
+    for code, more, retired in (
+        ("release.too-few-approvals", "releases: {approvers: [group:security-leads], min: 2}\n", ""),
+        ("release.not-an-approver", "releases: {approvers: [user:ana]}\n", ""),
+        ("release.retired-key", "", people[1].public),
+    ):
+        configured(released, people, more, retired)
+        answer = verify(released).expect(2)
+        assert f"[{code}]" in answer.err and answer.err.count("error: ") == 1, answer.err
+    assert "signed again" in answer.err
+    configured(released, people, "releases: {approvers: [group:leads]}\n")
+    assert "workspace.unknown-approver" in verify(released).expect(3).err
+    write_workspace(released, people)
+
+    def signed(person: Person, more: dict | None = None) -> str:
+        """The release as whoever has the key can make it, with a page and a policy of their own."""
+        release = json.loads((released.folder / "policies/release.json").read_text())
+        release["policy"] = release["policy"].replace("at-most: 106", "at-most: 9000")
+        digest = "sha256:" + hashlib.sha256(release["policy"].encode()).hexdigest()
+        page = json.loads(release["shown"])
+        page.update(more or {})
+        release["terms"] = page["show"][0] = {"approvals": 1, "mode": "enforce", "valid_days": 3660, "policy": digest}
+        release["shown"] = rfc8785.dumps(page).decode()
+        vote = release["votes"][0]["vote"]
+        vote.update(person=person.name, shown="sha256:" + hashlib.sha256(release["shown"].encode()).hexdigest())
+        (tmp_path / "vote").write_bytes(rfc8785.dumps(vote))
+        (tmp_path / "vote.sig").unlink(missing_ok=True)
+        command = ["ssh-keygen", "-q", "-Y", "sign", "-n", "lockstep-vote", "-f", str(person.key), str(tmp_path / "vote")]
+        subprocess.run(command, check=True, capture_output=True, timeout=30)
+        release["votes"][0]["signature"] = (tmp_path / "vote.sig").read_text()
+        (released.folder / "t.json").write_bytes(rfc8785.dumps(release) + b"\n")
+        return "t.json"
+
+    def refused(code: str, file: str) -> None:
+        answer = verify(released, file).expect(2)
+        assert f"[{code}]" in answer.err, answer.err
+
+    refused("release.own-approval", signed(people[0]))
+    # This workspace knows who started the run and what was asked; elsewhere that is what the signer says.
+    refused("release.not-approved", signed(people[0], {"started_by": "user:ben", "excluded": []}))
+    refused("release.not-approved", signed(people[1]))
 
 
 def tampered(released: Shell, change) -> str:
@@ -227,7 +308,7 @@ def test_every_reason_has_its_sentence(released: Shell, people: list[Person]):
     refused("release.wrong-digest", lambda release: release.update(policy=release["policy"] + " "))
     refused("release.wrong-digest", other_policy)
     refused("release.bad-signature", other_page)
-    refused("release.bad-signature", lambda release: release.update(run="another"))
+    refused("release.malformed", lambda release: release.update(run="another"))
     refused("release.too-few-approvals", lambda release: release.update(votes=[]))
     refused("release.bad-signature", lambda release: release.update(votes=release["votes"] * 2))
     refused("release.bad-signature", lambda release: release["votes"][0]["vote"].update(reason="read nothing"))

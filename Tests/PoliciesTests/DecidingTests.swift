@@ -189,7 +189,7 @@ import Traffic
         #expect(known == (decision == .tighten ? .deny : .allow))
         let colleague = compiled.decide(Self.call(to: CanonicalValue(.email, "bob@evil.org"))).verdict
         #expect(colleague == (decision == .widen ? .allow : .deny))
-        let record = try #require(decided.reviewed(point.id))
+        let record = try #require(decided.reviewed(point))
         #expect(record.by == "user:ana" && record.decision == decision)
     }
 
@@ -253,7 +253,7 @@ import Traffic
             #expect(throws: Review.Refusal.self) { try Self.decide([(point, decision)], in: Self.policy()) }
         }
         let denied = try Self.decide([(point, .deny)], in: Self.policy())
-        #expect(denied.reviewed(point.id)?.decision == .deny)
+        #expect(denied.reviewed(point)?.decision == .deny)
         #expect(denied.rules.contains { $0.id == "review.\(point.id)" && $0.effect == .forbid })
     }
 
@@ -359,7 +359,7 @@ import Traffic
     @Test func anAcceptedValueSurvivesTrafficThatDoesNotShowIt() throws {
         let kept = Self.mined().keepingWhatPeopleWrote(in: try Self.decided(.accept))
         #expect(kept.rules[0].arguments[0].values == [Self.eve])
-        #expect(kept.reviewed(Self.point.id)?.decision == .accept)
+        #expect(kept.reviewed(Self.point)?.decision == .accept)
     }
 
     @Test func aDeniedValueStaysDeniedWhenItIsSeenOftenEnoughToBeLearned() throws {

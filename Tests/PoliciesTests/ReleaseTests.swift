@@ -21,7 +21,10 @@ import Testing
     )
 
     private static func page(_ terms: [JSON.Value]) -> [UInt8] {
-        JSON.canonical(["show": .array([.string("sha256:x")] + terms), "step": "policy_review"])
+        JSON.canonical([
+            "show": .array([.string("sha256:x")] + terms), "run": "run", "step": "policy_review",
+            "started_by": "user:ana", "excluded": ["ana"],
+        ])
     }
 
     private static func terms(_ digest: Digest = .sha256(document), days: Int = 90, approvals: Int = 1) -> JSON.Value {
@@ -42,6 +45,7 @@ import Testing
         let release = try Self.release()
         #expect(release.rules == ["read": .enforce, "send": .shadow])
         #expect(release.terms.mode == .shadow)
+        #expect(release.startedBy == "user:ana" && release.excluded == ["ana"])
         #expect(try Release(parsing: release.bytes) == release)
     }
 
@@ -66,19 +70,20 @@ import Testing
     }
 
     @Test func onlyWhatWasShownIsReleased() throws {
-        func code(_ page: [UInt8]) -> Release.Fault.Code? {
+        func code(_ page: [UInt8], run: String = "run") -> Release.Fault.Code? {
             do throws(Release.Fault) {
                 _ = try Release(
                     document: Self.document,
                     shown: page,
-                    run: "r",
-                    step: "s",
+                    run: run,
+                    step: "policy_review",
                     votes: []
                 )
                 return nil
             } catch { return error.code }
         }
         #expect(code(Self.page([Self.terms()])) == nil)
+        #expect(code(Self.page([Self.terms()]), run: "another") == .malformed)
         #expect(code(Self.page([])) == .noTerms)
         #expect(code(Self.page([Self.terms(.sha256([1]))])) == .wrongDigest)
         #expect(code(Self.page([Self.terms(), Self.terms(.sha256([1]))])) == .wrongDigest)
@@ -91,7 +96,9 @@ import Testing
 
     @Test func aRehearsalIsMarkedInWhatWasSigned() throws {
         #expect(try Self.release().isRehearsal == false)
-        let page = JSON.canonical(["show": [Self.terms()], "rehearsal": true])
+        let page = JSON.canonical([
+            "show": [Self.terms()], "run": "run", "step": "policy_review", "rehearsal": true,
+        ])
         #expect(try Self.release(page).isRehearsal)
     }
 

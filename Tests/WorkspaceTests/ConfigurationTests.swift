@@ -81,12 +81,54 @@ private func read(_ text: String) throws(InvalidInput) -> Configuration {
         Mistake(text: "unauthenticated-votes: yes", code: "yaml.ambiguous-scalar", line: 3),
         Mistake(text: "people: {ana: {}, ana: {}}", code: "yaml.duplicate-key", line: 3),
         Mistake(text: "servers: {hr: {criticality: hihg}}", code: "workspace.invalid-value", line: 3),
+        Mistake(text: "releases: [ana]", code: "workspace.wrong-type", line: 3),
+        Mistake(text: "releases: {min: 1}", code: "workspace.missing-key", line: 3),
+        Mistake(text: "releases: {approvers: []}", code: "workspace.invalid-value", line: 3),
+        Mistake(text: "releases: {approvers: [leads]}", code: "workspace.unknown-approver", line: 3),
+        Mistake(
+            text: "people: {ana: {}}\nreleases: {approvers: [user:ana, user:bob]}",
+            code: "workspace.unknown-approver",
+            line: 4
+        ),
+        Mistake(
+            text: "people: {ana: {}}\nreleases: {approvers: [user:ana], min: 0}",
+            code: "workspace.invalid-value",
+            line: 4
+        ),
+        Mistake(
+            text: "people: {ana: {}}\nreleases: {approvers: [user:ana], min: 2}",
+            code: "workspace.invalid-value",
+            line: 4
+        ),
+        Mistake(
+            text: "people: {ana: {}}\nreleases: {approvers: [user:ana], mni: 1}",
+            code: "workspace.unknown-key",
+            line: 4
+        ),
+        Mistake(
+            text: "people: {ana: {}}\nreleases: {approvers: [user:ana], distinct-from: [user:ana]}",
+            code: "workspace.invalid-value",
+            line: 4
+        ),
     ])
     func saysWhatIsWrong(_ mistake: Mistake) throws {
         let error = #expect(throws: InvalidInput.self) { try read(head + mistake.text) }
         let first = try #require(error?.diagnostics.first)
         #expect(first.code == mistake.code)
         #expect(first.place?.line == mistake.line)
+    }
+
+    @Test func aReleaseNeedsASecurityLeadWhoDidNotStartTheRunUnlessSaidOtherwise() throws {
+        let people = "people: {ana: {}, ben: {}}\n"
+        #expect(try read(head + people).releaseRule == .init(approvers: []))
+        let leads = people + "groups: {security-leads: [ana, ben]}\n"
+        #expect(try read(head + leads).releaseRule == .init(approvers: ["group:security-leads"]))
+        let written =
+            leads + "releases: {approvers: [group:security-leads], min: 2, distinct-from: [], longest-days: 30}\n"
+        #expect(
+            try read(head + written).releaseRule
+                == .init(approvers: ["group:security-leads"], minimum: 2, excludesStarter: false, longestDays: 30)
+        )
     }
 
     @Test func refusesOneKeyForTwoPeople() throws {

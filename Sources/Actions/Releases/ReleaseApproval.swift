@@ -2,7 +2,7 @@ package import Core
 package import Identity
 import Ledger
 package import Policies
-import Workspace
+package import Workspace
 
 /// A release whose votes were proven; only `verify` makes one.
 package struct VerifiedRelease: Sendable {
@@ -19,54 +19,125 @@ package struct VerifiedRelease: Sendable {
 }
 
 extension Release {
-    /// Proves the votes of a release and that it holds at a time.
+    /// Proves the votes of a release, that they are enough here, and that it holds at a time.
+    ///
+    /// Who may approve, how many of them and whose approval does not count is asked of the configuration of whoever
+    /// verifies: the file says its own terms, and these may only be stricter. Nothing proves when a vote was signed but
+    /// the vote itself, so a key that may not sign today proves nothing.
     ///
     /// - Parameters:
-    ///   - people: Everybody's keys, those that may not sign any more among them.
-    ///   - now: Nil leaves the end out, for looking at an old release.
+    ///   - configuration: The people with their keys, the groups, and what a release needs.
+    ///   - now: When it has to hold.
     /// - Returns: The release with those who approved it.
     /// - Throws: The first reason why it does not hold.
-    package func verify(people: [PersonID: [SSHPublicKey]], now: Timestamp?) throws(Fault) -> VerifiedRelease {
+    package func verify(
+        under configuration: Workspace.Configuration,
+        now: Timestamp
+    ) throws(Fault) -> VerifiedRelease {
+        let rule = configuration.releaseRule
+        let approvers = Set(rule.approvers.flatMap { configuration.members(of: $0) })
+        guard !approvers.isEmpty else {
+            throw Fault(
+                .noApprovers,
+                "lockstep.yaml does not say who may approve a release",
+                help: "write `releases: {approvers: [group:NAME], min: 1}`"
+            )
+        }
+        let starter = try starter(configuration, rule)
         var approvals: [PersonID: VerifiedVote] = [:]
         for json in votes {
-            let verified: VerifiedVote
-            do throws(VoteError) {
-                verified = try SignedVote(parsing: JSON.canonical(json)).verify(people: people)
-            } catch {
-                let code: Fault.Code =
-                    switch error.code {
-                    case .unknownPerson, .wrongKey, .sharedKey: .unknownSigner
-                    case .badSignature: .badSignature
-                    case .malformed, .unknownSchema, .unknownMember, .missingMember: .malformed
-                    }
-                throw Fault(code, error.message, help: error.help)
+            let verified = try proven(json, configuration)
+            let person = verified.person
+            guard verified.vote.verdict == .approve, approvals[person] == nil else {
+                throw Fault(.badSignature, "the vote of `\(person)` is no approval, or is there twice")
             }
-            let vote = verified.vote
-            guard vote.run.text == run, vote.step.description == step, vote.shown == shownDigest else {
-                throw Fault(.badSignature, "the vote of `\(vote.person)` is about something else than this release")
+            guard approvers.contains(person) else {
+                throw Fault(
+                    .notAnApprover,
+                    "`\(person)` is not among \(rule.approvers.joined(separator: ", ")), who approve releases here"
+                )
             }
-            guard vote.verdict == .approve, approvals[vote.person] == nil else {
-                throw Fault(.badSignature, "the vote of `\(vote.person)` is no approval, or is there twice")
+            guard person != starter, !excluded.contains(person.text) else {
+                throw Fault(
+                    .ownApproval,
+                    "`\(person)` started the run or was kept from voting, so the approval is void"
+                )
             }
-            approvals[vote.person] = verified
+            approvals[person] = verified
         }
-        guard approvals.count >= terms.approvals else {
+        let needed = max(rule.minimum, terms.approvals)
+        guard approvals.count >= needed else {
             throw Fault(
                 .tooFewApprovals,
-                "\(approvals.count) of \(terms.approvals) people approved the release"
+                "\(approvals.count) of \(needed) people approved the release"
+                    + (rule.minimum > terms.approvals ? ", as lockstep.yaml wants them" : "")
             )
         }
         let ordered = approvals.values.sorted { ($0.vote.time, $0.person) < ($1.vote.time, $1.person) }
         let last = ordered.last?.vote.time ?? Timestamp(microseconds: 0)
-        let expires = last + .seconds(Int64(terms.validDays) * 86_400)
-        if let now {
-            guard now < expires else { throw Fault(.expired, "the release expired on \(expires)") }
-            // Clocks differ a little; a vote of tomorrow is none.
-            guard last <= now + .seconds(300) else {
-                throw Fault(.notYet, "the release was approved on \(last), which is yet to come")
-            }
+        let days = min(terms.validDays, rule.longestDays ?? terms.validDays)
+        let expires = last + .seconds(Int64(days) * 86_400)
+        guard now < expires else { throw Fault(.expired, "the release expired on \(expires)") }
+        // Clocks differ a little; a vote of tomorrow is none.
+        guard last <= now + .seconds(300) else {
+            throw Fault(.notYet, "the release was approved on \(last), which is yet to come")
         }
         return VerifiedRelease(self, ordered, expires: expires)
+    }
+
+    /// One vote that its person signed with a key that may sign today, about this very release.
+    private func proven(_ json: JSON.Value, _ configuration: Workspace.Configuration) throws(Fault) -> VerifiedVote {
+        let waivers = Waivers(configuration: configuration)
+        let signed: SignedVote
+        do throws(VoteError) { signed = try SignedVote(parsing: JSON.canonical(json)) } catch { throw Fault(error) }
+        let key = signed.signature.key
+        let isCurrent = waivers.people.values.contains { $0.contains(key) }
+        if !isCurrent, let owner = waivers.everyKey.first(where: { $0.value.contains(key) })?.key {
+            throw Fault(
+                .retiredKey,
+                "the vote of `\(signed.vote.person)` is signed with a retired key of `\(owner)`, and nothing proves that "
+                    + "this was before it was retired",
+                help: "have the policy approved and signed again with a key that is listed under `keys`"
+            )
+        }
+        let verified: VerifiedVote
+        do throws(VoteError) { verified = try signed.verify(people: waivers.people) } catch { throw Fault(error) }
+        let vote = verified.vote
+        guard vote.run.text == run, vote.step.description == step, vote.shown == shownDigest else {
+            throw Fault(.badSignature, "the vote of `\(vote.person)` is about something else than this release")
+        }
+        return verified
+    }
+
+    /// The person who started the run, where their approval does not count.
+    private func starter(
+        _ configuration: Workspace.Configuration,
+        _ rule: Workspace.Configuration.ReleaseRule
+    ) throws(Fault) -> PersonID? {
+        guard rule.excludesStarter else { return nil }
+        guard let startedBy else {
+            throw Fault(
+                .ownApproval,
+                "what was approved does not say who started the run, whose approval would not count",
+                help: "have the policy approved again with this version"
+            )
+        }
+        let name = startedBy.dropping(prefix: "user:") ?? startedBy.dropping(prefix: "os:") ?? startedBy
+        // A name of the system may be somebody's who is listed under another one.
+        return configuration.people.first { !startedBy.hasPrefix("user:") && $0.osUser == name }?.id ?? PersonID(name)
+    }
+}
+
+extension Release.Fault {
+    /// What is wrong with a vote is wrong with the release.
+    fileprivate init(_ error: VoteError) {
+        let code: Code =
+            switch error.code {
+            case .unknownPerson, .wrongKey, .sharedKey: .unknownSigner
+            case .badSignature: .badSignature
+            case .malformed, .unknownSchema, .unknownMember, .missingMember: .malformed
+            }
+        self.init(code, error.message, help: error.help)
     }
 }
 
@@ -126,6 +197,39 @@ extension Estate {
                 "the terms ask for \(release.terms.approvals) approvals, and the step for \(approval.quorum)"
             )
         }
-        return try release.verify(people: Waivers(configuration: configuration).everyKey, now: now)
+        return try release.verify(under: configuration, now: now)
+    }
+
+    /// Holds a release against what this workspace knows of its run.
+    ///
+    /// Votes that were taken back stay signed, and who started a run is only what its approvers signed: the ledger knows
+    /// both better.
+    ///
+    /// - Returns: Whether the run is one of this workspace.
+    /// - Throws: `Release.Fault` where the ledger says otherwise, or what the ledger could not do.
+    package func recalls(_ verified: VerifiedRelease) throws -> Bool {
+        let release = verified.release
+        guard try ledger.run(RunID(release.run)) != nil else { return false }
+        // The same may have been asked twice, after a step before it was taken again.
+        let questions = try ledger.approvals(of: RunID(release.run)).filter {
+            $0.instance.description == release.step && $0.digest == release.shownDigest
+        }
+        let asked = questions.last { $0.state == .approved } ?? questions.last
+        guard let asked, asked.state == .approved else {
+            throw Release.Fault(
+                .notApproved,
+                "`\(release.step)` of run `\(release.run)` is \(asked?.state.rawValue ?? "about something else"), not approved"
+            )
+        }
+        var latest: [PersonID: VoteRecord] = [:]
+        for vote in try ledger.votes(of: asked.run, instance: asked.instance) where vote.generation == asked.generation
+        {
+            latest[vote.person] = vote
+        }
+        for person in verified.approvals.map(\.person)
+        where latest[person]?.verdict != Vote.Verdict.approve.rawValue {
+            throw Release.Fault(.notApproved, "the ledger has no standing approval of `\(person)`")
+        }
+        return true
     }
 }

@@ -14,6 +14,8 @@ package struct EvidenceQuotes: Sendable {
         package var argument: String
         /// Around the value in an earlier result of the same session, with the tool that showed it.
         package var source: Source?
+        /// Why there is no source: the recording has no texts of the results before the call, as it is by default.
+        package var lacksTexts: Bool
     }
 
     package struct Source: Sendable, Hashable {
@@ -33,7 +35,9 @@ package struct EvidenceQuotes: Sendable {
     private static let places = 3
     private static let excerptLength = 160
 
-    private var quotes: [String: [Quote]] = [:]
+    private var quotes: [ReviewPoint: [Quote]] = [:]
+    /// Where what the points are about was seen.
+    private var pointers: [ReviewPoint: [EvidencePointer]] = [:]
 
     /// Reads the recordings once more; nothing is quoted where there are none.
     package init(
@@ -41,15 +45,19 @@ package struct EvidenceQuotes: Sendable {
         from files: [String]
     ) throws(RecordingFiles.Failure) {
         var wanted: [Place: [Int]] = [:]
-        for (index, (item, _)) in points.enumerated() {
-            for pointer in item.evidence.prefix(Self.places) {
+        let placed = files.isEmpty ? [:] : try Self.placed(points, files)
+        for (index, (item, point)) in points.enumerated() {
+            let evidence = placed[point] ?? item.evidence
+            pointers[point] = evidence
+            for pointer in evidence.prefix(Self.places) {
                 wanted[Place(session: pointer.session, sequence: pointer.sequence), default: []].append(index)
             }
         }
         if wanted.isEmpty || files.isEmpty { return }
         let sessions = Set(wanted.keys.map(\.session))
         var results: [String: [Source]] = [:]
-        var found: [String: [Quote]] = [:]
+        var textless: Set<String> = []
+        var found: [ReviewPoint: [Quote]] = [:]
         _ = try RecordingFiles.read(files) { record in
             guard sessions.contains(record.session) else { return }
             let tool = ServerTool(server: record.server, tool: record.tool)
@@ -57,17 +65,22 @@ package struct EvidenceQuotes: Sendable {
                 let (item, point) = points[index]
                 guard item.tool == tool, item.agent == record.principal.id else { continue }
                 let earlier = results[record.session] ?? []
-                found[point.id, default: []].append(
+                let source = Self.source(item, earlier)
+                found[point, default: []].append(
                     Quote(
                         session: record.session,
                         sequence: record.sequence,
                         tool: tool,
                         argument: Self.argument(record, item.path),
-                        source: Self.source(item, earlier)
+                        source: source,
+                        lacksTexts: source == nil && textless.contains(record.session)
                     )
                 )
             }
-            guard let text = record.result.flatMap(Self.text) else { return }
+            guard let text = record.result.flatMap(Self.text) else {
+                textless.insert(record.session)
+                return
+            }
             var kept = results[record.session] ?? []
             kept.append(Source(tool: tool, text: text))
             if kept.count > Self.keptResults { kept.removeFirst() }
@@ -77,7 +90,43 @@ package struct EvidenceQuotes: Sendable {
     }
 
     /// Those of one point.
-    package subscript(point: ReviewPoint) -> [Quote] { quotes[point.id] ?? [] }
+    package subscript(point: ReviewPoint) -> [Quote] { quotes[point] ?? [] }
+
+    /// The calls behind a point, by session and number; those that a profile knows where there was no recording.
+    package func places(_ point: ReviewPoint) -> [EvidencePointer] { pointers[point] ?? [] }
+
+    /// Whether a quote has no source because the recordings keep no texts.
+    package var lackTexts: Bool { quotes.values.contains { $0.contains(where: \.lacksTexts) } }
+
+    /// The calls with the very values, for points where a profile only knows calls of the rule.
+    private static func placed(
+        _ points: [(item: ReviewItem, point: ReviewPoint)],
+        _ files: [String]
+    ) throws(RecordingFiles.Failure) -> [ReviewPoint: [EvidencePointer]] {
+        let asked = points.filter { $0.item.path != nil && $0.item.kind.isPlacedByCalls }
+        var found: [ReviewPoint: [EvidencePointer]] = [:]
+        if asked.isEmpty { return found }
+        var largest: [ReviewPoint: Double] = [:]
+        var follower = SessionFollower()
+        _ = try RecordingFiles.read(files) { record in
+            let call = follower.observe(record)
+            guard call.succeeded else { return }
+            let pointer = EvidencePointer(session: call.session, sequence: call.sequence)
+            for (item, point) in asked where item.agent == call.principal && item.tool == call.tool {
+                if let task = item.task, task != call.task { continue }
+                for leaf in call.leaves where leaf.path == item.path {
+                    if item.kind == .lonelyExtreme {
+                        guard let number = leaf.number, number > largest[point] ?? -.infinity else { continue }
+                        largest[point] = number
+                        found[point] = [pointer]
+                    } else if item.concerns(leaf), found[point]?.last != pointer, found[point]?.count ?? 0 < 5 {
+                        found[point, default: []].append(pointer)
+                    }
+                }
+            }
+        }
+        return found
+    }
 
     private static func text(_ result: CallRecord.Result) -> String? {
         let text = result.text ?? result.structured.map { String(decoding: JSON.canonical($0), as: UTF8.self) }
@@ -116,5 +165,31 @@ package struct EvidenceQuotes: Sendable {
         let clean = Credentials.tokenise(text, named: name, token: { _ in "<secret>" }) ?? text
         guard clean.unicodeScalars.count > excerptLength + 60 else { return clean }
         return String(String.UnicodeScalarView(clean.unicodeScalars.prefix(excerptLength + 60))) + "…"
+    }
+}
+
+extension ReviewItem.Kind {
+    /// Whether the profile keeps calls of the argument for it, and not of what is in question.
+    fileprivate var isPlacedByCalls: Bool {
+        switch self {
+        case .lonelyExtreme, .rareText, .secret: true
+        case .varyingSource, .textOnlyIdentity, .openText, .fewSessions, .severalDefinitions, .manyCalls: false
+        }
+    }
+}
+
+extension ReviewItem {
+    /// Whether a value is one of those in question.
+    fileprivate func concerns(_ leaf: ObservedLeaf) -> Bool {
+        switch kind {
+        case .secret:
+            let name = leaf.path.split(separator: "/").last { $0 != "*" }.map(String.init)
+            return leaf.value.valueClass == .secret
+                || Credentials.tokenise(leaf.value.text, named: name, token: { _ in "" }) != nil
+        case .rareText:
+            return !leaf.provenance.texts.isDisjoint(with: sources)
+                || leaf.entities.contains { !$0.provenance.texts.isDisjoint(with: sources) }
+        default: return false
+        }
     }
 }

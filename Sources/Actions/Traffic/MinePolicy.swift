@@ -116,7 +116,10 @@ package struct MinePolicy: StepAction {
 
     private static func lines(_ lines: [String]) -> JSON.Value {
         let rest = lines.count - shown
-        return .array((lines.prefix(shown) + (rest > 0 ? ["and \(rest) more"] : [])).map { .string($0) })
+        return .array(
+            (lines.prefix(shown) + (rest > 0 ? ["and \(rest) more: see `lockstep policy review` and `diff`"] : [])).map
+            { .string($0) }
+        )
     }
 }
 

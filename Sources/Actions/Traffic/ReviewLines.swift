@@ -19,11 +19,15 @@ extension ReviewItem {
     package var line: String {
         var line = "\(kind.rawValue): \(rule)"
         if let path { line += " \(path)" }
-        if !values.isEmpty { line += " = " + shownValues.prefix(3).map(\.text).joined(separator: ", ") }
-        if !sources.isEmpty { line += ", shown by " + sources.prefix(3).map(\.description).joined(separator: ", ") }
+        if !values.isEmpty { line += " = " + Self.some(shownValues.map(\.text)) }
+        if !sources.isEmpty { line += ", shown by " + Self.some(sources.map(\.description)) }
         line += ": \(detail)"
         if let place = evidence.first { line += " (session \(place.session), call \(place.sequence))" }
         return line
+    }
+
+    private static func some(_ texts: [String]) -> String {
+        texts.prefix(3).joined(separator: ", ") + (texts.count > 3 ? " and \(texts.count - 3) more" : "")
     }
 }
 

@@ -13,9 +13,11 @@ extension PolicyCommand {
         static let configuration = CommandConfiguration(
             abstract: "Join an approved policy with the votes that approved it, or verify such a release.",
             discussion: """
-                --verify needs no more than the release and the lockstep.yaml that lists the people's keys. Exit code 0 \
-                where the release holds, 2 where it does not: changed bytes, an unknown signer, too few approvals, \
-                expired, another policy.
+                --verify needs no more than the release and the lockstep.yaml that lists the people's keys, the groups, \
+                and under `releases` what a release needs: by default one approval by a security lead who did not start \
+                the run. The terms of a release may ask for more than that, never for less. Exit code 0 where the \
+                release holds, 2 where it does not: changed bytes, an unknown signer or a retired key, somebody who \
+                may not approve, too few approvals, expired, another policy.
                 """
         )
         @Option(help: "Verify this release instead of making one.") var verify: String?
@@ -78,6 +80,7 @@ extension PolicyCommand {
             let bytes = try Recordings.bytes(file, limit: 80 << 20)
             let configuration: Workspace.Configuration
             let now: Timestamp
+            var estate: Estate?
             if let people {
                 configuration = try Workspace.Configuration.read(
                     try Recordings.bytes(people, limit: 4 << 20),
@@ -87,7 +90,7 @@ extension PolicyCommand {
             } else {
                 do {
                     let session = try Session.open(.reading)
-                    (configuration, now) = (session.configuration, session.clock.now())
+                    (configuration, now, estate) = (session.configuration, session.clock.now(), session.estate)
                 } catch let error as WorkspaceError where error.code == .missing {
                     throw CommandFailure(
                         "release.people",
@@ -98,7 +101,8 @@ extension PolicyCommand {
                 }
             }
             let release = try Policies.Release(parsing: bytes)
-            let verified = try release.verify(people: Waivers(configuration: configuration).everyKey, now: now)
+            let verified = try release.verify(under: configuration, now: now)
+            let isKnown = try estate?.recalls(verified) ?? false
             if let policy, Digest.sha256(try Recordings.bytes(policy, limit: 64 << 20)) != release.digest {
                 throw Policies.Release.Fault(
                     .wrongDigest,
@@ -107,6 +111,9 @@ extension PolicyCommand {
                 )
             }
             answer(verified)
+            if !isKnown {
+                Output.talk("the run is not one of a workspace here: who started it is what the approvers signed")
+            }
         }
 
         private func answer(_ verified: VerifiedRelease) {
@@ -118,7 +125,8 @@ extension PolicyCommand {
                     "policy": .string(release.digest.description), "mode": .string(release.terms.mode.rawValue),
                     "rules": .integer(Int64(release.rules.count)), "rules_in_shadow": .integer(Int64(shadow)),
                     "expires": .string(verified.expires.description), "rehearsal": .bool(release.isRehearsal),
-                    "run": .string(release.run), "step": .string(release.step),
+                    "started_by": release.startedBy.map { .string($0) } ?? .null, "run": .string(release.run),
+                    "step": .string(release.step),
                     "approved_by": .array(
                         verified.approvals.map {
                             [
@@ -133,6 +141,7 @@ extension PolicyCommand {
                     "policy    \(release.digest)", "mode      \(release.terms.mode.rawValue)",
                     "rules     \(release.rules.count), \(shadow) of them in shadow", "expires   \(verified.expires)",
                 ]
+                if let name = release.startedBy { lines.append("started   \(Output.cell(name))") }
                 lines += verified.approvals.map {
                     "approved  \($0.person), \($0.vote.time): \(Output.cell($0.vote.reason))"
                 }

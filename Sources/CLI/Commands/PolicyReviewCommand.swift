@@ -4,8 +4,10 @@ import Behaviour
 import Core
 import Documents
 import Glibc
+import Ledger
 import Policies
 import Traffic
+import Workspace
 
 extension PolicyCommand {
     struct Review: AsyncParsableCommand {
@@ -61,24 +63,34 @@ extension PolicyCommand {
             let quotes = try Recordings.attempt { () throws(RecordingFiles.Failure) in
                 try EvidenceQuotes(points, from: files)
             }
+            let names = PointNames(points.map(\.point))
             var desk = ReviewDesk(policy: old ?? proposal.policy, proposal: proposal)
             let isTalking =
                 out != nil && !isDeciding && output.format == .table && isatty(STDIN_FILENO) == 1
                 && isatty(STDERR_FILENO) == 1
             if isTalking {
-                try ReviewDialogue(points: points, quotes: quotes).run(&desk)
+                try ReviewDialogue(points: points, quotes: quotes, names: names).run(&desk)
             } else {
-                try desk.decide(try chosen(among: points.map(\.point)))
+                try desk.decide(try chosen(among: points, names))
                 switch output.format {
-                case .json: Output.answer(json(proposal, profile, points, quotes, desk))
-                case .table: Output.answer(table(points, quotes, desk))
+                case .json: Output.answer(json(proposal, profile, points, quotes, names, desk))
+                case .table: Output.answer(table(points, quotes, names, desk))
                 }
             }
-            if let out {
-                try Recordings.write(Array(PolicyWriter.write(desk.policy).utf8), to: out)
-                Output.talk("policy written to \(Output.printable(out))")
+            if quotes.lackTexts {
+                Output.talk(
+                    "the recordings keep where each argument came from and no texts of results, so only the calls are quoted"
+                )
             }
-            let waiting = points.count { !(desk.policy.reviewed($0.point.id)?.decision.isFinal ?? false) }
+            if let out {
+                let given = try policy.map { Digest.sha256(try Recordings.bytes($0, limit: 64 << 20)) }
+                let bytes = Array(PolicyWriter.write(desk.policy).utf8)
+                let decided = Digest.sha256(bytes)
+                try Recordings.write(bytes, to: out)
+                Output.talk("policy written to \(Output.printable(out))")
+                if decided != given { try warn(given, decided, out) }
+            }
+            let waiting = points.count { !(desk.policy.reviewed($0.point)?.decision.isFinal ?? false) }
             Output.talk(
                 counted(points.count, "point") + " to review from " + counted(profile.sessions, "session")
                     + (waiting < points.count ? ", \(waiting) of them wait" : "")
@@ -86,33 +98,79 @@ extension PolicyCommand {
             if waiting > 0 { throw ExitStatus.answerIsNo }
         }
 
-        /// The decisions that were given, each with its point; whatever is wrong with them is said at once.
-        private func chosen(among points: [ReviewPoint]) throws -> [ReviewDesk.Choice] {
-            var choices: [ReviewDesk.Choice] = []
-            var faults: [String] = []
-            func take(_ item: String, _ decision: ReviewDecision, _ reason: String?, _ place: String) {
-                guard let point = points.first(where: { $0.id == item }) else {
-                    // The last part of an id says nothing to a person who mistypes it.
-                    let stem = { (id: String) in id.split(separator: ".").dropLast().joined(separator: ".") }
-                    let near =
-                        nearest(to: item, in: points.map(\.id))
-                        ?? points.first { stem($0.id) == stem(item) || stem($0.id) == item }?.id
-                    let help = near.map { "did you mean `\($0)`?" } ?? "`lockstep policy review` lists the points"
-                    faults.append("\(place)there is no point \(item.inMessage)\n  help: \(help)")
-                    return
+        /// Says that a run which waits for votes does so for the policy as it was, and how to go on with the decided one.
+        private func warn(_ given: Digest?, _ decided: Digest, _ out: String) throws {
+            guard let session = try? Session.open(.reading) else { return }
+            for asked in try session.estate.askedPolicies() where asked.digest != decided {
+                guard asked.digest == given || asked.file == absolute(out) else { continue }
+                Output.talk(
+                    "warning: run \(asked.root.id) waits at \(asked.path) for votes on the policy as it was, which has "
+                        + "nothing of what was decided now"
+                )
+                let commands = asked.restart(with: out)
+                if !commands.isEmpty {
+                    Output.talk("  to go on with the decided policy, give it to a new run as `baseline`:")
                 }
-                if let other = choices.first(where: { $0.point == point }) {
-                    if other.decision != decision || other.reason != reason {
-                        faults.append("\(place)\(item.inMessage) is decided twice, and not the same")
-                    }
-                    return
-                }
-                choices.append(ReviewDesk.Choice(point: point, decision: decision, reason: reason))
+                for command in commands { Output.talk("    \(Output.printable(command))") }
             }
-            for text in decide {
+        }
+
+        /// The decisions that were given, each with its point; whatever is wrong with them is said at once.
+        private func chosen(
+            among points: [(item: ReviewItem, point: ReviewPoint)],
+            _ names: PointNames
+        ) throws -> [ReviewDesk.Choice] {
+            var choices: [(choice: ReviewDesk.Choice, place: String)] = []
+            var faults: [(message: String, help: String?)] = []
+            func take(_ entry: DecisionFile.Entry, _ place: String, isKept: Bool) {
+                let point: ReviewPoint
+                do throws(PointNames.Fault) {
+                    point = try names.point(named: entry.item, isKept: isKept)
+                } catch {
+                    faults.append(("\(place): \(error.message)", error.help))
+                    return
+                }
+                guard let shown = points.first(where: { $0.point == point })?.item.shown(at: point) else { return }
+                if let seen = entry.shown, seen != shown {
+                    faults.append(
+                        (
+                            "\(place): what stands behind \(entry.item.inMessage) has changed since it was shown, and it stays open",
+                            "look at it again: its evidence is `\(shown)` by now"
+                        )
+                    )
+                    return
+                }
+                let choice = ReviewDesk.Choice(
+                    point: point,
+                    shown: shown,
+                    decision: entry.decision,
+                    reason: entry.reason
+                )
+                guard let other = choices.first(where: { $0.choice.point == point }) else {
+                    choices.append((choice, place))
+                    return
+                }
+                if other.choice.decision != choice.decision || other.choice.reason != choice.reason {
+                    faults.append(
+                        (
+                            "\(entry.item.inMessage) is decided twice, and not the same: at \(other.place) and at \(place)",
+                            nil
+                        )
+                    )
+                }
+            }
+            for (number, text) in decide.enumerated() {
+                let place = Place(file: "--decide", line: number + 1, column: 1)
                 switch DecisionFile.parse(text) {
-                case .success(let given): take(given.item, given.decision, given.reason, "")
-                case .failure(let fault): faults.append("\(fault.message)\n  help: \(fault.help)")
+                case .success(let given):
+                    let entry = DecisionFile.Entry(
+                        item: given.item,
+                        place: place,
+                        decision: given.decision,
+                        reason: given.reason
+                    )
+                    take(entry, "--decide number \(number + 1)", isKept: false)
+                case .failure(let fault): faults.append((fault.message, fault.help))
                 }
             }
             if let decisions {
@@ -122,17 +180,17 @@ extension PolicyCommand {
                 for diagnostic in diagnostics { Output.talk(diagnostic.rendered(source: source)) }
                 guard let entries else { throw ExitStatus.invalidInput }
                 for entry in entries {
-                    let place = "\(entry.place.file):\(entry.place.line):\(entry.place.column): "
-                    take(entry.item, entry.decision, entry.reason, place)
+                    take(entry, "\(entry.place.file):\(entry.place.line):\(entry.place.column)", isKept: true)
                 }
             }
-            guard let first = faults.first else { return choices }
-            for fault in faults.dropFirst() { Output.talk("error: \(fault)") }
-            let lines = first.split(separator: "\n", maxSplits: 1).map(String.init)
+            guard let first = faults.first else { return choices.map(\.choice) }
+            for fault in faults.dropFirst() {
+                Output.talk("error: \(fault.message)" + (fault.help.map { "\n  help: \($0)" } ?? ""))
+            }
             throw CommandFailure(
                 "review.decision",
-                lines[0],
-                help: lines.count > 1 ? String(lines[1].dropFirst("  help: ".count)) : nil,
+                first.message,
+                help: first.help,
                 status: ExitStatus.invalidInput
             )
         }
@@ -142,6 +200,7 @@ extension PolicyCommand {
             _ profile: Profile,
             _ points: [(item: ReviewItem, point: ReviewPoint)],
             _ quotes: EvidenceQuotes,
+            _ names: PointNames,
             _ desk: ReviewDesk
         ) -> JSON.Value {
             [
@@ -151,8 +210,15 @@ extension PolicyCommand {
                     points.map { item, point in
                         var object = item.json.object ?? [:]
                         object["item"] = .string(point.id)
+                        object["short"] = .string(names.short(point))
+                        object["shown"] = .string(item.shown(at: point).description)
+                        object["evidence"] = .array(
+                            quotes.places(point).map {
+                                ["session": .string($0.session), "sequence": .integer($0.sequence)]
+                            }
+                        )
                         object["quotes"] = .array(quotes[point].map(\.json))
-                        let record = desk.policy.reviewed(point.id)
+                        let record = desk.policy.reviewed(point)
                         object["decision"] = record.map { .string($0.decision.rawValue) } ?? .null
                         object["decided"] =
                             record.map {
@@ -170,20 +236,22 @@ extension PolicyCommand {
         private func table(
             _ points: [(item: ReviewItem, point: ReviewPoint)],
             _ quotes: EvidenceQuotes,
+            _ names: PointNames,
             _ desk: ReviewDesk
         ) -> String {
-            let hasDecisions = points.contains { desk.policy.reviewed($0.point.id) != nil }
+            let hasDecisions = points.contains { desk.policy.reviewed($0.point) != nil }
             var header = [
                 "urgency", "item", "kind", "rule", "argument", "values", "shown by", "sessions", "what", "evidence",
             ]
             if hasDecisions { header.insert("decision", at: 2) }
             let rows = points.prefix(max(0, limit)).map { item, point in
                 var row = [
-                    item.roundedUrgency.description, point.id, item.kind.rawValue, item.rule, item.path ?? "",
+                    item.roundedUrgency.description, names.short(point), item.kind.rawValue, item.rule, item.path ?? "",
                     Self.some(item.shownValues.map(\.text)), Self.some(item.sources.map(\.description)),
-                    String(item.sessions), item.detail, Self.some(item.evidence.map { "\($0.session)#\($0.sequence)" }),
+                    String(item.sessions), item.detail,
+                    Self.some(quotes.places(point).map { "\($0.session)#\($0.sequence)" }),
                 ]
-                if hasDecisions { row.insert(desk.policy.reviewed(point.id)?.decision.rawValue ?? "", at: 2) }
+                if hasDecisions { row.insert(desk.policy.reviewed(point)?.decision.rawValue ?? "", at: 2) }
                 return row
             }
             let rest = points.count - rows.count
@@ -224,6 +292,7 @@ extension EvidenceQuotes.Quote {
             "session": .string(session), "sequence": .integer(sequence), "tool": .string(tool.description),
             "argument": .string(argument),
             "source": source.map { ["tool": .string($0.tool.description), "text": .string($0.text)] } ?? .null,
+            "without_texts": .bool(lacksTexts),
         ]
     }
 }

@@ -92,6 +92,12 @@ struct StatusCommand: AsyncParsableCommand {
                 commands = ["lockstep retry \(root.id) \(name)", "lockstep skip \(root.id) \(name) --reason \"…\""]
             } else if step.waitsFor?.hasPrefix("approval") ?? false {
                 commands = ["lockstep approve \(root.id) \(name) --reason \"…\""]
+                if try session.estate.askedPolicies().contains(where: { $0.run == run.id && $0.step == step.instance })
+                {
+                    commands.append(
+                        "lockstep approve \(root.id) \(name) --show   # says how points of the policy are decided first"
+                    )
+                }
             } else if step.kind == "gate", try waiver(of: step, run.id, session) != nil {
                 commands = ["lockstep \(run.state == .paused ? "resume" : "tick") \(root.id)"]
             } else if step.kind == "gate" {

@@ -74,7 +74,14 @@ private struct Voting {
         let (run, step) = try located()
         let view = try engine.approval(run: run, step: step)
         let name = try session.ledger.steps(of: run).first { $0.instance == step }?.name ?? step.description
-        let shown = ShownText(view: view, name: name, estate: session.estate, now: session.clock.now())
+        let plan = try session.ledger.run(run).flatMap { try? engine.pinnedPlan(of: $0) }
+        let shown = ShownText(
+            view: view,
+            name: name,
+            labels: plan.map { ShownText.labels(of: view, in: $0) } ?? [],
+            estate: session.estate,
+            now: session.clock.now()
+        )
         if options.show {
             Output.answer(
                 options.output.format == .json ? String(decoding: view.shown, as: UTF8.self) : try shown.text()

@@ -8,6 +8,8 @@ import Policies
 struct ReviewDesk {
     struct Choice {
         var point: ReviewPoint
+        /// Of what was shown of it.
+        var shown: Digest
         var decision: ReviewDecision
         var reason: String?
     }
@@ -40,7 +42,8 @@ struct ReviewDesk {
                     decision: choice.decision,
                     by: person,
                     at: now,
-                    reason: choice.reason
+                    reason: choice.reason,
+                    shown: choice.shown
                 )
             )
         }

@@ -11,6 +11,7 @@ import Traffic
 struct ReviewDialogue {
     let points: [(item: ReviewItem, point: ReviewPoint)]
     let quotes: EvidenceQuotes
+    let names: PointNames
 
     private static let keys: [(key: String, decision: ReviewDecision, meaning: String)] = [
         ("a", .accept, "accept"), ("t", .tighten, "tighten"), ("w", .widen, "widen one step"), ("k", .ask, "ask"),
@@ -18,17 +19,17 @@ struct ReviewDialogue {
     ]
 
     func run(_ desk: inout ReviewDesk) throws {
-        let open = points.filter { !(desk.policy.reviewed($0.point.id)?.decision.isFinal ?? false) }
+        let open = points.filter { !(desk.policy.reviewed($0.point)?.decision.isFinal ?? false) }
         for (number, (item, point)) in open.enumerated() {
             Output.talk("")
             for line in text(item, point, number + 1, of: open.count) { Output.talk(line) }
-            guard try ask(point, &desk) else { return }
+            guard try ask(item, point, &desk) else { return }
         }
     }
 
     private func text(_ item: ReviewItem, _ point: ReviewPoint, _ number: Int, of count: Int) -> [String] {
         var lines = [
-            "\(number) of \(count): \(item.kind.rawValue), urgency \(item.roundedUrgency)  [\(point.id)]",
+            "\(number) of \(count): \(item.kind.rawValue), urgency \(item.roundedUrgency)  [\(names.short(point))]",
             "  \(Output.cell(item.agent)) on \(Output.cell(item.tool.description)) (\(item.tier.rawValue))"
                 + (item.path.map { ", argument \(Output.cell($0))" } ?? ""),
         ]
@@ -43,6 +44,12 @@ struct ReviewDialogue {
             )
             if let source = quote.source {
                 lines.append("  |   shown by \(Output.cell(source.tool.description)): \(Self.quoted(source.text))")
+            } else if quote.lacksTexts {
+                let tools = item.sources.prefix(3).map { Output.cell($0.description) }.joined(separator: ", ")
+                lines.append(
+                    "  |   the recording keeps no texts of results"
+                        + (tools.isEmpty ? "" : ": only that \(tools) showed it")
+                )
             }
         }
         return lines
@@ -54,7 +61,7 @@ struct ReviewDialogue {
     }
 
     /// Whether to go on.
-    private func ask(_ point: ReviewPoint, _ desk: inout ReviewDesk) throws -> Bool {
+    private func ask(_ item: ReviewItem, _ point: ReviewPoint, _ desk: inout ReviewDesk) throws -> Bool {
         let menu = Self.keys.map { "\($0.key) \($0.meaning)" }.joined(separator: " · ")
         while true {
             Output.talk("  \(menu) · s skip · q stop here")
@@ -69,7 +76,14 @@ struct ReviewDialogue {
             Output.talk("  why? (may be left empty)")
             let reason = readLine().flatMap { $0.allSatisfy(\.isWhitespace) ? nil : Output.printable($0) }
             do {
-                try desk.decide([ReviewDesk.Choice(point: point, decision: chosen.decision, reason: reason)])
+                try desk.decide([
+                    ReviewDesk.Choice(
+                        point: point,
+                        shown: item.shown(at: point),
+                        decision: chosen.decision,
+                        reason: reason
+                    )
+                ])
                 return true
             } catch let failure as CommandFailure {
                 Output.talk("  \(failure.message)" + (failure.help.map { "; \($0)" } ?? ""))

@@ -2,17 +2,23 @@ import Actions
 import Core
 import Engine
 import Identity
+import Expressions
 import Ledger
+import Playbooks
+import Workspace
 
 /// What a voter is asked, in a form that a person reads: the signed bytes as tables, and apart what is not signed.
 struct ShownText {
     /// More rows than this are counted; `--show --format json` prints all of them.
-    private static let rowLimit = 60
+    private static let rowLimit = 120
+    private static let columnLimit = 12
 
     let view: ApprovalView
     let name: String
+    /// Of what is shown, in the same order; empty where they are not known.
+    let labels: [String?]
     let estate: Estate
-    let now: Timestamp
+    let now: Core.Timestamp
 
     private var ledger: Ledger { estate.ledger }
 
@@ -29,7 +35,9 @@ struct ShownText {
         var named: [ServerID] = []
         if shown.isEmpty { lines.append("the playbook shows nothing besides the step itself") }
         let servers = try ledger.servers()
-        for value in shown {
+        for (index, value) in shown.enumerated() {
+            let label = labels.count == shown.count ? labels[index] : nil
+            if let heading = Self.heading(label, value) { lines.append(heading) }
             lines.append(block(value))
             lines.append("")
             named += (value.array ?? []).compactMap { $0.string.map { ServerID($0) } }
@@ -42,8 +50,50 @@ struct ShownText {
             lines += changes.prefix(Self.rowLimit).map { "  \(Output.printable($0))" }
             if changes.count > Self.rowLimit { lines.append("  and \(changes.count - Self.rowLimit) more") }
         }
+        lines += try wayToDecide()
         while lines.last?.isEmpty ?? false { lines.removeLast() }
         return lines.joined(separator: "\n")
+    }
+
+    /// What the playbook calls the values that it shows: `mine.outputs.difference`; nil where it shows a composed one.
+    static func labels(of view: ApprovalView, in plan: Plan) -> [String?] {
+        guard let step = plan.steps.first(where: { $0.id == view.step.step }), case .approval(let approval) = step.kind
+        else { return [] }
+        return approval.show.map { template in
+            guard case .expression(let expression) = template, expression.source.utf8.count <= 80,
+                let name = expression.source.dropping(prefix: "steps.")
+            else { return nil }
+            return name.split(separator: ".").filter { $0 != "outputs" }.joined(separator: ": ")
+        }
+    }
+
+    /// The label of a value with how much of it there is.
+    private static func heading(_ label: String?, _ value: JSON.Value) -> String? {
+        guard let label else { return nil }
+        return Output.printable(label) + (value.array.map { " (\($0.count))" } ?? "")
+    }
+
+    /// How the points of a policy are decided before anybody votes: what is decided makes another policy.
+    private func wayToDecide() throws -> [String] {
+        guard view.record.state == .open, let asked = try estate.askedPolicies().first(where: { $0.isAt(view) }),
+            let file = asked.file
+        else { return [] }
+        let isChanged = estate.isAnother(file, than: asked.digest)
+        let decided = isChanged ? file : "decided.yaml"
+        let commands = asked.restart(with: decided)
+        guard !commands.isEmpty else { return [] }
+        let recordings = asked.recordings.map { " --recording \($0)" }.joined()
+        let review =
+            isChanged
+            ? [
+                "`\(file)` is another policy by now, and a vote is about the one that was mined; to have the changed one",
+                "approved, give it to a new run as `baseline`:",
+            ]
+            : [
+                "to decide points of the policy before anybody votes, give the decided one to a new run as `baseline`:",
+                "  lockstep policy review\(recordings) --policy \(file) --out \(decided)",
+            ]
+        return (review + commands.map { "  \($0)" }).map { Output.printable($0) }
     }
 
     /// What became different in the estate since the question was asked; nothing once it is closed.
@@ -94,7 +144,8 @@ struct ShownText {
 
     /// The signed value as it is: a list of objects as a table, anything else as text.
     private func block(_ value: JSON.Value) -> String {
-        guard let list = value.array, !list.isEmpty else { return plain(value) }
+        guard let list = value.array else { return plain(value) }
+        if list.isEmpty { return "  nothing" }
         let names = list.compactMap(\.string)
         let more = list.count > Self.rowLimit ? "\nand \(list.count - Self.rowLimit) more" : ""
         if names.count == list.count {
@@ -106,16 +157,25 @@ struct ShownText {
         let first = ["server", "severity", "code", "subject", "where", "kind", "transport", "auth", "tools", "owner"]
         var columns = first.filter { name in objects.allSatisfy { $0[name] != nil } }
         for object in objects.prefix(Self.rowLimit) {
-            for key in object.keys where !columns.contains(key) && columns.count < 10 { columns.append(key) }
+            for key in object.keys where !columns.contains(key) { columns.append(key) }
         }
+        let cut = columns.count - Self.columnLimit
+        let wide = cut > 0 ? "\nand \(counted(cut, "column")) more" : ""
+        columns = Array(columns.prefix(Self.columnLimit))
         let rows = objects.prefix(Self.rowLimit).map { object in
             columns.map { object[$0].map { $0 == .null ? "?" : $0.string ?? $0.description } ?? "" }
         }
         let heading = objects.allSatisfy { $0["server"] != nil } ? "\(list.count) servers\n" : ""
-        return heading + Output.table(columns, rows) + more
+        return heading + Output.table(columns, rows) + more + wide
     }
 
-    private func plain(_ value: JSON.Value) -> String { value.string ?? JSON.pretty(value) }
+    private func plain(_ value: JSON.Value) -> String {
+        let text = value.string ?? JSON.pretty(value)
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        guard lines.count > Self.rowLimit else { return text }
+        return lines.prefix(Self.rowLimit).joined(separator: "\n")
+            + "\nand \(counted(lines.count - Self.rowLimit, "line")) more"
+    }
 
     /// The open findings on the servers that are shown: what a voter should have seen before saying yes.
     private func findings(of named: [ServerID]) throws -> [String] {
@@ -144,5 +204,17 @@ struct ShownText {
             "\(counted(rows.count + rest, "open finding")) on these servers (as of now; not part of what is signed)",
             Output.table(["severity", "code", "subject", "exception", "what"], Array(rows.prefix(Self.rowLimit))),
         ] + (more > 0 ? ["and \(more) more, see `lockstep inventory findings`"] : [])
+    }
+}
+
+extension AskedPolicy {
+    fileprivate func isAt(_ view: ApprovalView) -> Bool { run == view.run && step == view.step }
+}
+
+extension Estate {
+    /// Whether a file of the workspace holds something else than the policy with this digest.
+    fileprivate func isAnother(_ file: String, than digest: Digest) -> Bool {
+        guard let bytes = try? DurableFile.read(file, limit: 64 << 20) else { return false }
+        return Digest.sha256(bytes) != digest
     }
 }

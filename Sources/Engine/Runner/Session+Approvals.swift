@@ -29,6 +29,9 @@ extension Session {
             "playbook": .string(machine.plan.id), "playbook_digest": .string(machine.plan.digest.description),
             "run": .string(machine.run.text), "show": .array(shown), "step": .string(name.description),
             "ticket": JSON.Value(ticket),
+            // Who could not vote is part of what is signed: whoever has only the votes can tell four eyes from two.
+            "started_by": .string(machine.startedBy),
+            "excluded": .array(Array(Set(excluded)).sorted().map { .string($0) }),
         ]
         // A vote for a playbook is one for those that it calls: they are pinned like it.
         let below = machine.plan.digestsBelow

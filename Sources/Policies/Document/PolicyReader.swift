@@ -169,7 +169,21 @@ struct PolicyReading {
             if let relation = relation(node, of: rule) { rule.relations.append(relation) }
         }
         rule.warnings = reader.list("warnings")?.value.compactMap { warning($0) } ?? []
-        rule.reviewed = reader.list("reviewed")?.value.compactMap { record($0) } ?? []
+        for node in reader.list("reviewed")?.value ?? [] {
+            guard let record = record(node) else { continue }
+            guard let first = rule.reviewed.first(where: { $0.item == record.item }) else {
+                rule.reviewed.append(record)
+                continue
+            }
+            if first != record {
+                problems.report(
+                    "duplicate-decision",
+                    "\(record.item.inMessage) is decided twice in this rule, and not the same",
+                    at: node.place,
+                    help: "keep the one that counts; decide it anew with `lockstep policy review`"
+                )
+            }
+        }
         reader.finish()
         guard let id, let tool else { return nil }
         if let first = ids[id.value] {
@@ -204,7 +218,11 @@ struct PolicyReading {
         if !reader.has("at") { _ = reader.string("at", isRequired: true) }
         let at = time("at", &reader)
         let reason = reader.string("reason")
+        let shown = reader.string("shown")
         reader.finish()
+        if let shown, Digest(shown.value) == nil {
+            problems.report("invalid-value", "`shown` is no digest such as `sha256:…`", at: shown.place)
+        }
         guard let item, let decision, let by, let at else { return nil }
         return ReviewRecord(
             item: item.value,
@@ -213,7 +231,8 @@ struct PolicyReading {
             decision: decision.value,
             by: by.value,
             at: at.value,
-            reason: reason?.value
+            reason: reason?.value,
+            shown: shown.flatMap { Digest($0.value) }
         )
     }
 

@@ -30,6 +30,12 @@ package enum PolicyWriter {
         members.add("agents", .mapping(agents))
         var node = members.node
         node.comment = "What no rule here allows is denied."
+        if policy.rules.contains(where: { !$0.reviewed.isEmpty }) {
+            node.comment = """
+                What no rule here allows is denied.
+                Who decided a point (`by`) is a note that nobody signed: what counts is who signs the approval of this policy.
+                """
+        }
         return node
     }
 
@@ -157,6 +163,7 @@ package enum PolicyWriter {
         members.add("by", record.by)
         members.add("at", record.at.description)
         if let reason = record.reason { members.add("reason", reason) }
+        if let shown = record.shown { members.add("shown", shown.description) }
         return members.node
     }
 

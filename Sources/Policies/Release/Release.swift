@@ -18,7 +18,7 @@ package struct Release: Sendable, Hashable {
         package var mode: Mode
         /// How long the release holds, counted from the vote that completed the approval.
         package var validDays: Int
-        /// How many people have to approve.
+        /// How many people have to approve; whoever verifies the release may want more.
         package var approvals: Int
 
         package init(policy: Digest, mode: Mode, validDays: Int, approvals: Int) {
@@ -62,6 +62,10 @@ package struct Release: Sendable, Hashable {
     package let votes: [JSON.Value]
     /// Whether the page says that it was a rehearsal; no gateway off loopback takes the release then.
     package let isRehearsal: Bool
+    /// Who started the run, as the page says: `user:ana`, or `os:ana`; nil where it says nothing.
+    package let startedBy: String?
+    /// The people whom the page says may not vote.
+    package let excluded: [String]
 
     /// Puts a release together.
     ///
@@ -80,7 +84,14 @@ package struct Release: Sendable, Hashable {
         (self.document, self.shown) = (text, page)
         rules = try Self.modes(of: document)
         (self.run, self.step, self.votes) = (run, step, votes)
-        isRehearsal = Self.page(page)?["rehearsal"].map { $0 != false } ?? false
+        let members = Self.page(page)
+        // A page is about one step of one run, which nobody can name anew beside it.
+        guard members?["run"]?.string == run, members?["step"]?.string == step else {
+            throw Fault(.malformed, "what was shown is about another step than the release")
+        }
+        isRehearsal = members?["rehearsal"].map { $0 != false } ?? false
+        startedBy = members?["started_by"]?.string
+        excluded = members?["excluded"]?.array?.compactMap(\.string) ?? []
     }
 
     package var digest: Digest { terms.policy }
@@ -180,6 +191,10 @@ package struct Release: Sendable, Hashable {
             case expired = "release.expired"
             case notYet = "release.not-yet"
             case notApproved = "release.not-approved"
+            case retiredKey = "release.retired-key"
+            case notAnApprover = "release.not-an-approver"
+            case ownApproval = "release.own-approval"
+            case noApprovers = "release.no-approvers"
         }
 
         package var code: Code

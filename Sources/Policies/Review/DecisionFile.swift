@@ -6,7 +6,8 @@ import Documents
 ///     apiVersion: lockstep/v1
 ///     kind: PolicyDecisions
 ///     decisions:
-///       - item: pay_invoice.iban.4f1c2a90
+///       - item: pay_invoice.iban.4f1c2a90d5b16e07a1f3c48b9e2d6075
+///         shown: sha256:…   # may be left out; with it, other evidence than was shown is refused
 ///         decision: accept
 ///         reason: a supplier since March
 package enum DecisionFile {
@@ -15,6 +16,22 @@ package enum DecisionFile {
         package var place: Place
         package var decision: ReviewDecision
         package var reason: String?
+        /// What the decision rests on, as `lockstep policy review --format json` says it.
+        package var shown: Digest?
+
+        package init(
+            item: String,
+            place: Place,
+            decision: ReviewDecision,
+            reason: String?,
+            shown: Digest? = nil
+        ) {
+            self.item = item
+            self.place = place
+            self.decision = decision
+            self.reason = reason
+            self.shown = shown
+        }
     }
 
     /// Reads the decisions, or nil where something is wrong with them; codes begin with `decisions.`.
@@ -40,19 +57,32 @@ package enum DecisionFile {
             let item = reader.string("item", isRequired: true)
             let decision = reader.enumeration("decision", of: ReviewDecision.self, isRequired: true)
             let reason = reader.string("reason")
+            let shown = reader.string("shown")
             reader.finish()
-            guard let item, let decision else { continue }
-            if let first = entries.first(where: { $0.item == item.value }) {
-                problems.report(
-                    "duplicate-item",
-                    "\(item.value.inMessage) is decided twice",
-                    at: item.place,
-                    help: "the first decision is on line \(first.place.line)"
-                )
+            if let shown, Digest(shown.value) == nil {
+                problems.report("invalid-value", "`shown` is no digest such as `sha256:…`", at: shown.place)
             }
-            entries.append(
-                Entry(item: item.value, place: item.place, decision: decision.value, reason: reason?.value)
+            guard let item, let decision else { continue }
+            let entry = Entry(
+                item: item.value,
+                place: item.place,
+                decision: decision.value,
+                reason: reason?.value,
+                shown: shown.flatMap { Digest($0.value) }
             )
+            if let first = entries.first(where: { $0.item == entry.item }) {
+                // The same said twice is said once; which of two different ones was meant is not ours to guess.
+                if (first.decision, first.reason, first.shown) != (entry.decision, entry.reason, entry.shown) {
+                    problems.report(
+                        "duplicate-item",
+                        "\(item.value.inMessage) is decided twice, and not the same",
+                        at: item.place,
+                        help: "the first decision is at \(first.place.file):\(first.place.line):\(first.place.column)"
+                    )
+                }
+                continue
+            }
+            entries.append(entry)
         }
         document.finish()
         return (problems.hasErrors ? nil : entries, problems.sorted)

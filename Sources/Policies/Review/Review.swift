@@ -9,7 +9,7 @@ import Traffic
 package struct Review: Sendable {
     /// Why a decision cannot be written into a policy.
     package struct Refusal: Error, Sendable, Hashable {
-        /// A stable word: `no-rule`, `no-step`.
+        /// A stable word: `no-rule`, `no-step`, `changed`.
         package var code: String
         package var item: String
         /// One lower-case sentence without a full stop.
@@ -38,7 +38,8 @@ package struct Review: Sendable {
     ) throws(Refusal) -> Policy {
         var policy = policy
         for (point, record) in decisions.sorted(by: { $0.point.id < $1.point.id }) {
-            if let earlier = policy.reviewed(point.id), earlier.saysTheSame(as: record) { continue }
+            guard record.isAbout(point) else { throw noPoint(record) }
+            if let earlier = policy.reviewed(point), earlier.saysTheSame(as: record) { continue }
             try decide(point, record, &policy, mined)
         }
         return policy
@@ -188,6 +189,15 @@ package struct Review: Sendable {
         rule.maximumCalls = most / 2
     }
 
+    private func noPoint(_ record: ReviewRecord) -> Refusal {
+        Refusal(
+            code: "changed",
+            item: record.item,
+            message: "the point has changed since it was shown, so the decision does not count and it stays open",
+            help: "look at it again with `lockstep policy review`"
+        )
+    }
+
     private func noStep(_ record: ReviewRecord, _ message: String, _ help: String) -> Refusal {
         Refusal(code: "no-step", item: record.item, message: message, help: help)
     }
@@ -231,12 +241,11 @@ package struct Review: Sendable {
 }
 
 extension Policy {
-    /// What was decided about a point, if anything was.
-    package func reviewed(_ item: String) -> ReviewRecord? {
-        for rule in rules {
-            if let record = rule.reviewed.first(where: { $0.item == item }) { return record }
-        }
-        return nil
+    /// What was decided about a point, if anything was; where two rules say different things, nothing was.
+    package func reviewed(_ point: ReviewPoint) -> ReviewRecord? {
+        let records = rules.flatMap(\.reviewed).filter { $0.isAbout(point) }
+        guard let first = records.first, records.allSatisfy({ $0.decision == first.decision }) else { return nil }
+        return first
     }
 }
 

@@ -4,6 +4,9 @@ package import Traffic
 /// Something in a policy that a person should decide.
 package struct ReviewPoint: Sendable, Hashable {
     /// The same whenever the same question comes up, in whatever order and with whatever evidence.
+    ///
+    /// It ends in 128 bits of a digest over all that follows here, so that nobody can make traffic whose point takes the
+    /// place of another one.
     package let id: String
     package let kind: String
     /// The rule in question, by id; where no rule has the id, those of the agent about the tool.
@@ -15,6 +18,8 @@ package struct ReviewPoint: Sendable, Hashable {
     package let path: String?
     /// Values that the policy does not allow so far.
     package let values: [CanonicalValue]
+    /// How far what is in question reaches, where it is no value: a bound, sources, a definition.
+    package let extent: String?
 
     package init(
         kind: String,
@@ -24,7 +29,8 @@ package struct ReviewPoint: Sendable, Hashable {
         tool: ServerTool,
         tier: ToolTier,
         path: String? = nil,
-        values: [CanonicalValue] = []
+        values: [CanonicalValue] = [],
+        extent: String? = nil
     ) {
         self.kind = kind
         self.rule = rule
@@ -34,7 +40,8 @@ package struct ReviewPoint: Sendable, Hashable {
         self.tier = tier
         self.path = path
         self.values = values.sorted()
-        let told: JSON.Value = [
+        self.extent = extent
+        var told: JSON.Object = [
             "kind": .string(kind), "rule": .string(rule), "agent": .string(agent),
             "task": task.map { .string($0) } ?? .null, "server": .string(tool.server), "tool": .string(tool.tool),
             "path": path.map { .string($0) } ?? .null,
@@ -42,9 +49,16 @@ package struct ReviewPoint: Sendable, Hashable {
                 self.values.map { .array([.string($0.valueClass.rawValue), .string($0.text)]) }
             ),
         ]
-        let digest = Digest.sha256(JSON.canonical(told)).hex.prefix(8)
+        if let extent { told["extent"] = .string(extent) }
+        let digest = Digest.sha256(JSON.canonical(.object(told))).hex.prefix(Self.digits)
         id = ([tool.tool] + (path.map { [$0] } ?? [])).map(Self.word).joined(separator: ".") + ".\(digest)"
     }
+
+    /// Hexadecimal digits at the end of an id.
+    static let digits = 32
+
+    /// What of the id says to a person which argument it is about.
+    var stem: Substring { id.dropLast(Self.digits + 1) }
 
     /// A name as a part of an id that can be typed into a shell.
     private static func word(_ name: String) -> String {

@@ -33,9 +33,13 @@ package struct ReviewRecord: Sendable, Hashable {
     package var values: [CanonicalValue]
     package var decision: ReviewDecision
     /// `user:ana`, or `os:ana` where no workspace knows the person.
+    ///
+    /// A note that nobody signed: what counts is who signs the approval of the policy that it is written in.
     package var by: String
     package var at: Timestamp
     package var reason: String?
+    /// Of what was shown when it was decided: the point with the evidence behind it.
+    package var shown: Digest?
 
     package init(
         item: String,
@@ -44,7 +48,8 @@ package struct ReviewRecord: Sendable, Hashable {
         decision: ReviewDecision,
         by: String,
         at: Timestamp,
-        reason: String? = nil
+        reason: String? = nil,
+        shown: Digest? = nil
     ) {
         self.item = item
         self.argument = argument
@@ -53,6 +58,12 @@ package struct ReviewRecord: Sendable, Hashable {
         self.by = by
         self.at = Timestamp(rfc3339: at.description) ?? at
         self.reason = reason
+        self.shown = shown
+    }
+
+    /// Whether this is about what the point is about now, and not only by its name.
+    package func isAbout(_ point: ReviewPoint) -> Bool {
+        item == point.id && argument == point.path && values == point.values
     }
 
     /// Whether the other one decides the same for the same reason, whoever made it and whenever.
