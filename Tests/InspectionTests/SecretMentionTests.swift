@@ -12,7 +12,7 @@ import Testing
         ("sent with Bearer abcd1234efgh to it", "sent with Bearer <12> to it"),
         ("**Password:** hunter2", "**Password:** <7>"), ("client_secret => 's3'", "client_secret => '<2>'"),
         ("please update my password to 1j1l-2k3j.", "please update my password to <9>."),
-        ("my password is Tr0ub4dor&3", "my password is <8>&3"), ("pwd=hunter2", "pwd=<7>"),
+        ("my password is Tr0ub4dor&3", "my password is <11>"), ("pwd=hunter2", "pwd=<7>"),
         ("password: sk-ant-0123456789abcdef01", "password: <25>"),
         ("access token: q9Fz2Lk8Wm4Xc7Vb1Np5", "access token: <20>"),
     ])

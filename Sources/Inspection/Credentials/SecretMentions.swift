@@ -39,7 +39,9 @@ extension Credentials {
             return isToken && isOpen(bytes, value) ? value : nil
         }
         guard let (start, isProse) = connector(in: bytes, after: end, name) else { return nil }
-        var value = quoted(bytes, from: start) ?? run(bytes, from: start)
+        // `password=x&page=2` of a query ends before the next pair.
+        let isPair = !isProse && bytes[start - 1] == UInt8(ascii: "=")
+        var value = quoted(bytes, from: start) ?? run(bytes, from: start, isPair: isPair)
         let first = String(decoding: bytes[value], as: UTF8.self)
         if schemes.contains(first.lowercased()) {
             let next = skip(spaces: bytes, from: value.upperBound, most: 3)
@@ -106,15 +108,24 @@ extension Credentials {
     }
 
     /// A word as people write a secret, without the punctuation of the sentence around it.
-    private static func run(_ bytes: [UInt8], from start: Int) -> Range<Int> {
+    private static func run(_ bytes: [UInt8], from start: Int, isPair: Bool = false) -> Range<Int> {
         var end = start
-        while end < bytes.count, end - start <= longestValue, !isEnd(bytes[end]) { end += 1 }
-        while end > start, ".)]}:?".utf8.contains(bytes[end - 1]) { end -= 1 }
+        var isOpened = false
+        while end < bytes.count, end - start <= longestValue, !isEnd(bytes[end]) {
+            if isPair, bytes[end] == UInt8(ascii: "&") { break }
+            isOpened = isOpened || "([{".utf8.contains(bytes[end])
+            end += 1
+        }
+        while end > start {
+            let last = bytes[end - 1]
+            guard ".:?".utf8.contains(last) || !isOpened && ")]}".utf8.contains(last) else { break }
+            end -= 1
+        }
         return start..<end
     }
 
     private static func isEnd(_ byte: UInt8) -> Bool {
-        byte <= 0x20 || [0x22, 0x27, 0x2C, 0x3B, 0x3C, 0x3E, 0x5C, 0x60, 0x26, 0x7C].contains(byte)
+        byte <= 0x20 || [0x22, 0x27, 0x2C, 0x3B, 0x3C, 0x3E, 0x5C, 0x60, 0x7C].contains(byte)
     }
 
     /// Whether this may be a secret in the clear: no token of one, no link, no reference, no word for nothing.
