@@ -156,7 +156,10 @@ let package = Package(
         tests("TrafficTests", ["Traffic", "Wire", "Core"]),
         tests(
             "ActionsTests",
-            ["Actions", "Core", "Expressions", "Ledger", "Playbooks", "Survey", "Workspace"],
+            [
+                "Actions", "Behaviour", "Core", "Expressions", "Identity", "Inspection", "Ledger", "Playbooks", "Survey",
+                "Traffic", "Wire", "Workspace",
+            ],
             data: ["Cases"]
         ),
         tests("LabTests", ["Lab", "Wire", "Core"] + nio),

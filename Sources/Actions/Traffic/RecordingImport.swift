@@ -308,7 +308,9 @@ extension RecordingImport.Summary {
         let disbelieved = notices[ImportNotice.disbelievedProvenance.rawValue, default: 0]
         let claims =
             disbelieved > 0
-            ? ["where the arguments of \(counted(disbelieved, "call")) came from was said by the file itself and not believed"]
+            ? [
+                "where the arguments of \(counted(disbelieved, "call")) came from was said by the file itself and not believed"
+            ]
             : []
         return claims + (coverage.statement(of: calls).map { [$0] } ?? [])
     }
@@ -342,7 +344,8 @@ extension ImportReport.Coverage {
     package var json: JSON.Value {
         [
             "principal": .integer(Int64(principal)), "arguments": .integer(Int64(arguments)),
-            "results": .integer(Int64(results)), "provenance": .integer(Int64(provenance)), "task": .integer(Int64(task)), "times": .integer(Int64(times)),
+            "results": .integer(Int64(results)), "provenance": .integer(Int64(provenance)),
+            "task": .integer(Int64(task)), "times": .integer(Int64(times)),
             "outcomes": .integer(Int64(outcomes)), "conversations": .integer(Int64(conversations)),
         ]
     }

@@ -16,7 +16,9 @@ struct TrafficCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Say how much recordings hold: calls, sessions, principals, tools, and what is missing."
         )
-        @Argument(help: "Recordings as lockstep.call/1 lines; - is standard input; those of the workspace unless given.")
+        @Argument(
+            help: "Recordings as lockstep.call/1 lines; - is standard input; those of the workspace unless given."
+        )
         var files: [String] = []
         @OptionGroup var output: OutputOptions
 

@@ -33,7 +33,8 @@ struct RecordingChecks {
             name: "recordings",
             isGood: findings.isEmpty,
             message: findings.isEmpty
-                ? "\(audit.calls) calls in \(audit.shards) shards, every chunk is what was written" : Self.words(findings),
+                ? "\(audit.calls) calls in \(audit.shards) shards, every chunk is what was written"
+                : Self.words(findings),
             help:
                 "`lockstep traffic purge --expired` ends what a killed writer left; restore what was altered from a backup"
         )

@@ -142,7 +142,8 @@ extension Credentials {
         guard bytes.count >= 4 else { return false }
         if let at = bytes.firstIndex(of: UInt8(ascii: "@")), bytes[at...].contains(UInt8(ascii: ".")) { return false }
         if bytes.contains(where: { (0x30...0x39).contains($0) || "!#$%^&*+=_~".utf8.contains($0) }) { return true }
-        return bytes.dropFirst().contains { (0x41...0x5A).contains($0) } && bytes.contains { (0x61...0x7A).contains($0) }
+        return bytes.dropFirst().contains { (0x41...0x5A).contains($0) }
+            && bytes.contains { (0x61...0x7A).contains($0) }
     }
 
     fileprivate static func isNameByte(_ byte: UInt8) -> Bool {

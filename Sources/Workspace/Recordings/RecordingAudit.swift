@@ -55,7 +55,7 @@ package struct RecordingAudit: Sendable {
 
     private mutating func pendingChange(_ folder: RecordingFolder) -> RecordingChange? {
         do throws(WorkspaceError) { return try folder.pendingChange() } catch {
-            note("recordings.change-altered", RecordingFolder.changeName, "is not what was written there")
+            note("recordings.change-altered", RecordingFolder.changeName, "is no change that was decided here")
             return nil
         }
     }
@@ -69,13 +69,8 @@ package struct RecordingAudit: Sendable {
                 note("journal.truncated", Self.journalName, "lacks lines that were written")
             }
             var entries = try journal.entries()
-            if let change {
-                if try !journal.mayTake(change) {
-                    note("recordings.change-altered", RecordingFolder.changeName, "belongs to an earlier time")
-                } else if entries.last?["id"] != change.entry["id"] {
-                    entries.append(change.entry)
-                }
-            }
+            // Decided, and not yet written down.
+            if let change, entries.last?["id"] != change.entry["id"] { entries.append(change.entry) }
             for entry in entries { known.take(entry) }
         } catch {
             note("journal.unreadable", Self.journalName, "cannot be read")
@@ -103,7 +98,11 @@ package struct RecordingAudit: Sendable {
             case .unfinished(let lost):
                 note("shard.truncated", name, "has no end mark, \(lost) bytes of its last chunk are lost")
             case .complete(let ended) where ended != lines || expected.map({ $0.calls != lines }) ?? false:
-                note("shard.truncated", name, "has \(lines) of the \(expected?.calls ?? ended) calls that were taken in")
+                note(
+                    "shard.truncated",
+                    name,
+                    "has \(lines) of the \(expected?.calls ?? ended) calls that were taken in"
+                )
             default: break
             }
         } catch {

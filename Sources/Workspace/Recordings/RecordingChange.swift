@@ -1,11 +1,11 @@
-import Core
-import Identity
+package import Core
+package import Identity
 
 /// A change of the recordings that was decided, `change.json`: what comes, what goes, and the journal's line about it.
 ///
 /// It carries a code of the `recording` key over all of it, and names the line of the journal that it follows: a change that
 /// somebody wrote, or an old one that was put back, is refused before anything of it is done.
-struct RecordingChange: Sendable, Hashable {
+package struct RecordingChange: Sendable, Hashable {
     var bring: [String]
     var drop: [String]
     /// The line for the journal, which lists the shards as well.
@@ -13,7 +13,7 @@ struct RecordingChange: Sendable, Hashable {
     /// The seal of the line that was the journal's last; empty where it had none.
     var after: String
 
-    init(bring: [RecordingFolder.Brought], drop: [String], entry: JSON.Value, after: String) {
+    package init(bring: [RecordingFolder.Brought], drop: [String], entry: JSON.Value, after: String) {
         self.bring = bring.map(\.name)
         self.drop = drop
         self.after = after
@@ -32,7 +32,7 @@ struct RecordingChange: Sendable, Hashable {
         ]
     }
 
-    func sealed(_ key: WorkspaceKey) -> [UInt8] {
+    package func sealed(_ key: WorkspaceKey) -> [UInt8] {
         var sealed = json
         sealed["key"] = .string(key.id)
         sealed["seal"] = .string(Self.code(json, key))

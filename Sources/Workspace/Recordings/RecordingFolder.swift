@@ -26,11 +26,17 @@ package struct RecordingFolder: Sendable {
     }
 
     /// A shard that a change brings, as the journal remembers it.
-    struct Brought: Sendable, Hashable {
+    package struct Brought: Sendable, Hashable {
         var name: String
         /// Of the bytes of the header, which no two shards share and every chunk is bound to.
         var header: Digest
         var calls: Int
+
+        package init(name: String, header: Digest, calls: Int) {
+            self.name = name
+            self.header = header
+            self.calls = calls
+        }
 
         var json: JSON.Value {
             ["name": .string(name), "header": .string(header.hex), "calls": .integer(Int64(calls))]
@@ -123,7 +129,6 @@ package struct RecordingFolder: Sendable {
     /// Ends a change that was decided, and clears away what was never decided; needs the lock.
     private func settle() throws {
         if let change = try pendingChange() {
-            guard try journal.mayTake(change) else { throw Self.alteredChange(path, "belongs to an earlier time") }
             for name in change.bring {
                 let target = "\(path)/\(name)"
                 guard unsafe rename(target + Self.nextSuffix, target) == 0 || errno == ENOENT else {
@@ -173,6 +178,17 @@ package struct RecordingFolder: Sendable {
     }
 
     func pendingChange() throws(WorkspaceError) -> RecordingChange? {
+        var earlier: RecordingChange?
+        while let change = try sealedChange() {
+            if try journal.mayTake(change) { return change }
+            // A writer may have ended it between the two looks; then it is gone now, or another one is there.
+            guard change != earlier else { throw Self.alteredChange(path, "belongs to an earlier time") }
+            earlier = change
+        }
+        return nil
+    }
+
+    private func sealedChange() throws(WorkspaceError) -> RecordingChange? {
         let file = "\(path)/\(Self.changeName)"
         guard FileManager.default.fileExists(atPath: file) else { return nil }
         let bytes: [UInt8]

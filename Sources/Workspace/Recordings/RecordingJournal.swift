@@ -49,7 +49,7 @@ package struct RecordingJournal: Sendable {
     }
 
     /// The seal of the last line; empty where there is none.
-    func head() throws(WorkspaceError) -> String { Self.seal(try lines().last) }
+    package func head() throws(WorkspaceError) -> String { Self.seal(try lines().last) }
 
     /// Whether a change follows the last line, or is the one that the last line is about.
     func mayTake(_ change: RecordingChange) throws(WorkspaceError) -> Bool {

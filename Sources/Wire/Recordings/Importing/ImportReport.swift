@@ -142,7 +142,8 @@ extension ImportReport.Coverage {
     /// What was done about results that were not kept, a sentence; nil where nothing was.
     package func statement(of calls: Int) -> String? {
         guard provenance > 0 else { return nil }
-        return "of \(provenance) of \(calls) calls the result was not kept: where their arguments came from was computed before"
+        return
+            "of \(provenance) of \(calls) calls the result was not kept: where their arguments came from was computed before"
     }
 
     /// Counts a call that is in the native form, which cannot do without a time and an outcome.
