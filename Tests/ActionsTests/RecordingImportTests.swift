@@ -44,8 +44,8 @@ private func importer(_ results: ResultStorage = .full) -> RecordingImport {
     /// A file that claims where its values came from; what its results show is all that counts.
     @Test(arguments: [
         (ResultStorage.full, false, [:] as [String: [String]]), (.provenance, false, [:]),
-        (.provenance, true, ["/iban": ["field:books/list#/iban"]]),
-        (.digests, true, ["/iban": ["field:books/list#/iban"]]),
+        (.provenance, true, ["/iban": ["field:books/list#/iban", "text:books/list"]]),
+        (.digests, true, ["/iban": ["field:books/list#/iban", "text:books/list"]]),
     ])
     func claimsOfAFileAreNotBelieved(_ storage: ResultStorage, _ isShown: Bool, _ expected: [String: [String]]) throws {
         let files = try RecordedFiles()

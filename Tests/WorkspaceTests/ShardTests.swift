@@ -193,6 +193,20 @@ final class ShardPlace {
         #expect(RecordingAudit(place.folder).findings.isEmpty)
     }
 
+    /// Whoever changes shards says so; `null` is no line, and neither is one that cannot be told from others.
+    @Test(arguments: [nil, .null, ["calls": 1], "x"] as [JSON.Value?])
+    func aChangeWithoutALineIsRefused(_ entry: JSON.Value?) throws {
+        let place = try ShardPlace()
+        let folder = RecordingFolder(place.folder)
+        #expect(throws: WorkspaceError.self) {
+            try folder.change(now: place.now) { _, additions in
+                try additions.write(Array("one\n".utf8), day: CivilDate(daysSince1970: 1))
+                return (drop: [], entry: entry, answer: ())
+            }
+        }
+        #expect(try folder.shards().isEmpty && RecordingJournal(place.folder).entries().isEmpty)
+    }
+
     @Test func anAlteredJournalIsFound() throws {
         let place = try ShardPlace()
         let folder = RecordingFolder(place.folder)

@@ -59,11 +59,12 @@ package struct RecordingStore: Sendable {
                 if let fault { throw fault }
             }
             let addition = intake.addition
+            guard addition.calls > 0 else { return (drop: [], entry: nil, answer: addition) }
             let entry: JSON.Value = [
                 "id": .string(Self.newID()), "kind": "recordings.imported", "time": .string(now.description),
                 "calls": .integer(Int64(addition.calls)), "days": .integer(Int64(addition.days)),
             ]
-            return (drop: [], entry: addition.calls > 0 ? entry : nil, answer: addition)
+            return (drop: [], entry: entry, answer: addition)
         }
         recording = reading
         return answer

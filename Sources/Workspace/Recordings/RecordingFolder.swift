@@ -103,12 +103,10 @@ package struct RecordingFolder: Sendable {
         defer { if !decided { additions.discard() } }
         let (drop, entry, answer) = try body(try shards(), &additions)
         let bring = try additions.finish()
-        guard let entry else {
-            // Nothing comes or goes that the journal does not know of.
-            guard bring.isEmpty, drop.isEmpty else {
-                throw WorkspaceError(.recording, "a change of the recordings has no line for the journal")
-            }
-            return answer
+        if entry == nil, bring.isEmpty, drop.isEmpty { return answer }
+        // Nothing comes or goes that the journal does not know of.
+        guard let entry, entry["id"]?.string != nil else {
+            throw WorkspaceError(.recording, "a change of the recordings has no line for the journal")
         }
         let change = try RecordingChange(bring: bring, drop: drop.map(\.name), entry: entry, after: journal.head())
         try DurableFile.write(change.sealed(ring.current), to: "\(path)/\(Self.changeName)")
