@@ -157,7 +157,8 @@ let package = Package(
         tests(
             "ActionsTests",
             [
-                "Actions", "Behaviour", "Core", "Expressions", "Identity", "Inspection", "Ledger", "Playbooks", "Survey",
+                "Actions", "Behaviour", "Core", "Expressions", "Identity", "Inspection", "Ledger", "Playbooks",
+                "Survey",
                 "Traffic", "Wire", "Workspace",
             ],
             data: ["Cases"]

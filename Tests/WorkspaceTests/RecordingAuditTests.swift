@@ -51,7 +51,8 @@ enum Tampering: String, CaseIterable, Sendable {
         }
     }
 
-    private func tamper(_ place: ShardPlace, _ what: Tampering, _ early: [String: Data], _ full: [String: Data]) throws {
+    private func tamper(_ place: ShardPlace, _ what: Tampering, _ early: [String: Data], _ full: [String: Data]) throws
+    {
         let names = try shards(place)
         let folder = place.folder.recordings
         let first = "\(folder)/\(names[0])"

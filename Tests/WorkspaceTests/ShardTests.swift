@@ -44,7 +44,9 @@ final class ShardPlace {
         return (String(decoding: bytes, as: UTF8.self), reader.ending)
     }
 
-    /// - Parameter named: Under the name that its header gives it.
+    /// Writes a shard, under the name that its header gives it where it is `named`.
+    ///
+    /// - Throws: What the writer throws.
     func write(_ lines: [String], finish: Bool = true, named: Bool = false) throws {
         let header = try header()
         let path = named ? "\(folder.recordings)/\(header.fileName)" : path

@@ -88,7 +88,7 @@ enum Recordings {
         }
     }
 
-    /// - Parameter mode: 0600 for what holds values of calls.
+    /// Writes a file whole; the mode is 0600 for what holds values of calls.
     static func write(_ bytes: [UInt8], to file: String, mode: UInt32 = 0o644) throws {
         let path = file.hasPrefix("/") ? file : FileManager.default.currentDirectoryPath + "/" + file
         try DurableFile.write(bytes, to: try Destination.checked(path), mode: mode)
