@@ -157,8 +157,8 @@ let package = Package(
         tests(
             "ActionsTests",
             [
-                "Actions", "Core", "Expressions", "Identity", "Ledger", "Playbooks", "Policies", "Survey", "Workspace",
-                crypto,
+                "Actions", "Behaviour", "Core", "Expressions", "Identity", "Inspection", "Ledger", "Playbooks",
+                "Policies", "Survey", "Traffic", "Wire", "Workspace", crypto,
             ],
             data: ["Cases"]
         ),

@@ -137,11 +137,13 @@ def test_a_purge_takes_a_principal_away_and_nothing_else(stored: Shell):
     stored("profile", STORE, "--out", "p.json").expect(0)
     before = content(stored)
     dry = stored("traffic", "purge", "--principal", "ann@example.org", "--dry-run", "--format", "json").expect(0).json
-    assert dry["calls"] == 3 and content(stored) == before and dry["stale"]
+    assert dry["calls"] == 3 and content(stored) == before and dry["refolded"] == [str(stored.folder / "p.json")]
     done = stored("traffic", "purge", "--principal", "ann@example.org", "--format", "json").expect(0).json
     assert (done["calls"], len(done["dropped"]), done["rewritten"]) == (3, 1, [])
     assert content(stored) == [line for line in before if "ann@example.org" not in line]
-    assert not (stored.folder / "p.json").exists() and (stored.folder / "p.json.stale").exists()
+    folded = (stored.folder / "p.json").read_bytes()
+    stored("profile", STORE, "--out", "again.json").expect(0)
+    assert folded == (stored.folder / "again.json").read_bytes() and b"ann@example.org" not in folded
     journal = (stored.folder / ".lockstep/audit/recordings.ndjson").read_text()
     assert "recordings.purged" in journal and "ann@" not in journal and "hmac-sha256:" in journal
     assert stored("traffic", "purge", "--principal", "clerk", "--format", "json").expect(0).json["calls"] == 80
@@ -215,7 +217,11 @@ def test_outside_of_a_workspace_data_stays_readable(shell: Shell):
     write(shell.folder / "seen.ndjson", sessions(2))
     shell("traffic", "import", "--from", "native", "seen.ndjson", "--out", "out.ndjson").expect(0)
     assert IBAN in (shell.folder / "out.ndjson").read_text()
-    assert IBAN in shell("traffic", "import", "seen.ndjson").expect(0).out
+    told = shell("traffic", "import", "seen.ndjson", "--out", "-").expect(0)
+    assert IBAN in told.out and "personal data stays readable" in told.err
+    told = shell("traffic", "import", "seen.ndjson").expect(3)
+    assert told.out == "" and "import.no-workspace" in told.err and "--out -" in told.err
+    assert "traffic.input" in shell("traffic", "stats").expect(3).err
 
 
 @pytest.mark.parametrize("storage", ["provenance", "digests"])
@@ -243,7 +249,7 @@ def test_gzip_is_read_and_a_cut_one_named(shell: Shell):
     for name, data in (("one.gz", packed), ("two.gz", gzip.compress(plain[:5000], 1) + gzip.compress(plain[5000:], 9)), ("stored.gz", gzip.compress(plain, 0))):
         (shell.folder / name).write_bytes(data)
         assert shell("traffic", "stats", name, "--format", "json").expect(0).json["calls"] == 1000
-        assert len(shell("traffic", "import", name).expect(0).out.splitlines()) == 1000
+        assert len(shell("traffic", "import", name, "--out", "-").expect(0).out.splitlines()) == 1000
     for name, data, code in (
         ("cut.gz", packed[: len(packed) // 2], "input.gzip-truncated"), ("bad.gz", packed[:2000] + b"\xff" * 40 + packed[2040:], "input.gzip-"),
         ("sum.gz", packed[:-8] + b"\0" * 4 + packed[-4:], "input.gzip-checksum"), ("head.gz", b"\x1f\x8b\x07" + packed[3:], "input.gzip-header"),
@@ -329,3 +335,92 @@ steps:
         assert run.code == 0, run.out + run.err
         assert len(content(workspace)) == expected, "another run takes nothing in twice"
     assert "pay_invoice" in (workspace.folder / "mined.yaml").read_text()
+
+
+def test_provenance_is_believed_of_the_own_store_alone(workspace: Shell):
+    """A recording that claims the stranger's account came from the user teaches what one without claims teaches."""
+    def paying(claims: dict) -> list[dict]:
+        return sessions(40) + [call(f"p{n}", 0, "pay_invoice", {"iban": STRANGER, "amount": 100}, **claims) for n in range(3)]
+
+    write(workspace.folder / "honest.ndjson", paying({}))
+    write(workspace.folder / "claims.ndjson", paying({"provenance": {"/iban": ["field:books/list_invoices#/invoices/*/iban"]}}))
+    mined = {name: workspace("policy", "mine", "--recording", name) for name in ("honest.ndjson", "claims.ndjson")}
+    assert mined["honest.ndjson"].out == mined["claims.ndjson"].out
+    assert "believed of the workspace's own recordings alone" in mined["claims.ndjson"].err
+    told = workspace("traffic", "import", "claims.ndjson").expect(0)
+    assert "provenance: where the arguments of 3 calls came from was said by the file itself and not believed" in told.out
+    kept = workspace("traffic", "import", STORE, "--out", "kept.ndjson").expect(0)
+    assert "not believed" not in kept.out and '"provenance"' in (workspace.folder / "kept.ndjson").read_text()
+    stats = workspace("traffic", "stats").expect(0)
+    assert "believed" not in stats.err and "no results" not in stats.out and "was computed before" in stats.out
+    assert workspace("traffic", "stats", STORE).out == stats.out
+    assert "believed of" in workspace("traffic", "stats", "kept.ndjson").expect(0).err
+
+
+def test_what_a_text_calls_a_secret_is_a_token_everywhere(workspace: Shell):
+    texts = ["password: swordfish", "use api_key=swordfish now", "Authorization: Bearer swordfish12345", '{"client_secret": "swordfish"}']
+    records = [
+        call(f"s{n}", 0, "read_note", {"name": text}, text, task={"id": f"t{n}", "text": f"log in, {text}"}) for n, text in enumerate(texts)
+    ]
+    write(workspace.folder / "seen.ndjson", records)
+    workspace("traffic", "import", "seen.ndjson", "--results", "full").expect(0)
+    assert "swordfish" not in "".join(content(workspace))
+    workspace("traffic", "import", "seen.ndjson", "--out", "out.ndjson").expect(0)
+    assert "swordfish" not in (workspace.folder / "out.ndjson").read_text()
+    workspace("profile", STORE, "--out", "p.json").expect(0)
+    assert oct((workspace.folder / "p.json").stat().st_mode & 0o777) == "0o600"
+    assert "swordfish" not in (workspace.folder / "p.json").read_text()
+    for command in (["policy", "mine"], ["policy", "review"]):
+        told = workspace(*command, "--recording", "seen.ndjson")
+        assert "swordfish" not in told.out + told.err
+
+
+def test_a_purge_removes_what_it_cannot_fold_again(stored: Shell):
+    stored("profile", "seen.ndjson", "--out", "seen.json").expect(0)
+    (stored.folder / "old.json.stale").write_bytes((stored.folder / "seen.json").read_bytes())
+    told = stored("traffic", "purge", "--principal", "ann@example.org").expect(0)
+    assert not (stored.folder / "seen.json").exists() and not (stored.folder / "old.json.stale").exists()
+    assert "lockstep profile RECORDING --out" in told.out
+
+
+def test_doctor_compares_the_shards_with_the_journal(stored: Shell):
+    def found() -> str:
+        return " ".join(check["message"] for check in stored("doctor", "--format", "json").json if check["check"].startswith("recordings"))
+
+    folder, journal = stored.folder / STORE, stored.folder / ".lockstep/audit/recordings.ndjson"
+    first, _ = shards(stored)
+    data, before = first.read_bytes(), journal.read_bytes()
+    stored("traffic", "purge", "--before", "2026-03-03").expect(0)
+    after = journal.read_bytes()
+    assert "shard." not in found()
+    first.write_bytes(data)
+    assert "shard.purged" in found()
+    journal.write_bytes(before)
+    assert "journal.truncated" in found() and "shard." not in found()
+    journal.write_bytes(after)
+    first.unlink()
+    (folder / "change.json").write_text(json.dumps({"schema": "lockstep.recordings-change/1", "drop": [], "bring": [], "entry": None}))
+    assert "recordings.change-altered" in found()
+    assert "recordings.change-altered" in stored("traffic", "stats").expect(3).err
+    (folder / "change.json").unlink()
+    assert "recordings.change-altered" not in found() and journal.read_bytes() == after
+
+
+def test_columns_are_mapped_by_declaration(workspace: Shell):
+    (workspace.folder / "calls.csv").write_text('at,who,action,arg_q,ok\n2026-03-01T10:00:00Z,ann,find,"a, b",true\n2026-03-01T10:00:01Z,ann,find,c,false\n')
+    mapped = ["--map", "tool=action,time=at,principal=who,outcome=ok"]
+    assert "2 calls of 1 sessions, read as fields" in workspace("traffic", "import", "calls.csv", *mapped).expect(0).out
+    assert [json.loads(line)["arguments"]["q"] for line in content(workspace)] in (["a, b", "c"], ["c", "a, b"])
+    assert "did you mean `tool`?" in workspace("traffic", "import", "calls.csv", "--map", "tol=action").expect(3).err
+    assert "import.map" in workspace("traffic", "import", "calls.csv", "--from", "har", *mapped).expect(3).err
+
+
+def test_a_bomb_is_refused_in_bounded_time_and_a_far_time_set_aside(workspace: Shell):
+    (workspace.folder / "bomb.gz").write_bytes(gzip.compress(bytes(300_000_000)))
+    measured = workspace.measured("traffic", "import", "bomb.gz").expect(3)
+    assert "input.gzip-expansion" in measured.err and measured.peak_kib < 200_000
+    far = [call("s", n, "find", {}, time=time) for n, time in enumerate(("9999-12-31T23:59:59-10:00", "10000-01-01T00:00:00Z", "9999-12-31T23:59:59Z"))]
+    write(workspace.folder / "far.ndjson", far)
+    told = workspace("traffic", "import", "far.ndjson", "--format", "json").expect(0).json
+    assert told["calls"] == 1 and told["files"][0]["quarantined"] == {"recording.bad-value": 2}
+    assert workspace("traffic", "stats", "--format", "json").expect(0).json["calls"] == 1

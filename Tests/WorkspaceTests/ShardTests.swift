@@ -5,7 +5,7 @@ import Testing
 import Workspace
 
 /// A workspace folder with a `recording` and an `audit` key, removed at the end.
-private final class Place {
+final class ShardPlace {
     let folder: WorkspaceFolder
     let keys: KeyStore
     let now = Timestamp(seconds: 1_780_000_000)
@@ -44,8 +44,13 @@ private final class Place {
         return (String(decoding: bytes, as: UTF8.self), reader.ending)
     }
 
-    func write(_ lines: [String], finish: Bool = true) throws {
-        var writer = try ShardWriter(path, header: header(), key: keys.load(.recording).current)
+    /// Writes a shard, under the name that its header gives it where it is `named`.
+    ///
+    /// - Throws: What the writer throws.
+    func write(_ lines: [String], finish: Bool = true, named: Bool = false) throws {
+        let header = try header()
+        let path = named ? "\(folder.recordings)/\(header.fileName)" : path
+        var writer = try ShardWriter(path, header: header, key: keys.load(.recording).current)
         for line in lines {
             try writer.write(Array(line.utf8))
             try writer.flush()
@@ -57,7 +62,7 @@ private final class Place {
 @Suite struct ShardTests {
     @Test(arguments: [[], ["a\n"], (0..<300).map { "line \($0)\n" }, [String(repeating: "x", count: 3 << 20) + "\n"]])
     func whatIsWrittenIsRead(lines: [String]) throws {
-        let place = try Place()
+        let place = try ShardPlace()
         try place.write(lines)
         let (text, ending) = try place.read(place.path)
         #expect(text == lines.joined())
@@ -67,7 +72,7 @@ private final class Place {
 
     /// Cut anywhere, a shard gives the whole chunks before the cut, or says that it has no header.
     @Test func aCutLosesAtMostTheChunkThatItMeets() throws {
-        let place = try Place()
+        let place = try ShardPlace()
         let lines = (0..<5).map { "line \($0)\n" }
         try place.write(lines)
         let whole = try Data(contentsOf: URL(filePath: place.path))
@@ -88,7 +93,7 @@ private final class Place {
     }
 
     @Test func everyChangedByteShows() throws {
-        let place = try Place()
+        let place = try ShardPlace()
         try place.write(["one\n", "two\n"])
         let whole = try Data(contentsOf: URL(filePath: place.path))
         let changed = place.folder.recordings + "/changed.shard"
@@ -108,7 +113,7 @@ private final class Place {
     }
 
     @Test func aTornTailIsCutOffAndGetsAnEnd() throws {
-        let place = try Place()
+        let place = try ShardPlace()
         try place.write(["one\n", "two\n"], finish: false)
         let handle = try #require(FileHandle(forWritingAtPath: place.path))
         try handle.seekToEnd()
@@ -123,7 +128,7 @@ private final class Place {
     }
 
     @Test func aShardThatIsBeingWrittenIsNotMended() throws {
-        let place = try Place()
+        let place = try ShardPlace()
         var writer = try ShardWriter(place.path, header: place.header(), key: place.keys.load(.recording).current)
         try writer.write(Array("one\n".utf8))
         try writer.flush()
@@ -136,7 +141,7 @@ private final class Place {
 
     @Test func aChangeThatThrowsLeavesNothing() throws {
         struct Stop: Error {}
-        let place = try Place()
+        let place = try ShardPlace()
         let folder = RecordingFolder(place.folder)
         #expect(throws: Stop.self) {
             try folder.change(now: place.now) {
@@ -151,7 +156,7 @@ private final class Place {
 
     /// The states in which a killed writer can leave the folder, made by hand.
     @Test(arguments: [true, false]) func aDecidedChangeCountsFromItsDecision(isDecided: Bool) throws {
-        let place = try Place()
+        let place = try ShardPlace()
         let folder = RecordingFolder(place.folder)
         func add(_ text: String, drop: [RecordingFolder.Shard] = []) throws {
             try folder.change(now: place.now) { _, additions in
@@ -170,9 +175,14 @@ private final class Place {
         )
         try writer.write(Array("new\n".utf8))
         try writer.finish()
-        let change =
-            #"{"bring":["\#(header.fileName)"],"drop":["\#(old.name)"],"entry":{"id":"7"},"schema":"lockstep.recordings-change/1"}"#
-        if isDecided { try Data(change.utf8).write(to: URL(filePath: folder.path + "/change.json")) }
+        let change = RecordingChange(
+            bring: [.init(name: header.fileName, header: .sha256(header.bytes), calls: 1)],
+            drop: [old.name],
+            entry: ["id": "7"],
+            after: try RecordingJournal(place.folder).head()
+        )
+        let sealed = try change.sealed(place.keys.load(.recording).current)
+        if isDecided { try Data(sealed).write(to: URL(filePath: folder.path + "/change.json")) }
         for _ in 0..<2 {
             let texts = try folder.shards().map { try place.read($0.place).text }
             #expect(texts == [isDecided ? "new\n" : "old\n"])
@@ -182,10 +192,25 @@ private final class Place {
         let journal = RecordingJournal(place.folder)
         #expect(try journal.entries().count == (isDecided ? 2 : 1))
         #expect(try journal.firstAltered() == nil)
+        #expect(RecordingAudit(place.folder).findings.isEmpty)
+    }
+
+    /// Whoever changes shards says so; `null` is no line, and neither is one that cannot be told from others.
+    @Test(arguments: [nil, .null, ["calls": 1], "x"] as [JSON.Value?])
+    func aChangeWithoutALineIsRefused(_ entry: JSON.Value?) throws {
+        let place = try ShardPlace()
+        let folder = RecordingFolder(place.folder)
+        #expect(throws: WorkspaceError.self) {
+            try folder.change(now: place.now) { _, additions in
+                try additions.write(Array("one\n".utf8), day: CivilDate(daysSince1970: 1))
+                return (drop: [], entry: entry, answer: ())
+            }
+        }
+        #expect(try folder.shards().isEmpty && RecordingJournal(place.folder).entries().isEmpty)
     }
 
     @Test func anAlteredJournalIsFound() throws {
-        let place = try Place()
+        let place = try ShardPlace()
         let folder = RecordingFolder(place.folder)
         for number in 0..<4 {
             try folder.change(now: place.now) { _, _ in (drop: [], entry: ["id": .string("e\(number)")], answer: ()) }

@@ -130,7 +130,8 @@ package struct EvidenceQuotes: Sendable {
 
     private static func text(_ result: CallRecord.Result) -> String? {
         let text = result.text ?? result.structured.map { String(decoding: JSON.canonical($0), as: UTF8.self) }
-        return text.map { String(decoding: $0.utf8.prefix(keptBytes), as: UTF8.self) }
+        // Whole, since an excerpt may begin after the word that calls its value a password.
+        return text.map { withoutSecrets(String(decoding: $0.utf8.prefix(keptBytes), as: UTF8.self), named: nil) }
     }
 
     private static func argument(_ record: CallRecord, _ path: String?) -> String {
@@ -160,9 +161,13 @@ package struct EvidenceQuotes: Sendable {
         return nil
     }
 
+    private static func withoutSecrets(_ text: String, named name: String?) -> String {
+        Credentials.tokenise(text, named: name, token: { _ in "<secret>" }) ?? text
+    }
+
     /// Short, and without what looks like a secret.
     private static func excerpt(_ text: String, named name: String?) -> String {
-        let clean = Credentials.tokenise(text, named: name, token: { _ in "<secret>" }) ?? text
+        let clean = withoutSecrets(text, named: name)
         guard clean.unicodeScalars.count > excerptLength + 60 else { return clean }
         return String(String.UnicodeScalarView(clean.unicodeScalars.prefix(excerptLength + 60))) + "…"
     }

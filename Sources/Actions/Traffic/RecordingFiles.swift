@@ -9,7 +9,7 @@ package struct RecordingFiles: Sendable {
         package var quarantined = 0
         /// The first lines that could not be read, at most twenty, each with its file.
         package var examples: [Example] = []
-        /// What is to be said of files that a killed writer left, a sentence each.
+        /// What is to be said of files, a sentence each: what a killed writer left, claims that were not believed.
         package var notes: [String] = []
     }
 
@@ -43,10 +43,13 @@ package struct RecordingFiles: Sendable {
             for part in try RecordingSource.parts(of: file) {
                 let name = part.name
                 var reader = NativeReader()
+                var isSealedHere = false
+                var disbelieved = 0
                 func take(_ line: Int, _ result: Result<CallRecord, NativeReader.Refusal>) {
                     switch result {
                     case .success(var record):
                         count.calls += 1
+                        if !isSealedHere, record.withdrawClaims() { disbelieved += 1 }
                         if record.source == nil {
                             record.source = CallRecord.Source(importer: "native", file: name, line: line)
                         }
@@ -58,8 +61,18 @@ package struct RecordingFiles: Sendable {
                         }
                     }
                 }
-                if let note = try RecordingSource.read(part, { reader.feed($0, take) }) { count.notes.append(note) }
+                let note = try RecordingSource.read(part) { bytes, isSealed in
+                    isSealedHere = isSealed
+                    reader.feed(bytes, take)
+                }
                 reader.finish(take)
+                if let note { count.notes.append(note) }
+                if disbelieved > 0 {
+                    count.notes.append(
+                        "`\(name)` says itself where the arguments of \(counted(disbelieved, "call")) came from: that is believed "
+                            + "of the workspace's own recordings alone"
+                    )
+                }
             }
         } catch {
             throw Failure(file: file, fault: error)

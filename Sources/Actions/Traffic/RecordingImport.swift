@@ -57,7 +57,7 @@ package struct RecordingImport {
 
     /// What `--from` takes besides `auto`.
     package static let formats =
-        ["native"] + RecordingFormat.allCases.filter { $0 != .fields }.map(\.rawValue) + FieldMap.shipped.keys.sorted()
+        ["native"] + RecordingFormat.allCases.map(\.rawValue) + ["csv"] + FieldMap.shipped.keys.sorted()
 
     private static let examplesKept = 20
     /// Enough to tell a format by.
@@ -67,6 +67,8 @@ package struct RecordingImport {
     private let secretDigest: @Sendable (String) -> String
     /// What is kept of results.
     package var results = ResultStorage.full
+    /// Where flat lines and CSV keep what a call needs; names of the native form unless somebody declares others.
+    package var fieldMap: FieldMap?
     /// Replaces personal data in what is handed over; nil where it stays.
     package var personalData: Tokeniser?
     private var follower = SessionFollower()
@@ -116,12 +118,13 @@ package struct RecordingImport {
         var failure: Failure?
         let name = part.name
         let settings = settings
-        func decide() {
+        let map = fieldMap
+        func decide(_ isSealedHere: Bool) {
             if beginning.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) {
                 failure = .compressed(file: name)
-            } else if format == "native" || format == "auto" && Self.isNative(beginning) {
-                intake = .native(NativeIntake(name, settings))
-            } else if let importer = Self.importer(format, beginning, name, settings) {
+            } else if format == "native" || format == "auto" && map == nil && Self.isNative(beginning) {
+                intake = .native(NativeIntake(name, settings, isSealedHere: isSealedHere))
+            } else if let importer = Self.importer(format, beginning, name, settings, map) {
                 intake = .foreign(importer)
             } else {
                 failure = .unknownFormat(file: name)
@@ -141,17 +144,20 @@ package struct RecordingImport {
             }
         }
         do throws(RecordingFault) {
-            let note = try RecordingSource.read(part) { piece in
+            var isSealed = false
+            let note = try RecordingSource.read(part) { piece, isSealedHere in
                 guard failure == nil else { return }
+                isSealed = isSealedHere
                 let bytes = unsafe piece.withUnsafeBufferPointer { unsafe Array($0) }
                 guard intake == nil else { return feed(bytes, &self) }
                 beginning += bytes
                 guard beginning.count >= Self.beginningBytes else { return }
-                decide()
+                decide(isSealedHere)
                 feed(beginning, &self)
+                beginning = []
             }
             if intake == nil, failure == nil {
-                decide()
+                decide(isSealed)
                 feed(beginning, &self)
             }
             if let note { notes.append(note) }
@@ -182,11 +188,22 @@ package struct RecordingImport {
         _ format: String,
         _ beginning: [UInt8],
         _ file: String,
-        _ settings: ImportSettings
+        _ settings: ImportSettings,
+        _ declared: FieldMap?
     ) -> (any RecordingImporter)? {
         var settings = settings
         settings.file = file
         if let map = FieldMap.shipped[format] { return map.importer(settings) }
+        let map = declared ?? .native
+        switch format {
+        case "csv": return map.csvImporter(settings)
+        case "fields": return map.importer(settings)
+        case "auto" where declared != nil:
+            let start = beginning.first { $0 > 0x20 && ![0xEF, 0xBB, 0xBF].contains($0) }
+            let isJSON = start == UInt8(ascii: "{") || start == UInt8(ascii: "[")
+            return isJSON ? map.importer(settings) : map.csvImporter(settings)
+        default: break
+        }
         let known = format == "auto" ? RecordingFormat.sniff(beginning) : RecordingFormat(rawValue: format)
         return known?.importer(settings)
     }
@@ -233,9 +250,12 @@ private struct NativeIntake {
     private var reader = NativeReader()
     private let settings: ImportSettings
 
-    init(_ file: String, _ settings: ImportSettings) {
+    private let isSealedHere: Bool
+
+    init(_ file: String, _ settings: ImportSettings, isSealedHere: Bool) {
         summary = RecordingImport.Summary(file: file, format: "native")
         self.settings = settings
+        self.isSealedHere = isSealedHere
     }
 
     mutating func feed(_ bytes: [UInt8], _ body: (CallRecord) -> Void) {
@@ -257,6 +277,9 @@ private struct NativeIntake {
     ) {
         switch result {
         case .success(var call):
+            if !isSealedHere, call.withdrawClaims() {
+                summary.notices[ImportNotice.disbelievedProvenance.rawValue, default: 0] += 1
+            }
             let count = settings.tokeniser?.apply(to: &call) ?? 0
             if count > 0 { summary.notices[ImportNotice.tokenised.rawValue, default: 0] += count }
             if call.source == nil {
@@ -280,6 +303,18 @@ extension RecordingImport.Summary {
     /// What is missing and what follows from it.
     package var gaps: [String] { coverage.gaps(of: calls) }
 
+    /// What was done about where arguments came from, one sentence each.
+    package var provenance: [String] {
+        let disbelieved = notices[ImportNotice.disbelievedProvenance.rawValue, default: 0]
+        let claims =
+            disbelieved > 0
+            ? [
+                "where the arguments of \(counted(disbelieved, "call")) came from was said by the file itself and not believed"
+            ]
+            : []
+        return claims + (coverage.statement(of: calls).map { [$0] } ?? [])
+    }
+
     package var json: JSON.Value {
         func counts(_ counts: [String: Int]) -> JSON.Value {
             .object(
@@ -291,7 +326,8 @@ extension RecordingImport.Summary {
         return [
             "file": .string(file), "format": .string(format), "calls": .integer(Int64(calls)),
             "sessions": .integer(Int64(sessions)), "coverage": coverage.json,
-            "gaps": .array(gaps.map { .string($0) }), "notices": counts(notices), "skipped": counts(skipped),
+            "gaps": .array(gaps.map { .string($0) }), "provenance": .array(provenance.map { .string($0) }),
+            "notices": counts(notices), "skipped": counts(skipped),
             "quarantined": counts(quarantined),
             "examples": .array(
                 examples.map {
@@ -308,7 +344,8 @@ extension ImportReport.Coverage {
     package var json: JSON.Value {
         [
             "principal": .integer(Int64(principal)), "arguments": .integer(Int64(arguments)),
-            "results": .integer(Int64(results)), "task": .integer(Int64(task)), "times": .integer(Int64(times)),
+            "results": .integer(Int64(results)), "provenance": .integer(Int64(provenance)),
+            "task": .integer(Int64(task)), "times": .integer(Int64(times)),
             "outcomes": .integer(Int64(outcomes)), "conversations": .integer(Int64(conversations)),
         ]
     }

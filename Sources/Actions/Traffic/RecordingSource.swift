@@ -1,6 +1,7 @@
 package import Core
 import FoundationEssentials
 import Glibc
+import Identity
 package import Wire
 package import Workspace
 
@@ -63,12 +64,15 @@ package enum RecordingSource {
         }
     }
 
-    /// Hands over the plain bytes in pieces.
+    /// Hands over the plain bytes in pieces, each with whether this workspace sealed it.
+    ///
+    /// Sealed here is what opens with a key of the workspace at hand: nobody else can have written it. The store of another
+    /// workspace opens with that one's key and proves nothing here.
     ///
     /// - Returns: A sentence about what a killed writer left, if it left something.
     package static func read(
         _ part: Part,
-        _ body: (Span<UInt8>) -> Void
+        _ body: (_ bytes: Span<UInt8>, _ isSealedHere: Bool) -> Void
     ) throws(RecordingFault) -> String? {
         let isInput = part.name == "-"
         let descriptor = isInput ? STDIN_FILENO : unsafe open(part.place, O_RDONLY | O_CLOEXEC)
@@ -86,7 +90,7 @@ package enum RecordingSource {
         if ShardHeader.isShard(head) { return try decrypted(part, isInput, body) }
         if Gunzip.isGzip(head) { try unpacked(Array(buffer[..<length]), descriptor, body); return nil }
         while length > 0 {
-            body(buffer.span.extracting(0..<length))
+            body(buffer.span.extracting(0..<length), false)
             length = try read(descriptor, &buffer, from: 0)
         }
         return nil
@@ -95,14 +99,21 @@ package enum RecordingSource {
     private static func decrypted(
         _ part: Part,
         _ isInput: Bool,
-        _ body: (Span<UInt8>) -> Void
+        _ body: (Span<UInt8>, Bool) -> Void
     ) throws(RecordingFault) -> String? {
         // A shard is read from its file, whose place says whose it is.
         guard !isInput else { throw .shard(.header) }
         do throws(ShardFault) {
-            let folder = workspace(of: part.place).map { RecordingFolder($0) }
-            var reader = try ShardReader(part.place) { id throws(ShardFault) in try folder?.key(id) }
-            while let chunk = try reader.next() { body(chunk.span) }
+            let own = here().map { RecordingFolder($0) }
+            let folder = workspace(of: part.place).map { RecordingFolder($0) } ?? own
+            var isSealedHere = false
+            var reader = try ShardReader(part.place) { id throws(ShardFault) in
+                let key = try folder?.key(id)
+                let ownKey = try own?.key(id)
+                isSealedHere = key != nil && ownKey?.secret == key?.secret
+                return key
+            }
+            while let chunk = try reader.next() { body(chunk.span, isSealedHere) }
             guard case .unfinished(let lost)? = reader.ending else { return nil }
             return "`\(part.name)` has no end mark: its writer still runs or was killed"
                 + (lost > 0 ? ", \(lost) bytes of its last chunk are lost" : "")
@@ -114,7 +125,7 @@ package enum RecordingSource {
     private static func unpacked(
         _ beginning: [UInt8],
         _ descriptor: Int32,
-        _ body: (Span<UInt8>) -> Void
+        _ body: (Span<UInt8>, Bool) -> Void
     ) throws(RecordingFault) {
         var piece = beginning
         var buffer = [UInt8](repeating: 0, count: pieceBytes)
@@ -126,7 +137,7 @@ package enum RecordingSource {
                 }
                 return Array(buffer[..<(try read(descriptor, &buffer, from: 0))])
             },
-            { body($0.span) }
+            { body($0.span, false) }
         )
         if let failure { throw .gzip(failure) }
     }
@@ -144,9 +155,13 @@ package enum RecordingSource {
 
     private static func workspace(of place: String) -> WorkspaceFolder? {
         let folder = absolute(place).split(separator: "/").dropLast().joined(separator: "/")
-        let here = ProcessInfo.processInfo.environment["LOCKSTEP_WORKSPACE"].map(absolute)
         return WorkspaceFolder.nearest(to: "/" + folder)
-            ?? WorkspaceFolder.nearest(to: here ?? FileManager.default.currentDirectoryPath)
+    }
+
+    /// The workspace that the command works in, as every command finds it.
+    private static func here() -> WorkspaceFolder? {
+        let named = ProcessInfo.processInfo.environment["LOCKSTEP_WORKSPACE"].map(absolute)
+        return WorkspaceFolder.nearest(to: named ?? FileManager.default.currentDirectoryPath)
     }
 
     private static func absolute(_ path: String) -> String {

@@ -1,3 +1,4 @@
+import Behaviour
 package import Core
 import FoundationEssentials
 import Identity
@@ -58,11 +59,12 @@ package struct RecordingStore: Sendable {
                 if let fault { throw fault }
             }
             let addition = intake.addition
+            guard addition.calls > 0 else { return (drop: [], entry: nil, answer: addition) }
             let entry: JSON.Value = [
                 "id": .string(Self.newID()), "kind": "recordings.imported", "time": .string(now.description),
                 "calls": .integer(Int64(addition.calls)), "days": .integer(Int64(addition.days)),
             ]
-            return (drop: [], entry: addition.calls > 0 ? entry : nil, answer: addition)
+            return (drop: [], entry: entry, answer: addition)
         }
         recording = reading
         return answer
@@ -97,8 +99,10 @@ extension RecordingStore {
         package var calls = 0
         package var dropped: [String] = []
         package var rewritten: [String] = []
-        /// Profiles in the workspace that were folded from what is gone; each now ends in `.stale`, so nothing mines from it.
-        package var stale: [String] = []
+        /// Profiles of the workspace's recordings that were folded again from what is left.
+        package var refolded: [String] = []
+        /// Other profiles that may hold what is gone, and so are gone as well.
+        package var removed: [String] = []
     }
 
     /// Takes recorded calls away for good.
@@ -107,10 +111,11 @@ extension RecordingStore {
     package func purge(_ what: Purge, now: Timestamp, by person: String, isRehearsal: Bool = false) throws -> Purged {
         if isRehearsal {
             var purged = try Self.plan(what, folder, retention, now: now).purged
-            if purged.calls > 0 { purged.stale = profiles(touchedBy: what) }
+            if purged.calls > 0 { (purged.refolded, purged.removed) = profilesByFate(what) }
             return purged
         }
         try folder.recover()
+        let (toRefold, toRemove) = profilesByFate(what)
         var purged = try folder.change(now: now) { shards, additions in
             let plan = try Self.plan(what, folder, retention, now: now)
             for shard in plan.rewrite {
@@ -135,13 +140,43 @@ extension RecordingStore {
             return (drop: plan.drop, entry: .object(entry), answer: purged)
         }
         guard purged.calls > 0 || !purged.dropped.isEmpty else { return purged }
-        for path in profiles(touchedBy: what) {
-            try? FileManager.default.removeItem(atPath: path + ".stale")
-            try FileManager.default.moveItem(atPath: path, toPath: path + ".stale")
-            purged.stale.append(path)
+        for path in toRemove where FileManager.default.fileExists(atPath: path) {
+            try FileManager.default.removeItem(atPath: path)
         }
+        purged.removed = toRemove
+        // What cannot be folded again must not stay as it was.
+        guard !toRefold.isEmpty, try !folder.shards().isEmpty, let bytes = folded() else {
+            for path in toRefold { try FileManager.default.removeItem(atPath: path) }
+            purged.removed = (toRemove + toRefold).sorted()
+            return purged
+        }
+        for path in toRefold { try DurableFile.write(bytes, to: path) }
+        purged.refolded = toRefold
         return purged
     }
+
+    /// The profiles that a purge may touch: those that are the profile of all recordings of the workspace, and the others.
+    private func profilesByFate(_ what: Purge) -> (refold: [String], remove: [String]) {
+        let touched = profiles(touchedBy: what)
+        guard !touched.isEmpty, let bytes = folded() else { return ([], touched) }
+        var fate: (refold: [String], remove: [String]) = ([], [])
+        for path in touched {
+            if !path.hasSuffix(Self.stale), (try? DurableFile.read(path, limit: 1 << 30)) == bytes {
+                fate.refold.append(path)
+            } else {
+                fate.remove.append(path)
+            }
+        }
+        return fate
+    }
+
+    /// The profile of all recordings of the workspace, as `lockstep profile .lockstep/recordings` writes it.
+    private func folded() -> [UInt8]? {
+        try? TrafficProfile.of([folder.path], hash: KeyedHash(digest: digest)).profile.sealed.bytes
+    }
+
+    /// How earlier versions named a profile that holds what was purged.
+    private static let stale = ".stale"
 
     /// Shards that came in longer ago than recordings are kept.
     package func overdue(now: Timestamp) throws -> [RecordingFolder.Shard] {
@@ -247,7 +282,7 @@ extension RecordingStore {
                 else { continue }
                 if isFolder {
                     if depth < 4 { folders.append((place, depth + 1)) }
-                } else if !entry.hasSuffix(".stale"), Self.isProfile(place),
+                } else if Self.isProfile(place),
                     let bytes = try? DurableFile.read(place, limit: 1 << 30)
                 {
                     if let name, !Self.holds(name, bytes) { continue }

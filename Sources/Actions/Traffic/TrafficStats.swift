@@ -54,6 +54,9 @@ package struct TrafficStats: Sendable {
     /// What is missing and what follows from it.
     package var gaps: [String] { coverage.gaps(of: calls) }
 
+    /// What was done about results that were not kept.
+    package var provenance: String? { coverage.statement(of: calls) }
+
     /// The data classes that fields seem to have, by `SERVER/TOOL/FIELD`; for a person to declare in lockstep.yaml.
     ///
     /// No value is in them, only how many of the values seen look like what.

@@ -14,7 +14,7 @@ struct ProfileCommand: AsyncParsableCommand {
     func run() async throws {
         let profile = try Recordings.profile(files, file: nil)
         let (bytes, digest) = profile.sealed
-        try Recordings.write(bytes, to: out)
+        try Recordings.write(bytes, to: out, mode: 0o600)
         Output.answer("\(profile.calls) calls of \(profile.sessions) sessions, \(digest)")
     }
 }
@@ -52,7 +52,7 @@ struct MergeCommand: AsyncParsableCommand {
         }
         guard let merged else { throw ExitStatus.invalidInput }
         let (bytes, digest) = merged.sealed
-        try Recordings.write(bytes, to: out)
+        try Recordings.write(bytes, to: out, mode: 0o600)
         Output.answer("\(merged.calls) calls of \(merged.sessions) sessions, \(digest)")
     }
 }

@@ -16,10 +16,14 @@ struct TrafficCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Say how much recordings hold: calls, sessions, principals, tools, and what is missing."
         )
-        @Argument(help: "Recordings as lockstep.call/1 lines; - is standard input.") var files: [String]
+        @Argument(
+            help: "Recordings as lockstep.call/1 lines; - is standard input; those of the workspace unless given."
+        )
+        var files: [String] = []
         @OptionGroup var output: OutputOptions
 
         func run() async throws {
+            let files = try files.isEmpty ? [Recordings.store()] : files
             var stats = TrafficStats()
             let count = try Recordings.attempt { () throws(RecordingFiles.Failure) in
                 try RecordingFiles.read(files) { stats.count($0) }
@@ -42,7 +46,8 @@ struct TrafficCommand: AsyncParsableCommand {
                     : "\n\nproposed for `fields` of a server in lockstep.yaml:\n"
                         + Output.table(["field", "class", "evidence"], classes)
                 Output.answer(
-                    stats.summary + "\n" + stats.gaps.map { "missing: \($0)\n" }.joined() + "\n"
+                    stats.summary + "\n" + stats.gaps.map { "missing: \($0)\n" }.joined()
+                        + (stats.provenance.map { "provenance: \($0)\n" } ?? "") + "\n"
                         + Output.table(["server", "tool", "calls", "failed", "sessions"], rows) + proposed
                 )
             }

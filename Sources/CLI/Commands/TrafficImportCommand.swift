@@ -14,12 +14,19 @@ extension TrafficCommand {
             discussion: """
                 In a workspace they go into its encrypted recordings, where a call that is there already does not count twice. \
                 With --out they go to a file; personal data becomes tokens in one that lies outside the workspace. \
+                Outside of a workspace --out must be given, and personal data stays readable in what is written. \
                 `.lockstep/recordings` as FILE stands for what the workspace has.
+                Where arguments came from is computed from the results that a recording holds; what a file says of it itself is \
+                not believed.
                 Formats: auto, \(RecordingImport.formats.joined(separator: ", ")).
+                CSV with a header line and flat JSON lines are read by the names of their columns; --map says which is which:
+                  lockstep traffic import calls.csv --map tool=action,time=at,principal=who,argument-prefix=arg_
+                It maps \(FieldMap.keys.joined(separator: ", ")).
                 """
         )
         @Argument(help: "Recordings, plain or packed with gzip; - is standard input.") var files: [String]
         @Option(help: "The format; told by how each file begins unless given.") var from = "auto"
+        @Option(help: "Columns of CSV and members of flat lines as KEY=COLUMN,KEY=COLUMN.") var map: [String] = []
         @Option(
             name: .customLong("out"),
             help: "A file for the lines, or - for standard output; the workspace's recordings unless given."
@@ -31,12 +38,22 @@ extension TrafficCommand {
 
         func run() async throws {
             try checkFormat()
+            let declared = try fieldMap()
             let estate = try Session.surroundings() != nil ? try Session.open(.reading).estate : nil
+            guard estate != nil || out != nil else {
+                throw CommandFailure(
+                    "import.no-workspace",
+                    "there is no workspace here that could keep the calls",
+                    help: "write --out FILE, or --out - for standard output; `lockstep init` makes a workspace",
+                    status: ExitStatus.invalidInput
+                )
+            }
             var recording = estate?.recordingImport() ?? Tokens.detached()
+            recording.fieldMap = declared
             guard let estate, out == nil else {
                 recording.results = results ?? estate?.recordedResults ?? .full
                 if let estate, !keepPersonalData, leaves(estate.folder) { recording.personalData = estate.personalData }
-                return try write(&recording)
+                return try write(&recording, isWorkspace: estate != nil)
             }
             recording.results = results ?? estate.recordedResults ?? .provenance
             let now = estate.clock.now()
@@ -83,6 +100,30 @@ extension TrafficCommand {
             )
         }
 
+        private func fieldMap() throws -> FieldMap? {
+            guard !map.isEmpty else { return nil }
+            guard ["auto", "csv", "fields"].contains(from) else {
+                throw CommandFailure(
+                    "import.map",
+                    "the format `\(from)` has no columns that --map could name",
+                    help: "leave --from out, or name csv or fields",
+                    status: ExitStatus.invalidInput
+                )
+            }
+            do throws(FieldMap.DeclarationFault) { return try FieldMap(declarations: map) } catch {
+                var help = "write KEY=COLUMN with a KEY of \(FieldMap.keys.joined(separator: ", "))"
+                if case .unknownKey(let key) = error, let near = nearest(to: key, in: FieldMap.keys) {
+                    help = "did you mean `\(near)`?"
+                }
+                throw CommandFailure(
+                    "import.map",
+                    Output.printable("\(error)"),
+                    help: help,
+                    status: ExitStatus.invalidInput
+                )
+            }
+        }
+
         /// Whether what is written leaves the workspace.
         private func leaves(_ folder: WorkspaceFolder) -> Bool {
             guard let out, out != "-" else { return true }
@@ -90,7 +131,7 @@ extension TrafficCommand {
             return !Destination.isInside(path, folder)
         }
 
-        private func write(_ recording: inout RecordingImport) throws {
+        private func write(_ recording: inout RecordingImport, isWorkspace: Bool) throws {
             let file = out == "-" ? nil : out
             let sink = try RecordingOutput(file)
             var reading = recording
@@ -100,9 +141,7 @@ extension TrafficCommand {
             // What people can read may hold personal data.
             try sink.finish(mode: reading.personalData == nil ? 0o600 : 0o644)
             reading.notes.forEach { Output.talk("note: \($0)") }
-            if reading.personalData != nil {
-                Output.talk("note: personal data was replaced by tokens; --keep-personal-data leaves it readable")
-            }
+            Output.talk("note: \(Self.closing(hasTokens: reading.personalData != nil, isWorkspace, keepPersonalData))")
             guard file != nil else {
                 for summary in reading.summaries { summary.lines.forEach { Output.talk($0) } }
                 return try Self.requireCalls(reading.summaries)
@@ -112,6 +151,16 @@ extension TrafficCommand {
             case .table: Output.answer(reading.summaries.flatMap(\.lines).joined(separator: "\n"))
             }
             try Self.requireCalls(reading.summaries)
+        }
+
+        /// What became of personal data.
+        private static func closing(hasTokens: Bool, _ isWorkspace: Bool, _ isKept: Bool) -> String {
+            if hasTokens { return "personal data was replaced by tokens; --keep-personal-data leaves it readable" }
+            guard isWorkspace else {
+                return "personal data stays readable in what was written: there is no workspace here to encrypt it in"
+            }
+            return "personal data stays readable in what was written"
+                + (isKept ? ", as --keep-personal-data says" : "; without --out it is kept encrypted")
         }
 
         private static func failing<Answer>(_ body: () throws -> Answer) throws -> Answer {
@@ -130,8 +179,10 @@ extension RecordingImport.Summary {
     fileprivate var lines: [String] {
         var lines = ["\(file): \(calls) calls of \(sessions) sessions, read as \(format)"]
         lines += gaps.map { "  missing: \($0)" }
+        lines += provenance.map { "  provenance: \($0)" }
         lines += Self.counts(unmapped).map { "  not in the inventory: \($0)" }
-        lines += Self.counts(notices).map { "  noticed: \($0)" }
+        let told = ImportNotice.disbelievedProvenance.rawValue
+        lines += Self.counts(notices.filter { $0.key != told }).map { "  noticed: \($0)" }
         if !skipped.isEmpty { lines.append("  no calls: " + Self.counts(skipped).joined(separator: ", ")) }
         guard quarantinedTotal > 0 else { return lines }
         lines.append(

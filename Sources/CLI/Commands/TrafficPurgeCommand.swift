@@ -9,8 +9,9 @@ extension TrafficCommand {
         static let configuration = CommandConfiguration(
             abstract: "Take recorded calls of this workspace away for good, and what was folded from them.",
             discussion: """
-                Profiles in the workspace that may hold what went are renamed to `.stale`: fold them again. Policies stay as \
-                they are; mine again where one must not name what went. Backups from before still hold it.
+                A profile of `.lockstep/recordings` in the workspace is folded again from what is left; other profiles there that \
+                may hold what went are removed. Policies stay as they are; mine again where one must not name what went. \
+                Backups from before still hold it.
                 """
         )
         @Option(help: "Calls from before: a time, a day such as 2026-01-31, or an age such as 30d.") var before: String?
@@ -31,7 +32,8 @@ extension TrafficCommand {
                     "calls": .integer(Int64(purged.calls)), "dry_run": .bool(dryRun),
                     "dropped": .array(purged.dropped.map { .string($0) }),
                     "rewritten": .array(purged.rewritten.map { .string($0) }),
-                    "stale": .array(purged.stale.map { .string($0) }),
+                    "refolded": .array(purged.refolded.map { .string($0) }),
+                    "removed": .array(purged.removed.map { .string($0) }),
                 ])
             case .table:
                 let verb = dryRun ? "would be" : "were"
@@ -39,7 +41,11 @@ extension TrafficCommand {
                     "\(purged.calls) calls \(verb) purged: \(purged.dropped.count) shards dropped, "
                         + "\(purged.rewritten.count) rewritten"
                 ]
-                lines += purged.stale.map { "stale: \($0)\(dryRun ? "" : ".stale")" }
+                lines += purged.refolded.map { "\($0) \(dryRun ? "would be" : "was") folded again from what is left" }
+                lines += purged.removed.map {
+                    "\($0) may hold what went and \(dryRun ? "would be" : "was") removed; "
+                        + "`lockstep profile RECORDING --out \($0)` folds it again"
+                }
                 Output.answer(lines.joined(separator: "\n"))
             }
         }

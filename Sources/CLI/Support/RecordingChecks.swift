@@ -22,44 +22,27 @@ struct RecordingChecks {
         }
     }
 
-    func all() -> [DoctorCommand.Check] { [shards(), retention(), journal()] }
+    func all() -> [DoctorCommand.Check] {
+        let audit = RecordingAudit(session.folder)
+        let journal = audit.findings.filter { $0.code.hasPrefix("journal.") }
+        return [shards(audit, audit.findings.filter { !journal.contains($0) }), retention(), self.journal(journal)]
+    }
 
-    private func shards() -> DoctorCommand.Check {
-        let store = RecordingStore(session.estate)
-        var faults: [String] = []
-        var calls = 0
-        var count = 0
-        do {
-            for shard in try store.folder.shards() {
-                count += 1
-                do throws(ShardFault) {
-                    var reader = try store.folder.open(shard)
-                    var lines = 0
-                    while let chunk = try reader.next() { lines += chunk.count { $0 == 0x0A } }
-                    calls += lines
-                    switch reader.ending {
-                    case .complete(let expected) where expected != lines:
-                        faults.append("`\(shard.name)` has \(lines) calls and was ended with \(expected)")
-                    case .unfinished(let lost):
-                        faults.append("`\(shard.name)` has no end mark, \(lost) bytes of its last chunk are lost")
-                    default: break
-                    }
-                } catch {
-                    faults.append("`\(shard.name)` \(error) [\(error.code)]")
-                }
-            }
-        } catch {
-            faults.append(error.message)
-        }
-        return DoctorCommand.Check(
+    private func shards(_ audit: RecordingAudit, _ findings: [RecordingAudit.Finding]) -> DoctorCommand.Check {
+        DoctorCommand.Check(
             name: "recordings",
-            isGood: faults.isEmpty,
-            message: faults.isEmpty
-                ? "\(calls) calls in \(count) shards, every chunk is what was written"
-                : faults.prefix(3).joined(separator: "; "),
+            isGood: findings.isEmpty,
+            message: findings.isEmpty
+                ? "\(audit.calls) calls in \(audit.shards) shards, every chunk is what was written"
+                : Self.words(findings),
             help:
                 "`lockstep traffic purge --expired` ends what a killed writer left; restore what was altered from a backup"
         )
+    }
+
+    private static func words(_ findings: [RecordingAudit.Finding]) -> String {
+        findings.prefix(3).map(\.sentence).joined(separator: "; ")
+            + (findings.count > 3 ? "; and \(findings.count - 3) more" : "")
     }
 
     private func retention() -> DoctorCommand.Check {
@@ -74,17 +57,12 @@ struct RecordingChecks {
         )
     }
 
-    private func journal() -> DoctorCommand.Check {
-        let altered: String?
-        do {
-            altered = try RecordingJournal(session.folder).firstAltered().map { "line \($0) is not what was written" }
-        } catch {
-            altered = "it cannot be read"
-        }
-        return DoctorCommand.Check(
+    private func journal(_ findings: [RecordingAudit.Finding]) -> DoctorCommand.Check {
+        DoctorCommand.Check(
             name: "recordings journal",
-            isGood: altered == nil,
-            message: altered ?? "what was taken in and purged is written down and unaltered",
+            isGood: findings.isEmpty,
+            message: findings.isEmpty
+                ? "what was taken in and purged is written down and unaltered" : Self.words(findings),
             help: "restore the last good backup with `lockstep restore FILE`"
         )
     }

@@ -38,6 +38,28 @@ enum Recordings {
         return profile
     }
 
+    /// The recordings of the workspace at hand, for commands where no file is named.
+    static func store() throws -> String {
+        guard try Session.surroundings() != nil else {
+            throw CommandFailure(
+                "traffic.input",
+                "no recording is named, and there is no workspace here that has some",
+                help: "name a file, or - for standard input",
+                status: ExitStatus.invalidInput
+            )
+        }
+        let folder = try Session.open(.reading).folder.recordings
+        guard exists(folder) else {
+            throw CommandFailure(
+                "traffic.input",
+                "the workspace has no recordings yet",
+                help: "bring some in with `lockstep traffic import FILE`",
+                status: ExitStatus.invalidInput
+            )
+        }
+        return folder
+    }
+
     /// Under the workspace's key where there is one; profiles of different workspaces do not merge.
     private static func sampleHash() throws -> KeyedHash {
         guard try Session.surroundings() != nil else { return .unkeyed }
@@ -66,9 +88,10 @@ enum Recordings {
         }
     }
 
-    static func write(_ bytes: [UInt8], to file: String) throws {
+    /// Writes a file whole; the mode is 0600 for what holds values of calls.
+    static func write(_ bytes: [UInt8], to file: String, mode: UInt32 = 0o644) throws {
         let path = file.hasPrefix("/") ? file : FileManager.default.currentDirectoryPath + "/" + file
-        try DurableFile.write(bytes, to: try Destination.checked(path), mode: 0o644)
+        try DurableFile.write(bytes, to: try Destination.checked(path), mode: mode)
     }
 
     static func exists(_ file: String) -> Bool {

@@ -41,7 +41,11 @@ package struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertibl
         return "\(date)T\(time).\(padded(millis, 3))Z"
     }
 
-    /// Reads RFC 3339 with any offset; leap seconds and impossible dates are refused.
+    /// The times that RFC 3339 can write, in seconds: the years 0 to 9999 in UTC.
+    private static let writable: ClosedRange<Int64> = -62_167_219_200...253_402_300_799
+
+    /// Reads RFC 3339 with any offset; leap seconds and impossible dates are refused, and what an offset takes out of the
+    /// years that can be written again.
     package init?(rfc3339 text: String) {
         var scan = Digits(text)
         guard let year = scan.take(4), scan.skip("-"), let month = scan.take(2), scan.skip("-"), let day = scan.take(2),
@@ -65,6 +69,7 @@ package struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertibl
         }
         guard scan.isAtEnd else { return nil }
         let seconds = date.daysSince1970 * 86_400 + hour * 3600 + minute * 60 + second - offset
+        guard Self.writable.contains(seconds) else { return nil }
         microseconds = seconds * 1_000_000 + fraction
     }
 }

@@ -178,7 +178,7 @@ package struct Credentials: Sendable {
         return nil
     }
 
-    private static func merge(_ known: [CredentialMatch], _ random: [CredentialMatch]) -> [CredentialMatch] {
+    static func merge(_ known: [CredentialMatch], _ random: [CredentialMatch]) -> [CredentialMatch] {
         var merged: [CredentialMatch] = []
         for match in (known + random).sorted(by: { $0.range.lowerBound < $1.range.lowerBound }) {
             if let last = merged.last, match.range.lowerBound < last.range.upperBound {

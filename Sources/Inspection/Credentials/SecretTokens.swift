@@ -9,8 +9,8 @@ extension Credentials {
     /// The text with each secret replaced by its token, or nil where it holds none.
     ///
     /// For recordings on their way to the store. A secret is what has a known form, what stands under a name that says so,
-    /// or what looks random under a name that often means one: `key` and `token` also name issues and pages, whose values
-    /// mining needs. `token` must be keyed and must give equal secrets equal tokens; it sees the secret, so it must not
+    /// what the text itself calls one (`password: …`, `Bearer …`), or what looks random under a name that often means one:
+    /// `key` and `token` also name issues and pages, whose values mining needs. `token` must be keyed and must give equal secrets equal tokens; it sees the secret, so it must not
     /// keep it.
     package static func tokenise(
         _ text: String,
@@ -18,11 +18,10 @@ extension Credentials {
         token: (_ secret: String) -> String
     ) -> String? {
         if let name, !text.isEmpty, !SecretNames.isReference(text) {
-            let isSecret = secretNames.contains(SecretNames.parts(of: name).joined()) || endsInSecret(name)
-            if isSecret || SecretNames.nameSecret(name) && looksRandom(text) { return token(text) }
+            if namesSecret(name) || SecretNames.nameSecret(name) && looksRandom(text) { return token(text) }
         }
         let bytes = Array(text.utf8)
-        let matches = find(in: bytes)
+        let matches = merge(find(in: bytes), mentions(in: bytes))
         guard !matches.isEmpty else { return nil }
         var result: [UInt8] = []
         var end = 0
@@ -33,6 +32,11 @@ extension Credentials {
         }
         result += bytes[end...]
         return String(decoding: result, as: UTF8.self)
+    }
+
+    /// Whether nothing but a secret stands under a name.
+    static func namesSecret(_ name: String) -> Bool {
+        secretNames.contains(SecretNames.parts(of: name).joined()) || endsInSecret(name)
     }
 
     /// `db_password` and `userSecret`, but not `password_policy`.

@@ -11,6 +11,8 @@ package struct Gunzip: Sendable {
         case damaged
         /// The text is not the one that was packed.
         case checksum
+        /// So much comes out of so little that it is no recording but made to exhaust whoever unpacks it.
+        case expansion
 
         package var sentence: String {
             switch self {
@@ -18,12 +20,17 @@ package struct Gunzip: Sendable {
             case .header: "has no gzip header that this version knows"
             case .damaged: "is compressed and damaged"
             case .checksum: "is compressed, and its checksum is another"
+            case .expansion: "unpacks to more than \(Gunzip.mostExpansion) times its size, which no recording does"
             }
         }
     }
 
     private static let windowBytes = 32 << 10
     private static let pieceBytes = 256 << 10
+    /// Logs that repeat themselves reach about a hundred; the form itself allows for about a thousand.
+    private static let mostExpansion = 200
+    /// So much may come out of whatever there is.
+    private static let freeBytes = 64 << 20
 
     private var input: Input
     /// The last bytes that were unpacked, then those that were not handed over yet.
@@ -31,6 +38,7 @@ package struct Gunzip: Sendable {
     private var handedOver = 0
     private var checksum: UInt32 = 0xFFFF_FFFF
     private var length: UInt32 = 0
+    private var unpackedBytes = 0
 
     package static func isGzip(_ beginning: [UInt8]) -> Bool { beginning.starts(with: [0x1F, 0x8B]) }
 
@@ -129,7 +137,7 @@ package struct Gunzip: Sendable {
         let complement = Int(try input.byte(more)) | Int(try input.byte(more)) << 8
         guard count == complement ^ 0xFFFF else { throw .damaged }
         for _ in 0..<count { output.append(try input.byte(more)) }
-        if output.count - handedOver >= Self.pieceBytes { hand(over: body) }
+        if output.count - handedOver >= Self.pieceBytes { try handPiece(over: body) }
     }
 
     private mutating func compressed(
@@ -158,7 +166,7 @@ package struct Gunzip: Sendable {
                     from += 1
                 }
             }
-            if output.count - handedOver >= Self.pieceBytes { hand(over: body) }
+            if output.count - handedOver >= Self.pieceBytes { try handPiece(over: body) }
         }
     }
 
@@ -193,6 +201,15 @@ package struct Gunzip: Sendable {
         return (try Codes(Array(lengths[..<lengthCount])), try Codes(Array(lengths[lengthCount...])))
     }
 
+    /// Hands over what is new, unless far more came out already than a recording can have packed.
+    private mutating func handPiece(over body: ([UInt8]) -> Void) throws(Failure) {
+        unpackedBytes += output.count - handedOver
+        guard unpackedBytes <= Self.freeBytes || unpackedBytes / Self.mostExpansion <= input.consumed else {
+            throw .expansion
+        }
+        hand(over: body)
+    }
+
     /// Hands over what is new, and keeps the window.
     private mutating func hand(over body: ([UInt8]) -> Void) {
         let new = Array(output[handedOver...])
@@ -210,6 +227,7 @@ extension Gunzip {
     struct Input: Sendable {
         private var bytes: [UInt8] = []
         private var at = 0
+        private var before = 0
         private var buffer: UInt64 = 0
         private var count = 0
 
@@ -221,7 +239,11 @@ extension Gunzip {
         /// The next whole byte, where `hasMore` said that there is one and no bit of a byte is left.
         var peek: UInt8 { bytes[at] }
 
+        /// Packed bytes that were taken so far.
+        var consumed: Int { before + at }
+
         private mutating func refill(_ more: () -> [UInt8]) {
+            before += bytes.count
             bytes = more()
             at = 0
         }

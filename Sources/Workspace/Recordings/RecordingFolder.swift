@@ -25,34 +25,27 @@ package struct RecordingFolder: Sendable {
         package var place: String
     }
 
-    /// What one change does, and the line about it that is added to the journal.
-    private struct Change {
-        var drop: [String] = []
-        var bring: [String] = []
-        var entry: JSON.Value?
+    /// A shard that a change brings, as the journal remembers it.
+    package struct Brought: Sendable, Hashable {
+        var name: String
+        /// Of the bytes of the header, which no two shards share and every chunk is bound to.
+        var header: Digest
+        var calls: Int
 
-        var json: JSON.Value {
-            [
-                "schema": "lockstep.recordings-change/1", "drop": .array(drop.map { .string($0) }),
-                "bring": .array(bring.map { .string($0) }), "entry": entry ?? .null,
-            ]
+        package init(name: String, header: Digest, calls: Int) {
+            self.name = name
+            self.header = header
+            self.calls = calls
         }
 
-        init() {}
-
-        init?(_ json: JSON.Value) {
-            guard json["schema"]?.string == "lockstep.recordings-change/1", let drop = json["drop"]?.array,
-                let bring = json["bring"]?.array
-            else { return nil }
-            self.drop = drop.compactMap(\.string)
-            self.bring = bring.compactMap(\.string)
-            guard (self.drop + self.bring).allSatisfy(RecordingFolder.isShardName) else { return nil }
-            entry = json["entry"].flatMap { $0.isNull ? nil : $0 }
+        var json: JSON.Value {
+            ["name": .string(name), "header": .string(header.hex), "calls": .integer(Int64(calls))]
         }
     }
 
-    private static let changeName = "change.json"
-    private static let nextSuffix = ".next"
+    static let changeName = "change.json"
+    static let nextSuffix = ".next"
+    private var journal: RecordingJournal { RecordingJournal(state: path + "/..", keys: keys) }
 
     /// The shards as they are, the oldest day first; within a day, as they came.
     package func shards() throws(WorkspaceError) -> [Shard] {
@@ -109,12 +102,14 @@ package struct RecordingFolder: Sendable {
         var decided = false
         defer { if !decided { additions.discard() } }
         let (drop, entry, answer) = try body(try shards(), &additions)
-        var change = Change()
-        change.bring = try additions.finish()
-        change.drop = drop.map(\.name)
-        change.entry = entry
-        guard !change.bring.isEmpty || !change.drop.isEmpty || change.entry != nil else { return answer }
-        try DurableFile.write(JSON.canonical(change.json), to: "\(path)/\(Self.changeName)")
+        let bring = try additions.finish()
+        if entry == nil, bring.isEmpty, drop.isEmpty { return answer }
+        // Nothing comes or goes that the journal does not know of.
+        guard let entry, entry["id"]?.string != nil else {
+            throw WorkspaceError(.recording, "a change of the recordings has no line for the journal")
+        }
+        let change = try RecordingChange(bring: bring, drop: drop.map(\.name), entry: entry, after: journal.head())
+        try DurableFile.write(change.sealed(ring.current), to: "\(path)/\(Self.changeName)")
         decided = true
         try settle()
         return answer
@@ -144,7 +139,7 @@ package struct RecordingFolder: Sendable {
                 }
             }
             try syncFolder()
-            if let entry = change.entry { try RecordingJournal(state: path + "/..", keys: keys).append(entry) }
+            try journal.append(change.entry)
             guard unsafe unlink("\(path)/\(Self.changeName)") == 0 || errno == ENOENT else {
                 throw WorkspaceError(.unwritable, "could not end the change of the recordings")
             }
@@ -180,7 +175,18 @@ package struct RecordingFolder: Sendable {
         return words
     }
 
-    private func pendingChange() throws(WorkspaceError) -> Change? {
+    func pendingChange() throws(WorkspaceError) -> RecordingChange? {
+        var earlier: RecordingChange?
+        while let change = try sealedChange() {
+            if try journal.mayTake(change) { return change }
+            // A writer may have ended it between the two looks; then it is gone now, or another one is there.
+            guard change != earlier else { throw Self.alteredChange(path, "belongs to an earlier time") }
+            earlier = change
+        }
+        return nil
+    }
+
+    private func sealedChange() throws(WorkspaceError) -> RecordingChange? {
         let file = "\(path)/\(Self.changeName)"
         guard FileManager.default.fileExists(atPath: file) else { return nil }
         let bytes: [UInt8]
@@ -191,14 +197,22 @@ package struct RecordingFolder: Sendable {
             guard error.code == .missing else { throw error }
             return nil
         }
-        guard let json = try? JSON.parse(bytes), let change = Change(json) else {
-            throw WorkspaceError(
-                .damaged,
-                "`\(file)` is damaged",
-                help: "restore the last good backup with `lockstep restore FILE`"
-            )
+        let ring: KeyRing
+        do throws(KeyStoreError) { ring = try keys.load(.recording) } catch {
+            throw Self.alteredChange(path, "was written with a key that is not here")
+        }
+        guard let change = RecordingChange(sealed: bytes, ring) else {
+            throw Self.alteredChange(path, "is not what was written there")
         }
         return change
+    }
+
+    private static func alteredChange(_ path: String, _ words: String) -> WorkspaceError {
+        WorkspaceError(
+            .damaged,
+            "`\(path)/\(changeName)` \(words) [recordings.change-altered]",
+            help: "restore the last good backup with `lockstep restore FILE`, or remove the file"
+        )
     }
 
     private func syncFolder() throws(WorkspaceError) {
@@ -210,7 +224,7 @@ package struct RecordingFolder: Sendable {
         }
     }
 
-    private static func isShardName(_ name: String) -> Bool {
+    static func isShardName(_ name: String) -> Bool {
         name.hasSuffix(".shard") && !name.contains("/") && !name.hasPrefix(".")
     }
 
@@ -241,6 +255,7 @@ package struct ShardAdditions {
     private let now: Timestamp
     private var writers: [CivilDate: Slot] = [:]
     private var names: [String] = []
+    private var brought: [RecordingFolder.Brought] = []
 
     fileprivate init(folder: String, suffix: String, key: WorkspaceKey, now: Timestamp) {
         self.folder = folder
@@ -255,7 +270,7 @@ package struct ShardAdditions {
             let slot = try slot(day, created)
             try slot.writer.write(line)
             if slot.writer.bytes > Self.maxShardBytes {
-                try slot.writer.finish()
+                try end(slot)
                 writers[day] = nil
             }
         } catch {
@@ -266,7 +281,7 @@ package struct ShardAdditions {
     /// Ends the shards at hand, so that what follows goes to other ones.
     package mutating func endShards() throws {
         do throws(FileFault) {
-            for slot in writers.values { try slot.writer.finish() }
+            for slot in writers.values { try end(slot) }
         } catch {
             throw Self.unwritable(folder, error)
         }
@@ -276,7 +291,7 @@ package struct ShardAdditions {
     private mutating func slot(_ day: CivilDate, _ created: Timestamp?) throws(FileFault) -> Slot {
         if let slot = writers[day] { return slot }
         if writers.count >= Self.maxOpen, let oldest = writers.keys.min() {
-            try writers[oldest]?.writer.finish()
+            if let slot = writers[oldest] { try end(slot) }
             writers[oldest] = nil
         }
         var random = SystemRandomNumberGenerator()
@@ -287,9 +302,17 @@ package struct ShardAdditions {
         return slot
     }
 
-    fileprivate mutating func finish() throws -> [String] {
+    private mutating func end(_ slot: Slot) throws(FileFault) {
+        try slot.writer.finish()
+        let header = slot.writer.header
+        brought.append(
+            RecordingFolder.Brought(name: header.fileName, header: .sha256(header.bytes), calls: slot.writer.calls)
+        )
+    }
+
+    fileprivate mutating func finish() throws -> [RecordingFolder.Brought] {
         try endShards()
-        return names
+        return brought.sorted { $0.name < $1.name }
     }
 
     fileprivate mutating func discard() {

@@ -5,9 +5,11 @@ import Identity
 /// What was taken into the recordings of a workspace and purged from them: `audit/recordings.ndjson`.
 ///
 /// One JSON object a line, without personal data: a principal stands in it as a keyed digest. Each line carries a code of
-/// the `audit` key over itself and the line before, so that one that was altered or taken out of the middle shows.
+/// the `audit` key over itself and the line before, so that one that was altered or taken out of the middle shows. How many
+/// there are, and the seal of the last, stand beside the keys: lines that were cut off at the end show as well.
 package struct RecordingJournal: Sendable {
     private let path: String
+    private let headPath: String
     private let keys: KeyStore
 
     package init(_ folder: WorkspaceFolder) {
@@ -16,6 +18,7 @@ package struct RecordingJournal: Sendable {
 
     init(state: String, keys: KeyStore) {
         path = "\(state)/audit/recordings.ndjson"
+        headPath = "\(keys.directory)/recordings.head"
         self.keys = keys
     }
 
@@ -29,15 +32,46 @@ package struct RecordingJournal: Sendable {
     /// Adds a line; one whose `id` is the last line's is there already.
     func append(_ entry: JSON.Value) throws {
         let lines = try lines()
-        if let last = lines.last.flatMap({ try? JSON.parse($0) }), let id = entry["id"], last["entry"]?["id"] == id {
-            return
+        if let last = lines.last, let id = entry["id"], Self.parsed(last)?["entry"]?["id"] == id {
+            return try noteHead(lines)
         }
         let ring = try keys.load(.audit)
         let code = Self.code(entry, after: lines.last ?? [], ring.current)
         let line: JSON.Value = ["entry": entry, "key": .string(ring.current.id), "seal": .string(code)]
-        let bytes = Array((lines + [JSON.canonical(line)]).joined(separator: [0x0A])) + [0x0A]
-        try DurableFile.write(bytes, to: path)
+        let all = lines + [JSON.canonical(line)]
+        try DurableFile.write(Array(all.joined(separator: [0x0A])) + [0x0A], to: path)
+        try noteHead(all)
     }
+
+    private func noteHead(_ lines: [[UInt8]]) throws(WorkspaceError) {
+        let head: JSON.Value = ["count": .integer(Int64(lines.count)), "seal": .string(Self.seal(lines.last))]
+        try DurableFile.write(JSON.canonical(head), to: headPath)
+    }
+
+    /// The seal of the last line; empty where there is none.
+    package func head() throws(WorkspaceError) -> String { Self.seal(try lines().last) }
+
+    /// Whether a change follows the last line, or is the one that the last line is about.
+    func mayTake(_ change: RecordingChange) throws(WorkspaceError) -> Bool {
+        let last = try lines().last
+        return change.after == Self.seal(last)
+            || last.flatMap(Self.parsed)?["entry"]?["id"] == change.entry["id"] && last != nil
+    }
+
+    /// Whether lines that were written are gone from the end, or the journal as a whole.
+    func isCut() throws(WorkspaceError) -> Bool {
+        guard FileManager.default.fileExists(atPath: headPath) else {
+            // Before heads were noted, lines did not list shards.
+            return try entries().last?["shards"] != nil
+        }
+        let head = try? JSON.parse(try DurableFile.read(headPath, limit: 1 << 16))
+        let lines = try lines()
+        guard let count = head?["count"]?.int, count >= 0, count <= lines.count else { return true }
+        return count > 0 && Self.seal(lines[Int(count) - 1]) != head?["seal"]?.string
+    }
+
+    private static func parsed(_ line: [UInt8]) -> JSON.Value? { try? JSON.parse(line) }
+    private static func seal(_ line: [UInt8]?) -> String { line.flatMap(parsed)?["seal"]?.string ?? "" }
 
     /// The number of the first line that is not what was written, from 1; nil where every one is.
     package func firstAltered() throws -> Int? {

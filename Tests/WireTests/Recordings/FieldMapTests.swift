@@ -53,6 +53,38 @@ private let map = FieldMap(
         #expect(reasons(recording) == ["5:row.columns"])
     }
 
+    @Test(arguments: [
+        (
+            ["tool=action,time=at,principal=who"], "action,at,who,arg_q",
+            "unmapped:unnamed/t {\"q\":\"x\"} ok declared:ann"
+        ),
+        (
+            ["tool=action", "time=at", "argument-prefix=in."], "action,at,who,in.q",
+            "unmapped:unnamed/t {\"q\":\"x\"} ok unknown:unknown"
+        ),
+        (
+            ["tool=none,tool=action,time=at,argument-prefix="], "action,at,who,arg_q",
+            "unmapped:unnamed/t ? ok unknown:unknown"
+        ),
+    ])
+    func aMapCanBeDeclared(_ declarations: [String], _ header: String, _ expected: String) throws {
+        var importer = try FieldMap(declarations: declarations).csvImporter(ImportSettings())
+        #expect(shown(run(&importer, "\(header)\nt,2026-03-01T10:00:00Z,ann,x\n")) == [expected])
+    }
+
+    @Test(arguments: [
+        (["tool"], FieldMap.DeclarationFault.noPair("tool")), (["tol=x"], .unknownKey("tol")),
+        (["tool="], .emptyColumn("tool")),
+        ([""], .noPair("")),
+    ])
+    func aMapThatIsNoneIsRefused(_ declarations: [String], _ fault: FieldMap.DeclarationFault) {
+        #expect(throws: fault) { try FieldMap(declarations: declarations) }
+    }
+
+    @Test func aCommaMayBePartOfAColumn() throws {
+        #expect(try FieldMap(declarations: ["tool=name, short,time=at"]).tool == ["name, short"])
+    }
+
     @Test func aQuoteThatIsNeverClosedLosesOneRow() {
         var limits = ImportLimits()
         limits.lineBytes = 50

@@ -56,6 +56,8 @@ package enum ImportNotice: String, Sendable, Hashable, CaseIterable {
     case unreadableArguments = "arguments.unreadable"
     /// Texts in which a secret was replaced by its token.
     case tokenised = "secret.tokenised"
+    /// Calls that said themselves where their arguments came from; what the results show counts instead.
+    case disbelievedProvenance = "provenance.disbelieved"
 }
 
 /// What an import gave, what it lacks and what it set aside.
@@ -67,6 +69,8 @@ package struct ImportReport: Sendable {
         package var principal = 0
         package var arguments = 0
         package var results = 0
+        /// Calls without a result whose recorder noted where the arguments came from.
+        package var provenance = 0
         package var task = 0
         package var times = 0
         package var outcomes = 0
@@ -124,7 +128,7 @@ extension ImportReport.Coverage {
         let parts: [(Int, String, String)] = [
             (arguments, "arguments", "nothing to learn a rule from"),
             (principal, "principal", "one rule set for everybody"),
-            (results, "results", "no provenance of arguments from earlier results"),
+            (results + provenance, "results", "no provenance of arguments from earlier results"),
             (task, "task", "no rules per task"),
             (times, "times", "order as in the file, no rates"),
             (outcomes, "outcomes", "failed calls cannot be told apart"),
@@ -135,11 +139,22 @@ extension ImportReport.Coverage {
         }
     }
 
+    /// What was done about results that were not kept, a sentence; nil where nothing was.
+    package func statement(of calls: Int) -> String? {
+        guard provenance > 0 else { return nil }
+        return
+            "of \(provenance) of \(calls) calls the result was not kept: where their arguments came from was computed before"
+    }
+
     /// Counts a call that is in the native form, which cannot do without a time and an outcome.
     package mutating func count(_ call: CallRecord) {
         if call.principal.kind != .unknown { principal += 1 }
         if call.argumentsAreKnown { arguments += 1 }
-        if call.result?.text != nil || call.result?.structured != nil { results += 1 }
+        if call.result?.text != nil || call.result?.structured != nil {
+            results += 1
+        } else if call.result?.digest != nil || !call.provenance.isEmpty {
+            provenance += 1
+        }
         if call.task != nil { task += 1 }
         times += 1
         outcomes += 1

@@ -1,0 +1,129 @@
+import Core
+import FoundationEssentials
+
+/// Compares the recordings of a workspace with its journal: what is there, and what was taken in and purged.
+package struct RecordingAudit: Sendable {
+    /// What is wrong with one shard, the journal or a change; the code is stable.
+    package struct Finding: Sendable, Hashable {
+        package var code: String
+        /// The name of the shard or file.
+        package var name: String
+        /// Goes after the name.
+        package var words: String
+
+        package var sentence: String { "`\(name)` \(words) [\(code)]" }
+    }
+
+    package private(set) var findings: [Finding] = []
+    /// Of shards that were read to their end.
+    package private(set) var calls = 0
+    package private(set) var shards = 0
+
+    private static let journalName = "audit/recordings.ndjson"
+
+    package init(_ workspace: WorkspaceFolder) {
+        let folder = RecordingFolder(workspace)
+        let change = pendingChange(folder)
+        let known = journal(RecordingJournal(workspace), change)
+        let files = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+        var names = Set(files.filter(RecordingFolder.isShardName)).subtracting(change?.drop ?? [])
+        var places: [String: String] = [:]
+        for name in change?.bring ?? [] where files.contains(name + RecordingFolder.nextSuffix) {
+            names.insert(name)
+            places[name] = "\(folder.path)/\(name)\(RecordingFolder.nextSuffix)"
+        }
+        for name in names.sorted() {
+            shards += 1
+            examine(name, places[name] ?? "\(folder.path)/\(name)", folder, known)
+        }
+        for name in known.shards.keys.sorted() where !names.contains(name) {
+            note("shard.missing", name, "was taken in and is gone")
+        }
+    }
+
+    /// What the journal says there is.
+    fileprivate struct Known {
+        var shards: [String: (header: String, calls: Int)] = [:]
+        var purged: Set<String> = []
+        /// Whether every line says which shards came; those of earlier versions do not.
+        var isComplete = true
+    }
+
+    private mutating func note(_ code: String, _ name: String, _ words: String) {
+        findings.append(Finding(code: code, name: name, words: words))
+    }
+
+    private mutating func pendingChange(_ folder: RecordingFolder) -> RecordingChange? {
+        do throws(WorkspaceError) { return try folder.pendingChange() } catch {
+            note("recordings.change-altered", RecordingFolder.changeName, "is no change that was decided here")
+            return nil
+        }
+    }
+
+    private mutating func journal(_ journal: RecordingJournal, _ change: RecordingChange?) -> Known {
+        var known = Known()
+        do {
+            if let line = try journal.firstAltered() {
+                note("journal.altered", Self.journalName, "has a line \(line) that is not what was written")
+            } else if try journal.isCut() {
+                note("journal.truncated", Self.journalName, "lacks lines that were written")
+            }
+            var entries = try journal.entries()
+            // Decided, and not yet written down.
+            if let change, entries.last?["id"] != change.entry["id"] { entries.append(change.entry) }
+            for entry in entries { known.take(entry) }
+        } catch {
+            note("journal.unreadable", Self.journalName, "cannot be read")
+        }
+        return known
+    }
+
+    private mutating func examine(_ name: String, _ place: String, _ folder: RecordingFolder, _ known: Known) {
+        do throws(ShardFault) {
+            let header = try ShardReader.header(of: place)
+            let expected = known.shards[name]
+            if try folder.key(header.keyID) == nil { throw .unknownKey(header.keyID) }
+            if header.fileName != name || expected.map({ $0.header != Digest.sha256(header.bytes).hex }) ?? false {
+                return note("shard.swapped", name, "holds another recording than the one of its name")
+            }
+            if expected == nil, known.purged.contains(name) {
+                return note("shard.purged", name, "was purged and is there again")
+            }
+            if expected == nil, known.isComplete { note("shard.unlisted", name, "was never taken in") }
+            var reader = try ShardReader(place) { id throws(ShardFault) in try folder.key(id) }
+            var lines = 0
+            while let chunk = try reader.next() { lines += chunk.count { $0 == 0x0A } }
+            calls += lines
+            switch reader.ending {
+            case .unfinished(let lost):
+                note("shard.truncated", name, "has no end mark, \(lost) bytes of its last chunk are lost")
+            case .complete(let ended) where ended != lines || expected.map({ $0.calls != lines }) ?? false:
+                note(
+                    "shard.truncated",
+                    name,
+                    "has \(lines) of the \(expected?.calls ?? ended) calls that were taken in"
+                )
+            default: break
+            }
+        } catch {
+            note(error.code, name, "\(error)")
+        }
+    }
+}
+
+extension RecordingAudit.Known {
+    fileprivate mutating func take(_ entry: JSON.Value) {
+        for name in entry["gone"]?.array?.compactMap(\.string) ?? [] {
+            shards[name] = nil
+            purged.insert(name)
+        }
+        guard let brought = entry["shards"]?.array else {
+            isComplete = false
+            return
+        }
+        for shard in brought {
+            guard let name = shard["name"]?.string, let header = shard["header"]?.string else { continue }
+            shards[name] = (header, Int(shard["calls"]?.int ?? 0))
+        }
+    }
+}

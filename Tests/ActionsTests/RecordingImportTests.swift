@@ -1,0 +1,176 @@
+import Actions
+import Core
+import Foundation
+import Identity
+import Testing
+import Traffic
+import Wire
+
+/// Files of a test, in a folder of their own.
+final class RecordedFiles {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("recorded-\(UUID().uuidString)")
+
+    init() throws { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) }
+    deinit { try? FileManager.default.removeItem(at: folder) }
+
+    func file(_ name: String, _ bytes: some Sequence<UInt8>) throws -> String {
+        let place = folder.appendingPathComponent(name)
+        try Data(bytes).write(to: place)
+        return place.path
+    }
+
+    func file(_ name: String, _ text: String) throws -> String { try file(name, text.utf8) }
+}
+
+/// A line of the native form; what is given is added to it or replaces what it has.
+func recordedLine(_ session: String, _ sequence: Int64, _ more: JSON.Object = [:]) -> String {
+    var object: JSON.Object = [
+        "schema": "lockstep.call/1", "time": "2026-03-02T09:00:01Z", "session": .string(session),
+        "sequence": .integer(sequence), "principal": ["id": "clerk", "kind": "declared"], "server": "books",
+        "tool": "pay", "arguments": [:], "outcome": "ok",
+    ]
+    for (name, value) in more { object[name] = value }
+    return String(decoding: JSON.canonical(.object(object)), as: UTF8.self) + "\n"
+}
+
+private func importer(_ results: ResultStorage = .full) -> RecordingImport {
+    let key = WorkspaceKey.ephemeral()
+    var recording = RecordingImport(secretDigest: { KeyedDigest(of: $0, key: key).description })
+    recording.results = results
+    return recording
+}
+
+@Suite struct RecordingImportTests {
+    /// A file that claims where its values came from; what its results show is all that counts.
+    @Test(arguments: [
+        (ResultStorage.full, false, [:] as [String: [String]]), (.provenance, false, [:]),
+        (.provenance, true, ["/iban": ["field:books/list#/iban", "text:books/list"]]),
+        (.digests, true, ["/iban": ["field:books/list#/iban", "text:books/list"]]),
+    ])
+    func claimsOfAFileAreNotBelieved(_ storage: ResultStorage, _ isShown: Bool, _ expected: [String: [String]]) throws {
+        let files = try RecordedFiles()
+        let iban: JSON.Value = "DE89370400440532013000"
+        let lines = [
+            recordedLine("s", 0, ["tool": "list", "result": ["structured": isShown ? ["iban": iban] : ["n": 1]]]),
+            recordedLine(
+                "s",
+                1,
+                [
+                    "arguments": ["iban": iban], "provenance": ["/iban": ["prompt"]],
+                    "result": ["text": "ok", "digest": "00000000000000aa"],
+                ]
+            ),
+        ]
+        var recording = importer(storage)
+        var calls: [CallRecord] = []
+        try recording.add(files.file("claims.ndjson", lines.joined())) { calls.append($0) }
+        let words = calls.last?.provenance.mapValues { $0.filter { !$0.hasPrefix("reading:") } } ?? [:]
+        #expect(words.filter { !$0.value.isEmpty } == expected)
+        #expect(calls.last?.result?.digest != 0xAA)
+        let summary = try #require(recording.summaries.first)
+        #expect(summary.notices["provenance.disbelieved"] == 1 && summary.provenance.count == 1)
+    }
+
+    @Test func claimsOfAFileThatIsReadAreNotBelievedEither() throws {
+        let files = try RecordedFiles()
+        let line = recordedLine("s", 0, ["arguments": ["a": "x"], "provenance": ["/a": ["prompt"]]])
+        let file = try files.file("claims.ndjson", line)
+        var calls: [CallRecord] = []
+        let count = try RecordingFiles.read([file]) { calls.append($0) }
+        #expect(calls.count == 1 && calls[0].provenance.isEmpty)
+        #expect(count.notes.count == 1 && count.notes[0].contains("believed of the workspace's own recordings alone"))
+    }
+
+    @Test(
+        arguments: [
+            ["arguments": ["password": "swordfish"]], ["arguments": ["note": "the api_key=swordfish of today"]],
+            ["result": ["text": "password: swordfish"]], ["result": ["text": #"{"client_secret":"swordfish"}"#]],
+            ["result": ["structured": ["token": ["value": "Authorization: Bearer swordfish"]]]],
+            ["task": ["text": "change the password to swordfish1", "id": "Bearer swordfish12345678"]],
+        ] as [JSON.Object]
+    )
+    func noSecretStaysReadable(_ more: JSON.Object) throws {
+        let files = try RecordedFiles()
+        let file = try files.file("secret.ndjson", recordedLine("s", 0, more))
+        var recording = importer()
+        var text = ""
+        try recording.add(file) { text += String(decoding: NativeWriter.line($0), as: UTF8.self) }
+        #expect(text.contains("hmac-sha256:") && !text.contains("swordfish"))
+        #expect(recording.summaries.first?.notices["secret.tokenised"] ?? 0 > 0)
+        // A second import of what came out changes nothing.
+        let again = try files.file("again.ndjson", text)
+        var second = importer()
+        var same = ""
+        try second.add(again) { same += String(decoding: NativeWriter.line($0), as: UTF8.self) }
+        #expect(same == text)
+    }
+
+    @Test func aSecretHasOneTokenWhereverItStands() throws {
+        let files = try RecordedFiles()
+        let more: JSON.Object = [
+            "arguments": ["password": "swordfish1"], "task": ["text": "change my password to swordfish1."],
+            "result": ["text": "new password: swordfish1"],
+        ]
+        var recording = importer()
+        var calls: [CallRecord] = []
+        try recording.add(files.file("one.ndjson", recordedLine("s", 0, more))) { calls.append($0) }
+        let token = try #require(calls.first?.arguments["password"]?.string)
+        #expect(calls.first?.task?.text == "change my password to \(token).")
+        #expect(calls.first?.result?.text == "new password: \(token)")
+    }
+
+    @Test(
+        arguments: [
+            ("native", "auto", nil, recordedLine("s", 0) + recordedLine("s", 1) + "broken\n", 2, 1),
+            ("native", "auto", nil, "", 0, 0), ("native", "auto", nil, "\n \n", 0, 0),
+            ("fields", "csv", nil, "tool,time,principal\npay,2026-03-02T09:00:01Z,clerk\nshort\n", 1, 1),
+            ("fields", "auto", "tool=what,time=at", "what,at\npay,2026-03-02T09:00:01Z\n", 1, 0),
+            ("fields", "auto", "tool=what,time=at", #"{"what":"pay","at":"2026-03-02T09:00:01Z"}"# + "\n", 1, 0),
+            ("fields", "fields", nil, #"{"tool":"pay","time":"10000-01-01T00:00:00Z"}"# + "\n", 0, 1),
+            ("native", "auto", nil, recordedLine("s", 0, ["time": "9999-12-31T23:59:59-01:00"]), 0, 1),
+        ] as [(String, String, String?, String, Int, Int)]
+    )
+    func everyFormatEndsWithItsCounts(
+        _ format: String,
+        _ from: String,
+        _ map: String?,
+        _ text: String,
+        _ calls: Int,
+        _ quarantined: Int
+    ) throws {
+        let files = try RecordedFiles()
+        var recording = importer()
+        recording.fieldMap = try map.map { try FieldMap(declarations: [$0]) }
+        var count = 0
+        try recording.add(files.file("in", text), format: from) { _ in count += 1 }
+        let summary = try #require(recording.summaries.first)
+        #expect(summary.format == format && summary.calls == calls && count == calls)
+        #expect(summary.quarantinedTotal == quarantined && summary.examples.count == quarantined)
+        #expect(summary.gaps.isEmpty == false)
+    }
+
+    @Test(
+        arguments: [
+            ([0x28, 0xB5, 0x2F, 0xFD, 0], "import.compressed"), (Array("a poem\n".utf8), "import.unknown-format"),
+            ([0x1F, 0x8B, 8, 0, 0], "input.gzip-truncated"), ([0x1F, 0x8B, 7, 0, 0], "input.gzip-header"),
+        ] as [([UInt8], String)]
+    )
+    func whatCannotBeReadIsRefusedWithACode(_ bytes: [UInt8], _ code: String) throws {
+        let files = try RecordedFiles()
+        let file = try files.file("in", bytes)
+        var recording = importer()
+        let failure = #expect(throws: RecordingImport.Failure.self) { try recording.add(file) { _ in } }
+        #expect(failure?.words.code == code)
+    }
+
+    @Test func sessionsOfForeignFilesGoOn() throws {
+        let files = try RecordedFiles()
+        let text = "tool,time,session\na,2026-03-02T09:00:01Z,s\nb,2026-03-02T09:00:02Z,s\n"
+        var recording = importer()
+        var numbers: [Int64] = []
+        for name in ["one.csv", "two.csv"] {
+            try recording.add(files.file(name, text), format: "csv") { numbers.append($0.sequence) }
+        }
+        #expect(numbers == numbers.sorted() && Set(numbers).count == 4)
+    }
+}

@@ -1,0 +1,48 @@
+import Inspection
+import Testing
+
+@Suite struct SecretMentionTests {
+    @Test(arguments: [
+        ("password: hunter2", "password: <7>"), ("Password = \"hun ter2\".", "Password = \"<8>\"."),
+        ("{\"db_password\":\"hunter2\",\"user\":\"ann\"}", "{\"db_password\":\"<7>\",\"user\":\"ann\"}"),
+        (#"{\"api_key\":\"abc\"}"#, #"{\"api_key\":\"<3>\"}"#), ("api_key=swordfish&page=2", "api_key=<9>&page=2"),
+        ("API key: abc-123.", "API key: <7>."), ("otp: 123456, valid for a minute", "otp: <6>, valid for a minute"),
+        ("Authorization: Bearer abc.def", "Authorization: Bearer <7>"),
+        ("Authorization: Basic YW5uOngK", "Authorization: Basic <8>"),
+        ("sent with Bearer abcd1234efgh to it", "sent with Bearer <12> to it"),
+        ("**Password:** hunter2", "**Password:** <7>"), ("client_secret => 's3'", "client_secret => '<2>'"),
+        ("please update my password to 1j1l-2k3j.", "please update my password to <9>."),
+        ("my password is Tr0ub4dor&3", "my password is <11>"), ("pwd=hunter2", "pwd=<7>"),
+        ("password: sk-ant-0123456789abcdef01", "password: <25>"),
+        ("access token: q9Fz2Lk8Wm4Xc7Vb1Np5", "access token: <20>"),
+    ])
+    func whatATextCallsASecretIsReplaced(_ text: String, _ expected: String) {
+        #expect(Credentials.tokenise(text) { "<\($0.utf8.count)>" } == expected)
+    }
+
+    /// Where rules come from addresses and links in texts, those stay.
+    @Test(arguments: [
+        "the password is required", "reset your password: https://evil.example/reset?x=1", "password: ${DB_PASSWORD}",
+        "send the password to bob@example.org", "share the secret to DE89370400440532013000", "PWD=/home/ann/work",
+        "password: hmac-sha256:01234567:0123456789abcdef0123456789abcdef", "password: ********", "key: Q3 report",
+        "token: 17", "bearer of bad news", "the bearer certificates", "compass: north", "password_policy: strict",
+        "issue key: LOCK-17", "secret: {", "password", "password:", "Bearer ", "password is",
+    ])
+    func whatIsNoneStays(_ text: String) {
+        #expect(Credentials.tokenise(text) { _ in "!" } == nil)
+    }
+
+    @Test func tokenisingAgainChangesNothing() {
+        let token = "hmac-sha256:01234567:0123456789abcdef0123456789abcdef"
+        let once = Credentials.tokenise("password: hunter2, Bearer abcd1234efgh") { _ in token }
+        #expect(once == "password: \(token), Bearer \(token)")
+        #expect(once.flatMap { Credentials.tokenise($0) { _ in "!" } } == nil)
+    }
+
+    @Test(arguments: ["password: ", "password is ", "bearer ", "key=\"", "\\\"secret\\\":\\\""])
+    func longTextsOfNamesTakeLinearTime(_ piece: String) {
+        let text = String(repeating: piece, count: 20_000)
+        let clock = ContinuousClock()
+        #expect(clock.measure { _ = Credentials.tokenise(text) { _ in "!" } } < .seconds(20))
+    }
+}
