@@ -32,9 +32,9 @@ struct FieldTable: Sendable {
 
     static func hash(_ value: String) -> UInt64 { UInt64(bitPattern: Int64(value.hashValue)) }
 
-    func paths(holding value: String) -> [String] {
+    /// - Parameter hash: Of the value.
+    func paths(holding hash: UInt64) -> [String] {
         if entries.isEmpty { return [] }
-        let hash = Self.hash(value)
         var low = 0
         var high = entries.count
         while low < high {
@@ -57,8 +57,8 @@ struct FieldTable: Sendable {
 }
 
 /// A value that fields are asked for, with what a text must show that has such a field.
-struct FieldQuery {
-    enum Sign {
+struct FieldQuery: Sendable {
+    enum Sign: Sendable {
         /// Nothing is known: a value of this kind has spellings whose words differ.
         case none
         case words([UInt32])
@@ -67,10 +67,12 @@ struct FieldQuery {
     }
 
     let text: String
+    let hash: UInt64
     let sign: Sign
 
     init(_ value: CanonicalValue) {
         text = value.text
+        hash = FieldTable.hash(value.text)
         sign = Self.sign(of: value)
     }
 
@@ -178,7 +180,7 @@ struct FieldQuery {
 }
 
 /// An identity that texts are asked for, with words that stand in every text of plain letters that names it.
-struct IdentityQuery {
+struct IdentityQuery: Sendable {
     let value: CanonicalValue
     /// Nil where it may be written in other words: accounts in groups, letters of other scripts.
     let phrase: [UInt32]?
