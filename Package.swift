@@ -30,8 +30,19 @@ let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
 let nio: [Target.Dependency] = ["NIOCore", "NIOPosix", "NIOHTTP1"].map { .product(name: $0, package: "swift-nio") }
 let nioTLS: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 
-func library(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
-    .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: house)
+func library(
+    _ name: String,
+    _ dependencies: [Target.Dependency] = [],
+    resources: [Resource] = [],
+    excluding: [String] = []
+) -> Target {
+    .target(
+        name: name,
+        dependencies: dependencies,
+        exclude: excluding,
+        resources: resources,
+        swiftSettings: house
+    )
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], data: [String] = []) -> Target {
@@ -92,7 +103,11 @@ let package = Package(
         library("Wire", ["Core"]),
         library("Inspection", ["Core"]),
         library("Traffic", ["Core"]),
-        library("Policies", ["Core", "Documents", "Expressions", "Traffic"]),
+        library(
+            "Policies",
+            ["Core", "Documents", "Expressions", "Traffic"],
+            resources: [.embedInCode("Shipped")]
+        ),
         library("Behaviour", ["Core", "Documents", "Expressions", "Traffic", "Policies"]),
         library("Identity", ["Core", crypto, cryptoExtras]),
         library(
@@ -104,7 +119,12 @@ let package = Package(
         library("Workspace", ["Core", "Documents", "Identity", "Ledger", "CLinux"]),
         library("Survey", ["Core", "Documents", "Wire", "Inspection", subprocess, nioTLS] + nio),
         library("Engine", ["Core", "Playbooks", "Ledger", "Expressions", "Identity"]),
-        library("Reporting", ["Core", mustache], resources: [.embedInCode("Templates")]),
+        library(
+            "Reporting",
+            ["Core", mustache],
+            resources: [.embedInCode("Templates/progress.html.mustache")],
+            excluding: ["Templates/policies"]
+        ),
         library(
             "Actions",
             [

@@ -110,9 +110,10 @@ extension Estate {
                 SnapshotInventory(estate: self), CompareInventory(estate: self), AssignServer(estate: self),
                 ExportInventory(estate: self), ImportTraffic(estate: self), MinePolicy(estate: self),
                 ReplayPolicy(estate: self), ExportPolicy(estate: self), RemoveExport(estate: self),
-                ReportProgress(estate: self), RunHook(estate: self),
+                ReleasePolicy(estate: self), ReportProgress(estate: self), RunHook(estate: self),
             ],
             metrics: InventoryMetric.Quantity.allCases.map { InventoryMetric(quantity: $0, estate: self) }
+                + [MissingRecordings(estate: self)]
         )
     }
 }

@@ -69,7 +69,7 @@ package enum PromptSource: String, Sendable, Comparable {
     case none
     /// The request names the host, not the whole value; of an address of mail, another one at its domain does not count.
     case host
-    /// The request holds the whole value, as whole words.
+    /// The request holds the whole value, as whole words; of a date, it names the day in whatever notation.
     case exact
 
     package static func < (a: PromptSource, b: PromptSource) -> Bool { a.rank < b.rank }
@@ -167,7 +167,14 @@ package enum ToolTier: String, Sendable, CaseIterable, Comparable {
     case destructive
 
     package static func < (a: ToolTier, b: ToolTier) -> Bool { a.rank < b.rank }
-    private var rank: Int { Self.allCases.firstIndex(of: self) ?? 0 }
+    private var rank: Int {
+        switch self {
+        case .read: 0
+        case .openRead: 1
+        case .write: 2
+        case .destructive: 3
+        }
+    }
 }
 
 /// A call as mining and deciding see it: the same code computes it from a recording and on the wire.

@@ -22,6 +22,7 @@ final class ResultText: Sendable {
         var sites: Set<String>?
         var fields: FieldTable?
         var spelling: (isLiteral: Bool, hasOddNumerals: Bool)?
+        var days: CalendarDays?
     }
 
     private let answers = Mutex(Answers())
@@ -37,6 +38,15 @@ final class ResultText: Sendable {
     var words: TextIndex { answers.withLock { words(&$0) } }
 
     var identities: Set<CanonicalValue> { answers.withLock { identities(&$0) } }
+
+    var days: CalendarDays {
+        answers.withLock { answers in
+            if let days = answers.days { return days }
+            let days = CalendarDays(in: text)
+            answers.days = days
+            return days
+        }
+    }
 
     /// The hosts and mail domains that the text names.
     var hosts: Set<String> {

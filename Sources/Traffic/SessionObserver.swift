@@ -255,7 +255,11 @@ extension SessionObserver {
     private func promptSource(_ query: ValueQuery) -> PromptSource {
         guard let prompt else { return .none }
         let value = query.value
-        guard value.valueClass.isIdentity else { return prompt.holdsExactly(query) ? .exact : .none }
+        guard value.valueClass.isIdentity else {
+            if prompt.holdsExactly(query) { return .exact }
+            guard value.valueClass == .date, let day = CalendarDay(date: value.text) else { return .none }
+            return prompt.days.names(day) ? .exact : .none
+        }
         if prompt.identities.contains(value) { return .exact }
         guard let host = query.host else { return .none }
         // Whoever names one person names nobody else at the same domain.

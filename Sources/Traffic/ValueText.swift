@@ -65,7 +65,13 @@ final class ValueText: Sendable {
     }
 
     /// By the byte: `String` also equates different spellings of one letter.
-    func isSame(_ other: String) -> Bool { ByteSearch.areEqual(text.utf8.span, other.utf8.span) }
+    func isSame(_ other: String) -> Bool {
+        let mine = text.utf8.span
+        let theirs = other.utf8.span
+        guard mine.count == theirs.count else { return false }
+        for at in mine.indices where mine[at] != theirs[at] { return false }
+        return true
+    }
 }
 
 extension ValueClass {

@@ -14,14 +14,14 @@ import Testing
             Self.actions.map(\.name.text) == [
                 "discovery.configurations", "discovery.launch", "discovery.models", "discovery.network",
                 "discovery.probe", "discovery.processes", "exec.run", "inventory.assign", "inventory.diff",
-                "inventory.export", "inventory.snapshot", "policy.export", "policy.mine", "policy.replay",
+                "inventory.export", "inventory.snapshot", "policy.export", "policy.mine", "policy.release", "policy.replay",
                 "policy.unexport", "report.progress", "traffic.import",
             ]
         )
         #expect(
             Self.metrics.map(\.name) == [
                 "inventory.coverage", "inventory.findings", "inventory.news", "inventory.servers", "inventory.unowned",
-                "inventory.unreviewed",
+                "inventory.unreviewed", "traffic.missing",
             ]
         )
     }
@@ -30,14 +30,14 @@ import Testing
         let changing = Self.actions.filter { $0.effect == .change }
         #expect(
             changing.map(\.name.text) == [
-                "exec.run", "inventory.assign", "inventory.export", "policy.export", "policy.mine", "policy.unexport",
-                "report.progress", "traffic.import",
+                "exec.run", "inventory.assign", "inventory.export", "policy.export", "policy.mine", "policy.release",
+                "policy.unexport", "report.progress", "traffic.import",
             ]
         )
         #expect(
             changing.filter(\.isAdditive).map(\.name.text) == [
-                "inventory.export", "policy.export", "policy.mine", "policy.unexport", "report.progress",
-                "traffic.import",
+                "inventory.export", "policy.export", "policy.mine", "policy.release", "policy.unexport",
+                "report.progress", "traffic.import",
             ]
         )
         #expect(Self.actions.filter { $0.effect == .read && $0.isAdditive }.isEmpty)

@@ -47,6 +47,9 @@ import Workspace
             ["write a policy for another engine"]
         ),
         ("policy.unexport", ["path": "opa"], ["remove the export in opa"]),
+            "policy.release", ["policy": "policy.yaml", "approval": "policy_review", "path": "release.json"],
+            ["write release.json with the votes of policy_review"]
+        ),
         ("exec.run", ["hook": "deploy"], ["run /usr/bin/true --now (at most 5s)"]),
         ("exec.run", ["hook": "none"], ["run the hook `none`, which lockstep.yaml does not hold"]),
     ]

@@ -96,8 +96,7 @@ import Traffic
     private static func bookings(
         _ count: Int,
         flooded: Int,
-        reading: Int,
-        tool: String = "update_booking"
+        reading: Int
     ) -> [[CallRecord]] {
         (0..<count).map { index in
             let call = { (sequence: Int64, tool: String, arguments: JSON.Object, text: String) in
@@ -117,7 +116,7 @@ import Traffic
             let read = hasRead ? [call(0, "get_letter", ["number": .integer(Int64(index))], "Use \(code) today.")] : []
             let booking: JSON.Object = index == 0 ? ["code": .string(code)] : ["code": .string(code), "room": "north"]
             return read
-                + (0..<(index < flooded ? 30 : 1)).map { call(Int64($0) + 1, tool, booking, "done") }
+                + (0..<(index < flooded ? 30 : 1)).map { call(Int64($0) + 1, "update_booking", booking, "done") }
         }
     }
 
@@ -138,15 +137,6 @@ import Traffic
         let rule = try #require(proposal.policy.rules.first { $0.tool.tool == "update_booking" })
         #expect(rule.maximumCalls == (flooded < 2 ? 5 : 60))
         #expect(proposal.review.contains { $0.kind == .manyCalls } == (flooded == 1))
-    }
-
-    @Test(arguments: [("delete_booking", 40, false), ("delete_booking", 70, true), ("update_booking", 70, false)])
-    func whatEveryCallSendsIsRequiredOfWhatCannotBeUndone(tool: String, sessions: Int, isRequired: Bool) throws {
-        let recorded = Self.bookings(sessions, flooded: 0, reading: 0, tool: tool)
-        let proposal = Miner().mine(Recordings.profile(recorded), name: "p")
-        let rule = try #require(proposal.policy.rules.first { $0.tool.tool == tool })
-        #expect(rule.arguments.first { $0.path == "code" }?.required == isRequired)
-        #expect(rule.arguments.first { $0.path == "room" }?.required == false)
     }
 
     @Test func nothingGivesNothing() {

@@ -126,7 +126,7 @@ def test_an_honest_agent_can_work_at_unseen_tasks(programs, tmp_path: Path):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--lockstep", type=Path, required=True)
+    parser.add_argument("--lockstep", type=lambda name: Path(name).resolve(), required=True)
     parser.add_argument("figure", choices=["poisoned", "unseen"])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--split", choices=SPLITS, action="append")

@@ -91,6 +91,7 @@ extension Catalogue {
                     .init("recordings", .list, items: .string, isRequired: true, summary: "Recordings."),
                     .init("scope", .string, allowed: ["agent", "task"], summary: "By agent, or by task too."),
                     .init("name", .string, summary: "The name of the policy."),
+                    .init("baseline", .string, summary: "The policy as it is."),
                     .init("path", .string, isRequired: true, summary: "The file that is written."),
                 ],
                 gives: [
@@ -108,6 +109,17 @@ extension Catalogue {
                     .init("recordings", .list, items: .string, isRequired: true, summary: "Recordings."),
                 ],
                 gives: [("calls", .integer), ("denied", .integer), ("denied_share", .number)]
+            ),
+            action(
+                "policy.release",
+                .change,
+                [
+                    .init("policy", .string, isRequired: true, summary: "The policy."),
+                    .init("approval", .string, isRequired: true, summary: "The approval step."),
+                    .init("path", .string, isRequired: true, summary: "The file that is written."),
+                ],
+                gives: [("release", .string), ("expires", .string)],
+                isAdditive: true
             ),
             action(
                 "inventory.diff",
@@ -182,6 +194,10 @@ extension Catalogue {
         metrics: [
             metric("inventory.servers"), metric("inventory.unowned"), metric("inventory.unreviewed"),
             metric("inventory.coverage"),
+            metric(
+                "traffic.missing",
+                [.init("files", .list, items: .string, isRequired: true, summary: "Recordings.")]
+            ),
             metric("inventory.news", [.init("since", .string, summary: "The snapshot.")]),
             metric(
                 "inventory.findings",

@@ -33,6 +33,13 @@ import Traffic
                 "argument-added wider",
             ]
         )
+        var related = new
+        related.rules[0].relations = [Relation(path: "amount", other: "note", kind: .equals)]
+        related.rules[0].arguments[1].own = [.token]
+        let added = PolicyDifference(from: new, to: related).changes.map { "\($0.what) \($0.direction.rawValue)" }
+        #expect(added == ["relations-added tighter", "classes-added wider"])
+        let removed = PolicyDifference(from: related, to: new).changes.map { "\($0.what) \($0.direction.rawValue)" }
+        #expect(removed == ["relations-removed wider", "classes-removed tighter"])
         let back = PolicyDifference(from: new, to: old).changes.map(\.direction)
         #expect(back.filter { $0 == .wider }.count == 3)
     }

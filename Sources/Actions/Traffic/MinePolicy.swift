@@ -36,7 +36,7 @@ package struct MinePolicy: StepAction {
                 .init(
                     "baseline",
                     .string,
-                    rule: .recording,
+                    rule: .recordingOrNothing,
                     summary: "the policy as it is, with which the new one is compared"
                 ),
                 .init(
@@ -60,7 +60,9 @@ package struct MinePolicy: StepAction {
     package func apply(_ request: ActionRequest) async throws(StepError) -> ActionResult {
         let path = try estate.place(request.parameters["path"]?.string ?? "")
         let files = try estate.recordings(request)
-        let baseline = try request.parameters["baseline"]?.string.map { file throws(StepError) in
+        // An input that was left empty names no policy.
+        let named = request.parameters["baseline"]?.string.flatMap { $0.isEmpty ? nil : $0 }
+        let baseline = try named.map { file throws(StepError) in
             try estate.policy(file, now: request.now).policy
         }
         let profile: Profile
@@ -74,8 +76,13 @@ package struct MinePolicy: StepAction {
             name: request.parameters["name"]?.string ?? "mined",
             scope: request.parameters["scope"]?.string.flatMap(Policy.Scope.init(rawValue:)) ?? .agent
         )
-        let policy = baseline.map { proposal.policy.keepingWhatPeopleWrote(in: $0) } ?? proposal.policy
-        let difference = baseline.map { PolicyDifference(from: $0, to: policy) }
+        let levels = proposal.levels
+        let policy = baseline.map { proposal.policy.keepingWhatPeopleWrote(in: $0, levels: levels) } ?? proposal.policy
+        // Without an earlier policy everything is new, and whoever approves it sees what.
+        let difference = PolicyDifference(
+            from: baseline ?? Policy(name: policy.name, scope: policy.scope),
+            to: policy
+        )
         let bytes = Array(PolicyWriter.write(policy).utf8)
         let evidence: Evidence
         do {
@@ -97,7 +104,7 @@ package struct MinePolicy: StepAction {
                 "would_deny": .number(wouldDeny),
                 "excluded_sessions": .array(proposal.excludedSessions.prefix(Self.shown).map { .string($0) }),
                 "review": Self.lines(proposal.review.map(\.line)),
-                "difference": Self.lines(difference?.lines ?? []), "widens": .bool(difference?.widens ?? true),
+                "difference": Self.lines(difference.lines), "widens": .bool(difference.widens),
                 "exact": .bool(proposal.isExact),
                 "artifact": .string(evidence.digest.description),
             ],
@@ -134,4 +141,9 @@ extension Estate {
         }
         return (policy, .sha256(bytes))
     }
+}
+
+extension LiteralRule {
+    /// A file that is read, or the empty text for none.
+    static let recordingOrNothing = LiteralRule { $0.isEmpty ? .fine : recording.judge($0) }
 }

@@ -6,7 +6,7 @@ package import Wire
 import Workspace
 
 /// Reads recordings in any known format and gives their calls in the native form, without secrets.
-package struct RecordingImport: Sendable {
+package struct RecordingImport {
     /// What came of one file.
     package struct Summary: Sendable {
         package var file: String

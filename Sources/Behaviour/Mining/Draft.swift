@@ -76,18 +76,12 @@ struct Draft {
                 ? nil : max(parameters.fewestCalls, parameters.callsFactor * tool.mostCalls),
             support: tool.support
         )
-        // To leave an argument out of what cannot be undone may reach further than any value of it; elsewhere agents that
-        // send an empty one would be denied for nothing.
-        let always =
-            proposal.isExact && tool.tier == .destructive
-            ? observations.alwaysSent(key, isOneTask: task != nil, parameters) : []
         var named: Set<String> = []
         let doubts = Doubts(rule: rule, tool: tool, parameters: parameters)
         for (path, learned) in tool.paths.sorted(by: { precedes($0.value.path, $1.value.path) }) {
             named.insert(learned.argument)
             let levels = Levels(learned, tool, evidence?.paths[path], parameters)
-            var argument = levels.chosen
-            argument.required = always.contains(path)
+            let argument = levels.chosen
             rule.arguments.append(argument)
             guard tool.tier != .read else { continue }
             rule.warnings += doubts.warnings(learned, argument)

@@ -35,6 +35,10 @@ struct LearnedPath: Sendable {
     var leftOut: LeftOut?
     /// The first folders of the paths that were seen, where they are few and come back; empty where others may come.
     var roots: [String] = []
+    /// Whether the request or a field of a result names nearly every date.
+    var datesAreNamed = false
+    /// Whether the agent takes phrases out of what it reads now and then.
+    var copiesPhrases = false
 
     func calls(of valueClass: ValueClass) -> Int { classes[Int(valueClass.bit)] }
 
@@ -105,6 +109,38 @@ extension LearnedPath {
         let values = observations.values(tool, key)
         secretSessions = Set(values.lazy.filter { $0.leaf.valueClass == .secret }.map(\.session)).count
         learnOpenness(evidence, values, parameters)
+        datesAreNamed = Self.areDatesNamed(values, fields, parameters)
+        copiesPhrases = Self.arePhrasesCopied(values, constants, parameters)
+    }
+
+    /// A date that nobody named is made up, or what somebody wants in a calendar; where users name the day, no other is needed.
+    private static func areDatesNamed(
+        _ values: [Observations.Value],
+        _ fields: [UInt64: ResultField],
+        _ parameters: MiningParameters
+    ) -> Bool {
+        var sessions: [UInt64: Bool] = [:]
+        for value in values where value.leaf.valueClass == .date {
+            let isNamed = value.leaf.prompt == .exact || value.leaf.fields.contains { fields[$0.key] != nil }
+            sessions[value.session] = sessions[value.session, default: true] && isNamed
+        }
+        let unnamed = sessions.values.count { !$0 }
+        // One session may be a slip, or the attack.
+        return sessions.count >= parameters.dateSessions
+            && Double(unnamed) <= max(1, parameters.openRate * Double(sessions.count))
+    }
+
+    private static func arePhrasesCopied(
+        _ values: [Observations.Value],
+        _ constants: [UInt64: Constant],
+        _ parameters: MiningParameters
+    ) -> Bool {
+        var copying: Set<UInt64> = []
+        for value in values where value.leaf.valueClass == .short && value.leaf.isTextOnly {
+            if constants[value.leaf.value.key] == nil { copying.insert(value.session) }
+        }
+        return copying.count >= parameters.constantSessions
+            && Double(copying.count) > parameters.copyShare * Double(Set(values.map(\.session)).count)
     }
 
     private static func roots(_ evidence: PathEvidence, _ parameters: MiningParameters) -> [String] {
@@ -188,6 +224,8 @@ extension LearnedPath {
         for index in classes.indices { classes[index] += shared.classes[index] }
         if shared.isOpen, !isOpen { leftOut = shared.leftOut }
         isOpen = isOpen || shared.isOpen
+        datesAreNamed = datesAreNamed || shared.datesAreNamed
+        copiesPhrases = copiesPhrases || shared.copiesPhrases
         minimum = [minimum, shared.minimum].compactMap(\.self).min()
         if let theirs = shared.maximum, theirs > maximum ?? -.infinity {
             maximum = theirs

@@ -62,7 +62,7 @@ struct Levels {
                 ranged.fromAnyRead = true
             }
         }
-        if learned.calls(of: .date) >= parameters.formatCalls {
+        if learned.calls(of: .date) >= parameters.formatCalls, !learned.datesAreNamed {
             ranged.open.append(.date)
             isRanged = true
         }
@@ -82,6 +82,13 @@ struct Levels {
         if numbers < parameters.formatCalls { open.open.append(.number) }
         if maySendSecrets, !open.open.contains(.secret), !learned.isOpen { open.open.append(.secret) }
         open.open.sort()
+        // What the agent words itself stands in no earlier result; what stands there somebody else may want said.
+        var worded = open
+        if !learned.copiesPhrases {
+            worded.open.removeAll { $0 == .short }
+            worded.own = [.short]
+        }
+        if learned.datesAreNamed { worded.open.removeAll { $0 == .date } }
         ranged.open.sort()
         // A domain that was seen, though less often than would be needed, is the next looser level of identities.
         let hasWider = !domains.subtracting(learned.domains).isEmpty
@@ -91,8 +98,9 @@ struct Levels {
         if isRanged || !learned.domains.isEmpty { levels.append((.ranged, ranged)) }
         var chosen = levels.count - 1
         if learned.isOpen {
-            levels.append((.open, open))
+            levels.append((.open, worded))
             chosen = levels.count - 1
+            if worded != open { levels.append((.open, open)) }
         } else if hasWider {
             levels.append((.ranged, wide))
         } else if maySendSecrets

@@ -16,6 +16,10 @@ package struct MiningParameters: Sendable, Hashable {
     package var textShare = 0.2
     /// Above this share of left-out units that bring something new, composed text is left open.
     package var openRate = 0.1
+    /// Sessions with dates before they need a name from the request or a field.
+    package var dateSessions = 5
+    /// Above this share of sessions that copy a phrase out of a text, composed phrases may stand in one.
+    package var copyShare = 0.05
     /// Tasks or clients before they are left out one by one; sessions always are.
     package var leaveOutUnits = 4
     /// Different closed reads of an agent before reads that nobody made are allowed too.

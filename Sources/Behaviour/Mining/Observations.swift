@@ -19,8 +19,6 @@ struct Observations {
         var session: UInt64
         var task: UInt64?
         var leaves: [TracedLeaf]
-
-        fileprivate var sent: Set<UInt64> { Set(leaves.lazy.filter { !$0.isEmpty }.map(\.path.key)) }
     }
 
     private var values: [Place: [Value]] = [:]
@@ -44,17 +42,6 @@ struct Observations {
 
     /// Successful calls of one tool, each whole.
     func calls(_ tool: UInt64) -> [Call] { calls[tool] ?? [] }
-
-    /// Paths that every call of a tool sent, where enough sessions and tasks made some.
-    func alwaysSent(_ tool: UInt64, isOneTask: Bool, _ parameters: MiningParameters) -> Set<UInt64> {
-        let calls = calls(tool)
-        guard let first = calls.first, Set(calls.lazy.map(\.session)).count >= parameters.relationSessions else {
-            return []
-        }
-        let tasks = Set(calls.compactMap(\.task)).count
-        guard isOneTask || tasks == 0 || tasks >= parameters.leaveOutUnits else { return [] }
-        return calls.dropFirst().reduce(into: first.sent) { $0.formIntersection($1.sent) }
-    }
 
     func values(_ tool: UInt64, _ path: UInt64) -> [Value] { values[Place(tool: tool, path: path)] ?? [] }
 }

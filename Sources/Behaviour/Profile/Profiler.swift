@@ -24,6 +24,7 @@ package struct Profiler: Sendable {
     }
 
     private struct Open {
+        let key: Key
         var trace: SessionTrace
         /// What the session asked already: only the first answer counts.
         var readings: Set<UInt64> = []
@@ -35,7 +36,12 @@ package struct Profiler: Sendable {
     private var profile: Profile
     private var writer: TraceWriter
     private let limits: Limits
-    private var open: [Key: Open] = [:]
+    private var open: [Key: Int] = [:]
+    /// By the numbers in `open`; nil where a session was folded and none has taken its place.
+    private var slots: [Open?] = []
+    private var free: [Int] = []
+    /// Of the session that made the last call, since the next call is most often of the same one.
+    private var lastSlot: Int?
     private var openCost = 0
     private var clock: UInt64 = 0
 
@@ -50,29 +56,44 @@ package struct Profiler: Sendable {
         // arguments does not say that none were sent.
         if call.exceedsLimits || call.lacksArguments { return profile.skip() }
         clock += 1
-        let key = Key(session: call.session, principal: call.principal)
-        if open[key] == nil { begin(key) }
+        let slot = slot(of: call)
         let client = call.client.map { writer.name($0) }
         let traced = writer.call(call, context)
-        let isFirst = update(key, client: client, traced)
+        let isFirst = update(slot, client: client, traced)
         if isFirst, traced.result != 0, call.tier < .write {
             profile.fold(reading: call.reading, text: context.resultText ?? "", key: traced.result)
         }
         if open.count > limits.openSessions || openCost > limits.openCost { makeRoom() }
     }
 
-    private mutating func begin(_ key: Key) {
+    private mutating func slot(of call: ObservedCall) -> Int {
+        if let lastSlot, let last = slots[lastSlot]?.key, last.session == call.session,
+            last.principal == call.principal
+        {
+            return lastSlot
+        }
+        let key = Key(session: call.session, principal: call.principal)
+        let slot = open[key] ?? begin(key)
+        lastSlot = slot
+        return slot
+    }
+
+    private mutating func begin(_ key: Key) -> Int {
         let principal = writer.name(key.principal)
         let trace = SessionTrace(
             key: profile.hash.hash(profile.hash.hash(key.session), principal.key),
             session: key.session,
             principal: principal
         )
-        open[key] = Open(trace: trace, lastTouched: clock)
+        let session = Open(key: key, trace: trace, lastTouched: clock)
+        let slot = free.popLast() ?? slots.count
+        if slot == slots.count { slots.append(session) } else { slots[slot] = session }
+        open[key] = slot
+        return slot
     }
 
     /// Adds a call to its session; whether the session asks this for the first time.
-    private mutating func update(_ key: Key, client: Keyed<String>?, _ call: TracedCall) -> Bool {
+    private mutating func update(_ slot: Int, client: Keyed<String>?, _ call: TracedCall) -> Bool {
         let limit = limits.callsOfSession
         let now = clock
         func add(_ session: inout Open?) -> (cost: Int, isFirst: Bool) {
@@ -88,22 +109,32 @@ package struct Profiler: Sendable {
             session?.cost += cost
             return (cost, session?.readings.insert(call.reading).inserted ?? false)
         }
-        let (cost, isFirst) = add(&open[key])
+        let (cost, isFirst) = add(&slots[slot])
         openCost += cost
         return isFirst
     }
 
     /// Folds the sessions that were touched longest ago, an eighth at a time so that sorting is rare.
     private mutating func makeRoom() {
-        let oldest = open.sorted { $0.value.lastTouched < $1.value.lastTouched }
-        for (key, _) in oldest.prefix(max(1, oldest.count / 8)) { fold(key) }
-        while openCost > limits.openCost, let next = open.min(by: { $0.value.lastTouched < $1.value.lastTouched }) {
-            fold(next.key)
+        var oldest: [(touched: UInt64, slot: Int)] = []
+        for slot in slots.indices { if let touched = slots[slot]?.lastTouched { oldest.append((touched, slot)) } }
+        oldest.sort { $0.touched < $1.touched }
+        let least = max(1, oldest.count / 8)
+        for (number, session) in oldest.enumerated() where number < least || openCost > limits.openCost {
+            fold(slot: session.slot)
         }
     }
 
     private mutating func fold(_ key: Key) {
-        guard let session = open.removeValue(forKey: key) else { return }
+        if let slot = open[key] { fold(slot: slot) }
+    }
+
+    private mutating func fold(slot: Int) {
+        guard let session = slots[slot] else { return }
+        slots[slot] = nil
+        free.append(slot)
+        open[session.key] = nil
+        if lastSlot == slot { lastSlot = nil }
         openCost -= session.cost
         profile.fold(session.trace, skipped: session.skipped)
     }

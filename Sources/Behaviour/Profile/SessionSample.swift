@@ -97,24 +97,16 @@ extension SessionSample: Mergeable {
     }
 
     package var json: JSON.Value {
-        let kept = run()
-        return .object([
-            "threshold": kept.threshold.map(Form.hash) ?? .null,
-            "sessions": .array(kept.traces.map(\.json)),
-        ])
+        var bytes: [UInt8] = []
+        write(to: &bytes)
+        return (try? JSON.parse(bytes)) ?? .null
     }
 
     package func write(to bytes: inout [UInt8]) {
         let kept = run()
         var writer = MemberWriter()
         writer.write("sessions", to: &bytes)
-        var mark = UInt8(ascii: "[")
-        for trace in kept.traces {
-            bytes.append(mark)
-            mark = UInt8(ascii: ",")
-            JSON.append(trace.json, to: &bytes)
-        }
-        bytes += kept.traces.isEmpty ? "[]".utf8 : "]".utf8
+        Form.append(list: kept.traces, to: &bytes) { $0.write(to: &$1) }
         writer.write("threshold", to: &bytes)
         JSON.append(kept.threshold.map(Form.hash) ?? .null, to: &bytes)
         bytes.append(UInt8(ascii: "}"))

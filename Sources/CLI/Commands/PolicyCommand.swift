@@ -4,11 +4,11 @@ import Policies
 struct PolicyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "policy",
-        abstract: "Mine, review, test, replay and export policies.",
+        abstract: "Mine, review, test, replay, release and export policies.",
         // In the order in which a policy comes to be trusted.
         subcommands: [
-            Mine.self, Review.self, Suggest.self, Diff.self, Test.self, Replay.self, Explain.self,
-            Export.self,
+            Template.self, Mine.self, Review.self, Suggest.self, Diff.self, Test.self, Replay.self, Explain.self,
+            Release.self, Export.self,
         ]
     )
 }

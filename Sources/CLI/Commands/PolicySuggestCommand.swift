@@ -1,3 +1,4 @@
+import Actions
 import ArgumentParser
 import Behaviour
 import Core
@@ -21,7 +22,7 @@ extension PolicyCommand {
             let old = try Recordings.policy(policy)
             let profile = try Recordings.profile(recordings, file: profile)
             let proposal = Miner().mine(profile, name: old.name, scope: old.scope)
-            let suggested = proposal.policy.keepingWhatPeopleWrote(in: old)
+            let suggested = proposal.policy.keepingWhatPeopleWrote(in: old, levels: proposal.levels)
             let difference = PolicyDifference(from: old, to: suggested)
             switch output.format {
             case .json: Output.answer(difference.json)

@@ -71,6 +71,10 @@ enum Recordings {
         try DurableFile.write(bytes, to: try Destination.checked(path), mode: 0o644)
     }
 
+    static func exists(_ file: String) -> Bool {
+        FileManager.default.fileExists(atPath: file)
+    }
+
     static func attempt<Answer>(_ body: () throws(RecordingFiles.Failure) -> Answer) throws -> Answer {
         do throws(RecordingFiles.Failure) {
             return try body()

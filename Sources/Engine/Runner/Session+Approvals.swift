@@ -33,6 +33,8 @@ extension Session {
         // A vote for a playbook is one for those that it calls: they are pinned like it.
         let below = machine.plan.digestsBelow
         if machine.origin != nil, !below.isEmpty { page["playbooks"] = .object(below) }
+        // What was approved in a rehearsal says so in what was signed.
+        if engine.isRehearsal { page["rehearsal"] = true }
         let bytes = JSON.canonical(.object(page))
         return ApprovalRecord(
             run: machine.run,

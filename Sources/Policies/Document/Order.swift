@@ -33,6 +33,7 @@ extension Rule {
         rule.arguments = arguments.map(\.sorted).sorted { $0.path < $1.path }
         rule.relations = relations.map(\.sorted).sorted { $0.order.lexicographicallyPrecedes($1.order) }
         if origin == .written { rule.support = Support() }
+        rule.reviewed.sort { $0.item < $1.item }
         return rule
     }
 }

@@ -105,6 +105,8 @@ struct PolicyCheck {
                     help: "remove one of them"
                 )
             } else {
+                // In shadow it is not meant to allow anything.
+                guard rule.mode == .enforce else { return false }
                 problems.report(
                     "unreachable-rule",
                     "this rule can never allow anything: the forbid \(forbid.id.inMessage) covers it",

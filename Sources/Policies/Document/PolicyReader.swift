@@ -7,7 +7,7 @@ import Traffic
 /// Codes: those of the YAML reader; `policy.` and `unknown-key`, `missing-key`, `wrong-type`, `invalid-value`,
 /// `unsupported-version`, `wrong-kind`, `duplicate-id`, `rule-without-tool`, `bad-condition`, `bad-hours`,
 /// `pattern-allows`, `unreachable-rule`, `overlapping-forbid`, `expired-rule`, `unknown-owner`, `expired-owner`,
-/// `forbid-in-shadow`.
+/// `forbid-in-shadow`, `never-matches`.
 package enum PolicyReader {
     /// The policy, or nil where something is wrong.
     ///
@@ -169,6 +169,7 @@ struct PolicyReading {
             if let relation = relation(node, of: rule) { rule.relations.append(relation) }
         }
         rule.warnings = reader.list("warnings")?.value.compactMap { warning($0) } ?? []
+        rule.reviewed = reader.list("reviewed")?.value.compactMap { record($0) } ?? []
         reader.finish()
         guard let id, let tool else { return nil }
         if let first = ids[id.value] {
@@ -193,6 +194,29 @@ struct PolicyReading {
         return rule
     }
 
+    private func record(_ node: Node) -> ReviewRecord? {
+        guard var reader = MappingReader(node, problems, as: "a decision") else { return nil }
+        let item = reader.string("item", isRequired: true)
+        let argument = reader.string("argument", mayBeEmpty: true)
+        let values = values("values", &reader)
+        let decision = reader.enumeration("decision", of: ReviewDecision.self, isRequired: true)
+        let by = reader.string("by", isRequired: true)
+        if !reader.has("at") { _ = reader.string("at", isRequired: true) }
+        let at = time("at", &reader)
+        let reason = reader.string("reason")
+        reader.finish()
+        guard let item, let decision, let by, let at else { return nil }
+        return ReviewRecord(
+            item: item.value,
+            argument: argument?.value,
+            values: values,
+            decision: decision.value,
+            by: by.value,
+            at: at.value,
+            reason: reason?.value
+        )
+    }
+
     private func warning(_ node: Node) -> Warning? {
         guard var reader = MappingReader(node, problems, as: "a warning") else { return nil }
         let code = reader.string("code", isRequired: true)
@@ -214,10 +238,26 @@ extension PolicyReading {
         guard var inner = reader.mapping(key) else { return [] }
         var values: [CanonicalValue] = []
         for kind in ValueClass.allCases.sorted() {
-            values += texts(kind.rawValue, &inner).map { CanonicalValue(kind, $0) }
+            let texts = inner.strings(kind.rawValue, mayBeOne: true)?.value ?? []
+            values += texts.map { CanonicalValue(kind, $0.value) }
+            switch kind {
+            case .token, .short, .email, .account: texts.forEach(warnOfCase)
+            case .url, .path, .free, .date, .number, .boolean, .empty: break
+            }
         }
         inner.finish()
         return values
+    }
+
+    /// What people copy from elsewhere is often spelled with capitals, and would silently match nothing.
+    private func warnOfCase(_ text: Located<String>) {
+        guard text.value.utf8.contains(where: { 65...90 ~= $0 }) else { return }
+        problems.warn(
+            "never-matches",
+            "\(text.value.inMessage) matches nothing: values are compared in small letters",
+            at: text.place,
+            help: "write \(text.value.lowercased().inMessage)"
+        )
     }
 
     /// A moment, or the day at whose beginning in UTC it lies.

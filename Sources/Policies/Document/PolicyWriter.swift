@@ -81,6 +81,7 @@ package enum PolicyWriter {
         }
         if !rule.relations.isEmpty { members.add("relations", .list(rule.relations.map(relation))) }
         if !rule.warnings.isEmpty { members.add("warnings", .list(rule.warnings.map(warning))) }
+        if !rule.reviewed.isEmpty { members.add("reviewed", .list(rule.reviewed.map(record))) }
         return members.node
     }
 
@@ -144,6 +145,18 @@ package enum PolicyWriter {
         var members = Members()
         members.add("server", tool.server)
         members.add("tool", tool.tool)
+        return members.node
+    }
+
+    private static func record(_ record: ReviewRecord) -> YAMLNode {
+        var members = Members()
+        members.add("item", record.item)
+        if let path = record.argument { members.add("argument", path) }
+        members.add("values", values: record.values)
+        members.add("decision", record.decision.rawValue)
+        members.add("by", record.by)
+        members.add("at", record.at.description)
+        if let reason = record.reason { members.add("reason", reason) }
         return members.node
     }
 

@@ -111,6 +111,8 @@ package struct Rule: Sendable, Hashable {
     package var support: Support
     package var warnings: [Warning]
     package var origin: Origin
+    /// What people decided about the rule in reviews, by the id of the point.
+    package var reviewed: [ReviewRecord]
 
     package init(
         id: String,
@@ -130,7 +132,8 @@ package struct Rule: Sendable, Hashable {
         expires: Timestamp? = nil,
         support: Support = Support(),
         warnings: [Warning] = [],
-        origin: Origin = .mined
+        origin: Origin = .mined,
+        reviewed: [ReviewRecord] = []
     ) {
         self.id = id
         self.agent = agent
@@ -150,6 +153,7 @@ package struct Rule: Sendable, Hashable {
         self.support = support
         self.warnings = warnings
         self.origin = origin
+        self.reviewed = reviewed
     }
 }
 

@@ -157,7 +157,7 @@ extension Provenance {
 
 extension ArgumentRule {
     /// What passes, a phrase each.
-    fileprivate var phrases: [String] {
+    var phrases: [String] {
         var phrases = values.map { "\($0.valueClass.rawValue) \($0.text)" }
         if fromPrompt { phrases.append("what \(Phrases.request) names") }
         if fromAnyRead { phrases.append(Phrases.anyRead) }

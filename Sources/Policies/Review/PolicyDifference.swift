@@ -49,13 +49,13 @@ package struct PolicyDifference: Sendable, Hashable {
         let before = Dictionary(old.rules.map { (Key($0), $0) }, uniquingKeysWith: { first, _ in first })
         let after = Dictionary(new.rules.map { (Key($0), $0) }, uniquingKeysWith: { first, _ in first })
         for rule in old.rules where after[Key(rule)] == nil {
-            add("rule-removed", rule.effect == .forbid ? .wider : .tighter, rule)
+            add("rule-removed", rule.effect == .forbid ? .wider : .tighter, rule, before: rule.gist)
         }
         for rule in new.rules {
             if let earlier = before[Key(rule)] {
                 compare(earlier, rule)
             } else {
-                add("rule-added", rule.addition, rule)
+                add("rule-added", rule.addition, rule, after: rule.gist)
             }
         }
         compareKnown(old, new)
@@ -307,6 +307,19 @@ extension PolicyDifference.Direction {
 }
 
 extension Rule {
+    /// The rule in a few words: its effect, and for each argument what it may be.
+    fileprivate var gist: [String] {
+        var words = [effect.rawValue + (mode == .shadow ? " in shadow" : "")]
+        for argument in arguments {
+            let phrases = argument.phrases
+            let most = 6
+            let some = phrases.prefix(most).joined(separator: "; ")
+            let rest = phrases.count > most ? "; and \(phrases.count - most) more" : ""
+            words.append("\(argument.path): \(phrases.isEmpty ? bareArgument : some + rest)")
+        }
+        return words
+    }
+
     /// What it means that the rule is new: one that people wrote narrows what a mined one allows, and may also grant.
     fileprivate var addition: PolicyDifference.Direction {
         if isSelecting { return .tighter }

@@ -1,0 +1,120 @@
+package import Behaviour
+import Core
+import Inspection
+package import Policies
+package import Traffic
+
+/// What recordings say at the places that stand behind a point: the call itself, and the result that showed its value.
+package struct EvidenceQuotes: Sendable {
+    package struct Quote: Sendable, Hashable {
+        package var session: String
+        package var sequence: Int64
+        package var tool: ServerTool
+        /// Of the argument in question, or of all arguments.
+        package var argument: String
+        /// Around the value in an earlier result of the same session, with the tool that showed it.
+        package var source: Source?
+    }
+
+    package struct Source: Sendable, Hashable {
+        package var tool: ServerTool
+        package var text: String
+    }
+
+    private struct Place: Hashable {
+        var session: String
+        var sequence: Int64
+    }
+
+    /// How many results of a session are kept, and how much of each, while a quoted call may still come.
+    private static let keptResults = 64
+    private static let keptBytes = 64 << 10
+    /// How many places are quoted for one point.
+    private static let places = 3
+    private static let excerptLength = 160
+
+    private var quotes: [String: [Quote]] = [:]
+
+    /// Reads the recordings once more; nothing is quoted where there are none.
+    package init(
+        _ points: [(item: ReviewItem, point: ReviewPoint)],
+        from files: [String]
+    ) throws(RecordingFiles.Failure) {
+        var wanted: [Place: [Int]] = [:]
+        for (index, (item, _)) in points.enumerated() {
+            for pointer in item.evidence.prefix(Self.places) {
+                wanted[Place(session: pointer.session, sequence: pointer.sequence), default: []].append(index)
+            }
+        }
+        if wanted.isEmpty || files.isEmpty { return }
+        let sessions = Set(wanted.keys.map(\.session))
+        var results: [String: [Source]] = [:]
+        var found: [String: [Quote]] = [:]
+        _ = try RecordingFiles.read(files) { record in
+            guard sessions.contains(record.session) else { return }
+            let tool = ServerTool(server: record.server, tool: record.tool)
+            for index in wanted[Place(session: record.session, sequence: record.sequence)] ?? [] {
+                let (item, point) = points[index]
+                guard item.tool == tool, item.agent == record.principal.id else { continue }
+                let earlier = results[record.session] ?? []
+                found[point.id, default: []].append(
+                    Quote(
+                        session: record.session,
+                        sequence: record.sequence,
+                        tool: tool,
+                        argument: Self.argument(record, item.path),
+                        source: Self.source(item, earlier)
+                    )
+                )
+            }
+            guard let text = record.result.flatMap(Self.text) else { return }
+            var kept = results[record.session] ?? []
+            kept.append(Source(tool: tool, text: text))
+            if kept.count > Self.keptResults { kept.removeFirst() }
+            results[record.session] = kept
+        }
+        quotes = found
+    }
+
+    /// Those of one point.
+    package subscript(point: ReviewPoint) -> [Quote] { quotes[point.id] ?? [] }
+
+    private static func text(_ result: CallRecord.Result) -> String? {
+        let text = result.text ?? result.structured.map { String(decoding: JSON.canonical($0), as: UTF8.self) }
+        return text.map { String(decoding: $0.utf8.prefix(keptBytes), as: UTF8.self) }
+    }
+
+    private static func argument(_ record: CallRecord, _ path: String?) -> String {
+        let name = path.map { String($0.prefix { $0 != "/" }) }
+        let plain = name.map {
+            $0.split(separator: "~1", omittingEmptySubsequences: false).joined(separator: "/")
+                .split(separator: "~0", omittingEmptySubsequences: false).joined(separator: "~")
+        }
+        let value = plain.flatMap { record.arguments[$0] } ?? .object(record.arguments)
+        return excerpt(String(decoding: JSON.canonical(value), as: UTF8.self), named: plain)
+    }
+
+    /// Where the newest earlier result names one of the values, in whatever case.
+    private static func source(_ item: ReviewItem, _ earlier: [Source]) -> Source? {
+        for result in earlier.reversed() {
+            let lowered = Array(result.text.utf8.map { 65...90 ~= $0 ? $0 + 32 : $0 })
+            for value in item.values {
+                let bytes = Array(value.text.utf8)
+                guard !bytes.isEmpty, let start = lowered.firstRange(of: bytes)?.lowerBound else { continue }
+                let whole = Array(result.text.utf8)
+                let low = max(0, start - 60)
+                let high = min(whole.count, start + bytes.count + 60)
+                let text = (low > 0 ? "…" : "") + String(decoding: whole[low..<high], as: UTF8.self)
+                return Source(tool: result.tool, text: excerpt(text + (high < whole.count ? "…" : ""), named: nil))
+            }
+        }
+        return nil
+    }
+
+    /// Short, and without what looks like a secret.
+    private static func excerpt(_ text: String, named name: String?) -> String {
+        let clean = Credentials.tokenise(text, named: name, token: { _ in "<secret>" }) ?? text
+        guard clean.unicodeScalars.count > excerptLength + 60 else { return clean }
+        return String(String.UnicodeScalarView(clean.unicodeScalars.prefix(excerptLength + 60))) + "…"
+    }
+}

@@ -1,0 +1,79 @@
+import Actions
+import Behaviour
+import Core
+import Policies
+import Traffic
+
+/// Asks a person on a terminal about one point after the other.
+///
+/// Everything that a recording says is quoted and printed without control characters. What is decided by the time of
+/// `q` or of the end of input is kept; the rest waits.
+struct ReviewDialogue {
+    let points: [(item: ReviewItem, point: ReviewPoint)]
+    let quotes: EvidenceQuotes
+
+    private static let keys: [(key: String, decision: ReviewDecision, meaning: String)] = [
+        ("a", .accept, "accept"), ("t", .tighten, "tighten"), ("w", .widen, "widen one step"), ("k", .ask, "ask"),
+        ("d", .deny, "deny"), ("l", .defer, "defer: later, denied until then"),
+    ]
+
+    func run(_ desk: inout ReviewDesk) throws {
+        let open = points.filter { !(desk.policy.reviewed($0.point.id)?.decision.isFinal ?? false) }
+        for (number, (item, point)) in open.enumerated() {
+            Output.talk("")
+            for line in text(item, point, number + 1, of: open.count) { Output.talk(line) }
+            guard try ask(point, &desk) else { return }
+        }
+    }
+
+    private func text(_ item: ReviewItem, _ point: ReviewPoint, _ number: Int, of count: Int) -> [String] {
+        var lines = [
+            "\(number) of \(count): \(item.kind.rawValue), urgency \(item.roundedUrgency)  [\(point.id)]",
+            "  \(Output.cell(item.agent)) on \(Output.cell(item.tool.description)) (\(item.tier.rawValue))"
+                + (item.path.map { ", argument \(Output.cell($0))" } ?? ""),
+        ]
+        if !item.values.isEmpty {
+            lines.append("  value \(item.shownValues.prefix(5).map { Self.quoted($0.text) }.joined(separator: ", "))")
+        }
+        lines.append("  \(Output.cell(item.detail)), \(item.sessions) session\(item.sessions == 1 ? "" : "s")")
+        for quote in quotes[point] {
+            lines.append(
+                "  | \(Output.cell(quote.session))#\(quote.sequence) \(Output.cell(quote.tool.description)) "
+                    + Output.cell(quote.argument)
+            )
+            if let source = quote.source {
+                lines.append("  |   shown by \(Output.cell(source.tool.description)): \(Self.quoted(source.text))")
+            }
+        }
+        return lines
+    }
+
+    /// As JSON quotes it, so that line ends and quotes inside cannot be mistaken for ours.
+    private static func quoted(_ text: String) -> String {
+        Output.cell(String(decoding: JSON.canonical(.string(text)), as: UTF8.self))
+    }
+
+    /// Whether to go on.
+    private func ask(_ point: ReviewPoint, _ desk: inout ReviewDesk) throws -> Bool {
+        let menu = Self.keys.map { "\($0.key) \($0.meaning)" }.joined(separator: " · ")
+        while true {
+            Output.talk("  \(menu) · s skip · q stop here")
+            guard let line = readLine() else { return false }
+            let word = line.filter { !$0.isWhitespace }.lowercased()
+            if word == "q" { return false }
+            if word == "s" || word.isEmpty { return true }
+            guard let chosen = Self.keys.first(where: { $0.key == word || $0.decision.rawValue == word }) else {
+                Output.talk("  there is no `\(Output.cell(word, limit: 20))`")
+                continue
+            }
+            Output.talk("  why? (may be left empty)")
+            let reason = readLine().flatMap { $0.allSatisfy(\.isWhitespace) ? nil : Output.printable($0) }
+            do {
+                try desk.decide([ReviewDesk.Choice(point: point, decision: chosen.decision, reason: reason)])
+                return true
+            } catch let failure as CommandFailure {
+                Output.talk("  \(failure.message)" + (failure.help.map { "; \($0)" } ?? ""))
+            }
+        }
+    }
+}
