@@ -47,6 +47,7 @@ import Workspace
             ["write a policy for another engine"]
         ),
         ("policy.unexport", ["path": "opa"], ["remove the export in opa"]),
+        (
             "policy.release", ["policy": "policy.yaml", "approval": "policy_review", "path": "release.json"],
             ["write release.json with the votes of policy_review"]
         ),

@@ -118,7 +118,7 @@ extension PolicyCommand {
             if let decisions {
                 let bytes = try Recordings.bytes(decisions, limit: 16 << 20)
                 let (entries, diagnostics) = DecisionFile.read(bytes, file: decisions)
-                let source = String(decoding: bytes, as: UTF8.self)
+                let source = SourceText(bytes)
                 for diagnostic in diagnostics { Output.talk(diagnostic.rendered(source: source)) }
                 guard let entries else { throw ExitStatus.invalidInput }
                 for entry in entries {

@@ -242,7 +242,7 @@ extension PolicyReading {
             values += texts.map { CanonicalValue(kind, $0.value) }
             switch kind {
             case .token, .short, .email, .account: texts.forEach(warnOfCase)
-            case .url, .path, .free, .date, .number, .boolean, .empty: break
+            case .url, .path, .free, .date, .number, .boolean, .empty, .secret: break
             }
         }
         inner.finish()
