@@ -27,7 +27,7 @@ struct FieldTable: Sendable {
             }
             entries.append(Entry(value: Self.hash(field.text), path: path ?? 0))
         }
-        entries.sort { ($0.value, $0.path) < ($1.value, $1.path) }
+        entries.sort { $0.value == $1.value ? $0.path < $1.path : $0.value < $1.value }
     }
 
     static func hash(_ value: String) -> UInt64 { UInt64(bitPattern: Int64(value.hashValue)) }

@@ -186,7 +186,7 @@ package final class ResultCache: Sendable {
     /// Texts of arguments with more bytes than this are not kept.
     private static let longestValue = 4096
     /// Of one of the two halves.
-    private static let maxValueBytes = 4 << 20
+    private static let maxValueBytes = 2 << 20
     private let state = Mutex(State())
     private let maxBytes: Int
 

@@ -57,12 +57,17 @@ package struct Profile: Sendable {
         limits.apply(to: &agents)
     }
 
+    /// Lets go of what only folding more would need.
+    mutating func forgetTexts() { knownTexts = KnownTexts(hash) }
+
     /// Counts a call that cannot be learned from.
     mutating func skip() { skippedCalls += 1 }
 
     /// Folds what one session saw where it asked something for the first time.
     mutating func fold(reading: UInt64, text: String, key: UInt64) {
-        func note(_ evidence: inout ReadingEvidence, _ known: inout KnownTexts) { evidence.note(text, key: key, &known) }
+        func note(_ evidence: inout ReadingEvidence, _ known: inout KnownTexts) {
+            evidence.note(text, key: key, &known)
+        }
         readings.update(reading, make: ReadingEvidence.init) { note(&$0, &knownTexts) }
     }
 

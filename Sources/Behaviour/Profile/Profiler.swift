@@ -13,7 +13,7 @@ package struct Profiler: Sendable {
         /// Calls of one session; later ones are counted, not learned from.
         package var callsOfSession = 10_000
         /// Calls, arguments and values of all open sessions together.
-        package var openCost = 1 << 18
+        package var openCost = 1 << 17
 
         package init() {}
     }
@@ -60,8 +60,8 @@ package struct Profiler: Sendable {
         let client = call.client.map { writer.name($0) }
         let traced = writer.call(call, context)
         let isFirst = update(slot, client: client, traced)
-        if isFirst, traced.result != 0, call.tier < .write {
-            profile.fold(reading: call.reading, text: context.resultText ?? "", key: traced.result)
+        if isFirst, call.resultDigest != 0, call.tier < .write {
+            profile.fold(reading: call.reading, text: context.resultText ?? "", key: call.resultDigest)
         }
         if open.count > limits.openSessions || openCost > limits.openCost { makeRoom() }
     }
@@ -93,25 +93,20 @@ package struct Profiler: Sendable {
     }
 
     /// Adds a call to its session; whether the session asks this for the first time.
-    private mutating func update(_ slot: Int, client: Keyed<String>?, _ call: TracedCall) -> Bool {
-        let limit = limits.callsOfSession
-        let now = clock
-        func add(_ session: inout Open?) -> (cost: Int, isFirst: Bool) {
-            session?.lastTouched = now
-            if session?.trace.client == nil { session?.trace.client = client }
-            if let count = session?.trace.calls.count, count >= limit {
-                session?.skipped += 1
-                session?.trace.isCut = true
-                return (0, false)
-            }
-            let cost = call.cost
-            session?.trace.calls.append(call)
-            session?.cost += cost
-            return (cost, session?.readings.insert(call.reading).inserted ?? false)
+    private mutating func update(_ slot: Int, client: Keyed<String>?, _ call: consuming TracedCall) -> Bool {
+        slots[slot]?.lastTouched = clock
+        if let client, slots[slot]?.trace.client == nil { slots[slot]?.trace.client = client }
+        if let count = slots[slot]?.trace.calls.count, count >= limits.callsOfSession {
+            slots[slot]?.skipped += 1
+            slots[slot]?.trace.isCut = true
+            return false
         }
-        let (cost, isFirst) = add(&slots[slot])
+        let cost = call.cost
+        let reading = call.reading
+        slots[slot]?.trace.calls.append(call)
+        slots[slot]?.cost += cost
         openCost += cost
-        return isFirst
+        return slots[slot]?.readings.insert(reading).inserted ?? false
     }
 
     /// Folds the sessions that were touched longest ago, an eighth at a time so that sorting is rare.
@@ -148,6 +143,7 @@ package struct Profiler: Sendable {
     package consuming func finish(shard: Digest? = nil) -> Profile {
         for key in open.keys.sorted(by: { ($0.session, $0.principal) < ($1.session, $1.principal) }) { fold(key) }
         profile.settle()
+        profile.forgetTexts()
         if let shard { profile.shards = [shard] }
         return profile
     }

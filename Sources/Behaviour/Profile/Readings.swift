@@ -152,7 +152,7 @@ extension [UInt32] {
 /// In two halves, of which the older one is forgotten when the younger one is full. What is known of a text is found by
 /// the text's keyed hash, which nobody without the key can make another text have.
 struct KnownTexts: Sendable {
-    private static let most = 1 << 19
+    private static let most = 1 << 18
     private let hash: KeyedHash
     private var texts: [UInt64: ShownText] = [:]
     private var older: [UInt64: ShownText] = [:]
