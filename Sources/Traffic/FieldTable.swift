@@ -32,7 +32,7 @@ struct FieldTable: Sendable {
 
     static func hash(_ value: String) -> UInt64 { UInt64(bitPattern: Int64(value.hashValue)) }
 
-    /// - Parameter hash: Of the value.
+    /// The paths of the fields with a value of this hash.
     func paths(holding hash: UInt64) -> [String] {
         if entries.isEmpty { return [] }
         var low = 0
