@@ -14,7 +14,8 @@ import Testing
             Self.actions.map(\.name.text) == [
                 "discovery.configurations", "discovery.launch", "discovery.models", "discovery.network",
                 "discovery.probe", "discovery.processes", "exec.run", "inventory.assign", "inventory.diff",
-                "inventory.export", "inventory.snapshot", "policy.export", "policy.mine", "policy.release", "policy.replay",
+                "inventory.export", "inventory.snapshot", "policy.export", "policy.mine", "policy.release",
+                "policy.replay",
                 "policy.unexport", "report.progress", "traffic.import",
             ]
         )

@@ -12,7 +12,7 @@ import Workspace
         defer { folder.remove() }
         let path = try folder.script("hook.sh", body)
         var estate = folder.estate
-        estate.configuration.hooks = [.init(name: "deploy", command: [path], timeout: .seconds(20))]
+        estate.configuration.hooks = [.init(name: "deploy", command: [path], timeout: .seconds(600))]
         let action = try #require(estate.catalogue.actions["exec.run"])
         var request = folder.request(["hook": "deploy", "with": ["item": "hr"]])
         if let token { request.secrets["token"] = Redacted(token) }

@@ -48,14 +48,13 @@ import Traffic
 
         let push = try #require(proposal.policy.rules.first { $0.tool.tool == "push_branch" })
         let key = try #require(push.arguments.first { $0.path == "key" })
-        #expect(key.open == [.secret])
-        #expect(push.warnings.contains { $0.code == "secret" && $0.path == "key" })
+        #expect(!key.open.contains(.secret))
         let items = proposal.review.filter { $0.kind == .secret }.map { "\($0.tool.tool) \($0.path ?? "")" }
-        #expect(items.contains("delete_branch key") && !items.contains("push_branch key"))
+        #expect(items.contains("delete_branch key") && items.contains("push_branch key"))
         #expect(items.contains("send_hook header"))
     }
 
-    @Test func aNewCredentialPassesWhereOnesWereSentAndNothingElseDoes() {
+    @Test func noCredentialPassesToWhatChangesSomethingUntilAPersonSaysSo() {
         let policy = CompiledPolicy(
             Miner().mine(Recordings.profile(Self.sessions(30, tokens: 2)), name: "p").policy
         )
@@ -66,7 +65,7 @@ import Traffic
             record.arguments = arguments
             return policy.decide(observer.observe(record)).verdict
         }
-        #expect(verdict("push_branch", ["branch": "main", "key": .string(Self.token(77))]) == .allow)
+        #expect(verdict("push_branch", ["branch": "main", "key": .string(Self.token(77))]) == .deny)
         #expect(verdict("push_branch", ["branch": .string(Self.token(77))]) == .deny)
         #expect(verdict("push_branch", ["branch": "main", "key": "plain-words-of-data"]) == .deny)
         #expect(verdict("send_hook", ["event": .string(Self.token(0))]) == .deny)

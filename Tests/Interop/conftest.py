@@ -17,6 +17,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -88,6 +89,36 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     }
 
 
+# A forked child starts with its parent's memory in its own peak, and this process may hold whole corpora: a small
+# process in between starts the program, and says what the kernel counted.
+WATCHING = """
+import os, sys
+child = os.posix_spawn(sys.argv[2], sys.argv[2:], os.environ)
+_, status, usage = os.wait4(child, 0)
+with open(sys.argv[1], "w") as counted:
+    counted.write(f"{os.waitstatus_to_exitcode(status)} {usage.ru_maxrss}")
+"""
+
+
+def watched(command: list[str | Path], timeout: float, **more) -> tuple[int, bytes, bytes, int]:
+    """The exit code, what was printed on either stream, and the peak of resident memory in KiB."""
+    with tempfile.TemporaryDirectory() as name:
+        counted, out, err = Path(name) / "counted", Path(name) / "out", Path(name) / "err"
+        with out.open("wb") as stdout, err.open("wb") as stderr:
+            between = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-c", WATCHING, str(counted), *map(str, command)],
+                stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, start_new_session=True, **more,
+            )
+            try:
+                between.wait(timeout)
+            except subprocess.TimeoutExpired:
+                os.killpg(between.pid, signal.SIGKILL)
+                between.wait()
+                pytest.fail(f"`{' '.join(map(str, command))}` did not end in {timeout} s")
+        code, peak = map(int, counted.read_text().split())
+        return code, out.read_bytes(), err.read_bytes(), peak
+
+
 @dataclasses.dataclass
 class Shell:
     """Runs `lockstep` in one folder for one person."""
@@ -130,29 +161,12 @@ class Shell:
         )
 
     def measured(self, *arguments: str, timeout: float = 120, **more: str) -> Result:
-        """Runs the program and reports its own peak of resident memory (`wait4`)."""
-        out, err = self.folder / "measured.out", self.folder / "measured.err"
+        """Runs the program and reports its own peak of resident memory."""
         started = time.monotonic()
-        with out.open("wb") as stdout, err.open("wb") as stderr:
-            child = subprocess.Popen(
-                [str(self.programs.lockstep), *arguments], cwd=self.folder, env=environment(self.home, **more),
-                stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,
-            )
-        while True:
-            pid, status, usage = os.wait4(child.pid, os.WNOHANG)
-            if pid:
-                break
-            if time.monotonic() - started > timeout:
-                child.kill()
-                os.wait4(child.pid, 0)
-                child.returncode = -9
-                pytest.fail(f"`lockstep {' '.join(arguments)}` did not end in {timeout} s")
-            time.sleep(0.01)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        return Result(
-            arguments, child.returncode, out.read_text("utf-8"), err.read_text("utf-8"), usage.ru_maxrss,
-            time.monotonic() - started,
+        code, out, err, peak = watched(
+            [self.programs.lockstep, *arguments], timeout, cwd=self.folder, env=environment(self.home, **more),
         )
+        return Result(arguments, code, out.decode("utf-8"), err.decode("utf-8"), peak, time.monotonic() - started)
 
     @property
     def database(self) -> Path:

@@ -73,7 +73,7 @@ def test_the_playbook_runs_from_recordings_to_a_release(released: Shell, people:
     assert told["approved_by"][0]["person"] == "ben" and told["mode"] == "shadow" and told["rehearsal"] is False
     # What the release holds denies what the note asked for.
     replayed = released(
-        "policy", "replay", "--policy", "policies/mined.yaml", "--recording", "recordings/learned.ndjson", "--format", "ndjson"
+        "policy", "replay", "--policy", "policies/mined.yaml", "--recording", ".lockstep/recordings", "--format", "ndjson"
     ).expect(2)
     denied = [json.loads(line) for line in replayed.out.splitlines() if json.loads(line)["decision"] == "deny"]
     assert [(line["session"], line["reason"]) for line in denied] == [("p0", "identity"), ("p1", "identity")]
@@ -149,10 +149,10 @@ def test_killed_at_any_moment_it_ends_the_same(workspace: Shell, people: list[Pe
     # The runs name the same group: the later ones wait for the first, which is cancelled away one by one.
     for state in states[:-1]:
         workspace("cancel", state["run"], "--reason", "only the last one is needed")
-    for _ in range(20):
-        workspace("tick", "latest")
-        if "policy_review" in workspace("status", "latest").out:
+    for _ in range(200):
+        if workspace("approve", "latest", "policy_review", "--show").code == 0:
             break
+        workspace("tick")
     approve(workspace, people[1]).expect(0)
     for delay in (0.0, 0.03, 0.08):
         child = workspace.start("tick", "latest")
@@ -172,7 +172,7 @@ def test_what_was_decided_before_is_kept_by_the_next_run(workspace: Shell, peopl
     listed = workspace("policy", "review", "--recording", str(seen), "--format", "json").expect(2).json["review"]
     (item,) = [entry["item"] for entry in listed if entry["kind"] == "text-only-identity"]
     workspace(
-        "policy", "review", "--recording", "recordings/learned.ndjson", "--policy", "policies/mined.yaml",
+        "policy", "review", "--recording", ".lockstep/recordings", "--policy", "policies/mined.yaml",
         "--decide", f"{item}=deny:the note is a fraud", "--out", "decided.yaml",
     )
     approve(workspace, people[1], verdict="reject").expect(0)

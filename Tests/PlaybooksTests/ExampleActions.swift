@@ -79,7 +79,8 @@ extension Catalogue {
                 .change,
                 [
                     .init("files", .list, items: .string, isRequired: true, summary: "Recordings."),
-                    .init("path", .string, isRequired: true, summary: "The file that is written."),
+                    .init("path", .string, summary: "The file that is written, unless it is the store."),
+                    .init("results", .string, allowed: ["provenance", "digests", "full"], summary: "What is kept."),
                 ],
                 gives: [("recording", .string), ("gaps", .list)],
                 isAdditive: true

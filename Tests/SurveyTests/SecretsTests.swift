@@ -276,10 +276,10 @@ struct Seeded: RandomNumberGenerator {
     func findsWhatAPersonShouldKnow(_ entry: String, _ code: String, _ mode: Int, _ isFound: Bool) throws {
         try Samples.withFolder { home in
             try Samples.write("{\"mcpServers\": {\"a\": \(entry)}}", ".cursor/mcp.json", in: home)
-            try FileManager.default.setAttributes(
-                [.posixPermissions: mode],
-                ofItemAtPath: home.path + "/.cursor/mcp.json"
-            )
+            // A test beside this one may have narrowed the umask of the process for a moment.
+            for (path, mode) in [("", 0o755), ("/.cursor", 0o755), ("/.cursor/mcp.json", mode)] {
+                try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: home.path + path)
+            }
             #expect(Samples.survey(home.path).findings.contains { $0.code == code } == isFound)
         }
     }

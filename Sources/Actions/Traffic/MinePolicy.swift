@@ -71,7 +71,7 @@ package struct MinePolicy: StepAction {
         } catch {
             throw StepError(.permanent, "`\(error.file)` cannot be read: \(error.fault)")
         }
-        let proposal = Miner().mine(
+        let proposal = PolicyMining.propose(
             profile,
             name: request.parameters["name"]?.string ?? "mined",
             scope: request.parameters["scope"]?.string.flatMap(Policy.Scope.init(rawValue:)) ?? .agent

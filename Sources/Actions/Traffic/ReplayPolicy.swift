@@ -38,7 +38,8 @@ package struct ReplayPolicy: StepAction {
             throw StepError(
                 .permanent,
                 "the policy `\(path)` is \(digest), not \(wanted)",
-                help: "it was changed since it was mined: mine it anew and have it approved again"
+                help: "it was changed since it was mined: give the changed policy to a new run as its input "
+                    + "`baseline`, so that it is mined with it and approved"
             )
         }
         var verdicts: [Decision.Verdict: Int] = [:]

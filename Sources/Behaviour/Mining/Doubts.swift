@@ -107,7 +107,8 @@ struct Doubts {
                 )
             )
         }
-        if !path.isOpen, rule.tier >= .write, let most = path.rareTexts.map(\.sessions).max() {
+        // Where identities stand in those texts, each is a question of its own already.
+        if !path.isOpen, rule.tier >= .write, items.isEmpty, let most = path.rareTexts.map(\.sessions).max() {
             items.append(
                 item(
                     .rareText,

@@ -39,9 +39,10 @@ struct Levels {
         sourced.fromTexts = learned.texts.values.sorted()
         sourced.fromAnyRead = !learned.fields.isEmpty
         if learned.calls(of: .boolean) > 0 { sourced.open = [.boolean] }
-        // Which credential it is cannot be ruled; that one is sent here, and to what cannot be undone, a person decides.
+        // Which credential it is cannot be ruled, nor who asked for it once it is a token: that one is sent to what
+        // changes something, a person decides.
         let maySendSecrets = learned.secretSessions >= parameters.constantSessions
-        if maySendSecrets, tool.tier < .destructive { sourced.open.append(.secret) }
+        if maySendSecrets, tool.tier < .write { sourced.open.append(.secret) }
         // Where another argument of the same call takes whatever the agent writes, a few words of its own open no new
         // way out; that they stand in no earlier result keeps out what somebody wants chosen.
         if tool.tier == .write, !learned.isOpen, learned.calls(of: .short) > 0,

@@ -21,7 +21,15 @@ extension PolicyCommand {
 
         func run() async throws {
             let profile = try Recordings.profile(recordings, file: profile)
-            let proposal = Miner().mine(profile, name: name, scope: scope)
+            guard profile.calls > 0 else {
+                throw CommandFailure(
+                    "mine.nothing",
+                    "there is no call to learn from",
+                    help: "see what the recordings hold with `lockstep traffic stats`",
+                    status: ExitStatus.invalidInput
+                )
+            }
+            let proposal = PolicyMining.propose(profile, name: name, scope: scope)
             let text = PolicyWriter.write(proposal.policy)
             if let out {
                 try Recordings.write(Array(text.utf8), to: out)

@@ -55,7 +55,7 @@ extension PolicyCommand {
             }
             let profile = try Recordings.profile(recordings, file: profile)
             let name = old?.name ?? "mined"
-            let proposal = Miner().mine(profile, name: name, scope: old?.scope ?? scope ?? .agent)
+            let proposal = PolicyMining.propose(profile, name: name, scope: old?.scope ?? scope ?? .agent)
             let points = proposal.points
             let files = recordings
             let quotes = try Recordings.attempt { () throws(RecordingFiles.Failure) in

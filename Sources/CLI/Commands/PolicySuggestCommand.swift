@@ -21,7 +21,7 @@ extension PolicyCommand {
         func run() async throws {
             let old = try Recordings.policy(policy)
             let profile = try Recordings.profile(recordings, file: profile)
-            let proposal = Miner().mine(profile, name: old.name, scope: old.scope)
+            let proposal = PolicyMining.propose(profile, name: old.name, scope: old.scope)
             let suggested = proposal.policy.keepingWhatPeopleWrote(in: old, levels: proposal.levels)
             let difference = PolicyDifference(from: old, to: suggested)
             switch output.format {

@@ -29,8 +29,13 @@ struct MergeCommand: AsyncParsableCommand {
 
     func run() async throws {
         var merged: Profile?
+        var seen: [Digest: String] = [:]
         for file in files {
             let profile = try Recordings.profile([], file: file)
+            if let first = seen.updateValue(file, forKey: profile.sealed.digest) {
+                Output.talk("`\(Output.printable(file))` is the same as `\(Output.printable(first))` and counts once")
+                continue
+            }
             guard merged != nil else {
                 merged = profile
                 continue

@@ -57,6 +57,18 @@ extension TrafficCommand {
                 )
                 Output.answer(lines.joined(separator: "\n"))
             }
+            try Self.requireCalls(recording.summaries)
+        }
+
+        /// Lines of which not one could be read are no success.
+        private static func requireCalls(_ summaries: [RecordingImport.Summary]) throws {
+            let quarantined = summaries.map(\.quarantinedTotal).reduce(0, +)
+            guard quarantined > 0, summaries.allSatisfy({ $0.calls == 0 }) else { return }
+            throw CommandFailure(
+                "import.nothing",
+                "no call could be read, \(counted(quarantined, "line")) \(quarantined == 1 ? "was" : "were") quarantined",
+                help: "name the format with --from; a document of most formats stands on one line"
+            )
         }
 
         private func checkFormat() throws {
@@ -93,12 +105,13 @@ extension TrafficCommand {
             }
             guard file != nil else {
                 for summary in reading.summaries { summary.lines.forEach { Output.talk($0) } }
-                return
+                return try Self.requireCalls(reading.summaries)
             }
             switch output.format {
             case .json: Output.answer(.array(reading.summaries.map(\.json)))
             case .table: Output.answer(reading.summaries.flatMap(\.lines).joined(separator: "\n"))
             }
+            try Self.requireCalls(reading.summaries)
         }
 
         private static func failing<Answer>(_ body: () throws -> Answer) throws -> Answer {

@@ -22,7 +22,8 @@ extension Rule {
             expires: expires,
             support: support,
             warnings: warnings,
-            origin: origin
+            origin: origin,
+            reviewed: reviewed
         )
     }
 
