@@ -236,7 +236,7 @@ package final class ResultCache: Sendable {
             var found = state.olderValues[key]
             if let known = found, !known.isSame(text) { found = nil }
             let fresh = found ?? ValueText(text)
-            let bytes = 512 + text.utf8.count * 4
+            let bytes = fresh.heldBytes
             if state.valueBytes + bytes > Self.maxValueBytes {
                 state.olderValues = state.values
                 state.values = [:]

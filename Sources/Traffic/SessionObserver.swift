@@ -55,7 +55,8 @@ package struct SessionObserver: Sendable {
     private var index = SessionIndex()
     /// So many results are asked one by one before they are put into the index; most sessions never have more.
     var mostUnindexed = 32
-    private var bytes = 0
+    /// Bytes of the results that are remembered, also of those that other sessions share.
+    package private(set) var heldBytes = 0
     private var firstUses: [String: FirstUse] = [:]
     /// Calls of each tool; of tools beyond the limit the calls of all of them together.
     private var calls: [ServerTool: Int] = [:]
@@ -93,9 +94,6 @@ package struct SessionObserver: Sendable {
             prompt = nil
         }
     }
-
-    /// Bytes of the results that are remembered, also of those that other sessions share.
-    package var heldBytes: Int { bytes }
 
     /// Explains a call by what came before it, and takes in its result.
     package mutating func observe(_ record: CallRecord) -> ObservedCall {
@@ -341,12 +339,12 @@ extension SessionObserver {
         }
         guard let result = record.result, let text = Self.text(of: result) else { return 0 }
         let seen = cache.text(text, structured: result.structured, maxTextBytes: limits.maxTextBytes)
-        guard results.count < limits.maxResults, bytes + text.utf8.count <= limits.maxSessionBytes else {
+        guard results.count < limits.maxResults, heldBytes + text.utf8.count <= limits.maxSessionBytes else {
             becomePartial()
             return seen.digest
         }
         if seen.isCut { becomePartial() }
-        bytes += seen.text.utf8.count
+        heldBytes += seen.text.utf8.count
         results.append(SeenResult(tool: tool, tier: tier, text: seen, ordinal: ordinal, reading: reading))
         return seen.digest
     }

@@ -64,6 +64,9 @@ final class ValueText: Sendable {
         }
     }
 
+    /// About what it takes, most of which are the identities of a text that holds many.
+    var heldBytes: Int { 512 + text.utf8.count * 4 + entities.count * 768 }
+
     /// By the byte: `String` also equates different spellings of one letter.
     func isSame(_ other: String) -> Bool {
         let mine = text.utf8.span

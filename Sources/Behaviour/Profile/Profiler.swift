@@ -24,7 +24,8 @@ package struct Profiler: Sendable {
     }
 
     private struct Open {
-        let key: Key
+        /// Nil where the session was folded and none has taken its place.
+        var key: Key?
         var trace: SessionTrace
         /// What the session asked already: only the first answer counts.
         var readings: Set<UInt64> = []
@@ -37,8 +38,8 @@ package struct Profiler: Sendable {
     private var writer: TraceWriter
     private let limits: Limits
     private var open: [Key: Int] = [:]
-    /// By the numbers in `open`; nil where a session was folded and none has taken its place.
-    private var slots: [Open?] = []
+    /// By the numbers in `open`.
+    private var slots: [Open] = []
     private var free: [Int] = []
     /// Of the session that made the last call, since the next call is most often of the same one.
     private var lastSlot: Int?
@@ -67,12 +68,8 @@ package struct Profiler: Sendable {
     }
 
     private mutating func slot(of call: ObservedCall) -> Int {
-        if let lastSlot, let last = slots[lastSlot]?.key, last.session == call.session,
-            last.principal == call.principal
-        {
-            return lastSlot
-        }
         let key = Key(session: call.session, principal: call.principal)
+        if let lastSlot, slots[lastSlot].key == key { return lastSlot }
         let slot = open[key] ?? begin(key)
         lastSlot = slot
         return slot
@@ -93,26 +90,24 @@ package struct Profiler: Sendable {
     }
 
     /// Adds a call to its session; whether the session asks this for the first time.
-    private mutating func update(_ slot: Int, client: Keyed<String>?, _ call: consuming TracedCall) -> Bool {
-        slots[slot]?.lastTouched = clock
-        if let client, slots[slot]?.trace.client == nil { slots[slot]?.trace.client = client }
-        if let count = slots[slot]?.trace.calls.count, count >= limits.callsOfSession {
-            slots[slot]?.skipped += 1
-            slots[slot]?.trace.isCut = true
+    private mutating func update(_ slot: Int, client: Keyed<String>?, _ call: TracedCall) -> Bool {
+        slots[slot].lastTouched = clock
+        if let client, slots[slot].trace.client == nil { slots[slot].trace.client = client }
+        guard slots[slot].trace.calls.count < limits.callsOfSession else {
+            slots[slot].skipped += 1
+            slots[slot].trace.isCut = true
             return false
         }
-        let cost = call.cost
-        let reading = call.reading
-        slots[slot]?.trace.calls.append(call)
-        slots[slot]?.cost += cost
-        openCost += cost
-        return slots[slot]?.readings.insert(reading).inserted ?? false
+        slots[slot].trace.calls.append(call)
+        slots[slot].cost += call.cost
+        openCost += call.cost
+        return slots[slot].readings.insert(call.reading).inserted
     }
 
     /// Folds the sessions that were touched longest ago, an eighth at a time so that sorting is rare.
     private mutating func makeRoom() {
         var oldest: [(touched: UInt64, slot: Int)] = []
-        for slot in slots.indices { if let touched = slots[slot]?.lastTouched { oldest.append((touched, slot)) } }
+        for slot in slots.indices where slots[slot].key != nil { oldest.append((slots[slot].lastTouched, slot)) }
         oldest.sort { $0.touched < $1.touched }
         let least = max(1, oldest.count / 8)
         for (number, session) in oldest.enumerated() where number < least || openCost > limits.openCost {
@@ -125,13 +120,16 @@ package struct Profiler: Sendable {
     }
 
     private mutating func fold(slot: Int) {
-        guard let session = slots[slot] else { return }
-        slots[slot] = nil
-        free.append(slot)
-        open[session.key] = nil
+        guard let key = slots[slot].key else { return }
+        open[key] = nil
         if lastSlot == slot { lastSlot = nil }
-        openCost -= session.cost
-        profile.fold(session.trace, skipped: session.skipped)
+        openCost -= slots[slot].cost
+        profile.fold(slots[slot].trace, skipped: slots[slot].skipped)
+        // The place stays, what the session took does not.
+        slots[slot].key = nil
+        slots[slot].trace.calls = []
+        slots[slot].readings = []
+        free.append(slot)
     }
 
     /// Says that no more calls of a session will come.

@@ -123,7 +123,7 @@ extension TracedCall {
         bytes.append(UInt8(ascii: "]"))
     }
 
-    init?(json: JSON.Value) {
+    convenience init?(json: JSON.Value) {
         guard let tool = Form.tools(json[0])?.first, let tier = json[1]?.string.flatMap(ToolTier.init(rawValue:)),
             let task = Form.optional(json[2]), let definition = Form.optional(json[3]),
             let outcome = json[4]?.string.flatMap(CallRecord.Outcome.init(rawValue:)), let succeeded = json[5]?.bool,

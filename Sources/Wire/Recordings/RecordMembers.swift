@@ -5,9 +5,13 @@ struct RepeatedText: Sendable {
     private var written: [UInt8] = []
     private(set) var text = ""
 
+    /// A longer one is not kept, since every field would then keep one.
+    private static let longest = 4096
+
     init() {}
 
     init(_ text: String, _ written: Span<UInt8>) {
+        guard written.count <= Self.longest else { return }
         self.text = text
         self.written.reserveCapacity(written.count)
         for at in written.indices { self.written.append(written[at]) }
