@@ -18,14 +18,19 @@ struct FieldTable: Sendable {
         guard !fields.isEmpty else { return }
         var numbers: [String: UInt32] = [:]
         entries.reserveCapacity(fields.count)
+        var next = 0
         for field in fields {
-            var path = numbers[field.path]
+            // Records have the same fields in the same order, so that one path mostly comes after the other.
+            if next >= paths.count { next = 0 }
+            var path = next < paths.count && paths[next] == field.path ? UInt32(truncatingIfNeeded: next) : nil
+            if path == nil { path = numbers[field.path] }
             if path == nil {
                 path = UInt32(truncatingIfNeeded: paths.count)
                 numbers[field.path] = path
                 paths.append(field.path)
             }
             entries.append(Entry(value: Self.hash(field.text), path: path ?? 0))
+            next = Int(path ?? 0) + 1
         }
         entries.sort { $0.value == $1.value ? $0.path < $1.path : $0.value < $1.value }
     }

@@ -103,8 +103,10 @@ package struct SessionObserver: Sendable {
             index.add(results[index.count...].lazy.map(\.text))
         }
         remember(call)
-        if calls[call.tool] != nil || calls.count < limits.maxResults {
-            calls[call.tool, default: 0] += 1
+        if let place = calls.index(forKey: call.tool) {
+            calls.values[place] += 1
+        } else if calls.count < limits.maxResults {
+            calls[call.tool] = 1
         } else {
             otherCalls += 1
         }
