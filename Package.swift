@@ -129,7 +129,7 @@ let package = Package(
             "Actions",
             [
                 "Core", "Documents", "Expressions", "Playbooks", "Ledger", "Workspace", "Survey", "Reporting",
-                "Inspection", "Identity", "Wire", "Traffic", "Policies", "Behaviour", subprocess, system,
+                "Inspection", "Identity", "Wire", "Traffic", "Policies", "Behaviour", "CLinux", subprocess, system,
             ]
         ),
         .executableTarget(

@@ -86,53 +86,99 @@ enum Numerals {
     }
 }
 
+/// What one pass over the bytes of a text tells of the classes that it cannot have.
+private struct TextShape {
+    var isASCII = true
+    var hasSpace = false
+    var hasAt = false
+    var hasDot = false
+    var hasColon = false
+    var hasLineFeed = false
+    /// A slash, or a percent sign that may stand for one.
+    var mayHaveSeparator = false
+    var digits = 0
+    var first: UInt8
+    let count: Int
+
+    init(_ bytes: Span<UInt8>) {
+        count = bytes.count
+        first = bytes.isEmpty ? 0 : bytes[0]
+        for at in bytes.indices {
+            let byte = bytes[at]
+            // Most of a text.
+            if byte &- UInt8(ascii: "a") < 26 { continue }
+            if ASCII.isDigit(byte) {
+                digits += 1
+                continue
+            }
+            switch byte {
+            case UInt8(ascii: "@"): hasAt = true
+            case UInt8(ascii: "."): hasDot = true
+            case UInt8(ascii: ":"): hasColon = true
+            case UInt8(ascii: "/"), UInt8(ascii: "\\"), UInt8(ascii: "%"): mayHaveSeparator = true
+            case UInt8(ascii: "\n"):
+                hasLineFeed = true
+                hasSpace = true
+            default:
+                if byte >= 0x80 { isASCII = false } else if ASCII.isSpace(byte) { hasSpace = true }
+            }
+        }
+    }
+
+    var beginsWithCapital: Bool { ASCII.isUpper(first) }
+    var mayBeNumeral: Bool {
+        ASCII.isDigit(first) || first == UInt8(ascii: "-") || first == UInt8(ascii: "+")
+    }
+}
+
 extension ValueClass {
     /// The class of a text that has no space around it.
+    ///
+    /// Each test is made only where the signs are there without which it fails.
     init(trimmed text: String) {
         if text.isEmpty {
             self = .empty
             return
         }
-        let bytes = Array(text.utf8)
-        let isOneWord: Bool
-        if TextFolding.isASCII(text) {
-            isOneWord = !bytes.contains(where: ASCII.isSpace)
-        } else {
-            isOneWord = !text.unicodeScalars.contains(where: TextFolding.isSpace)
-        }
+        let shape = TextShape(text.utf8.span)
+        let isOneWord = shape.isASCII ? !shape.hasSpace : !text.unicodeScalars.contains(where: TextFolding.isSpace)
         if isOneWord {
-            if Identities.isWholeEmail(bytes) {
+            if shape.hasAt, Identities.isWholeEmail(Array(text.utf8)) {
                 self = .email
                 return
             }
-            if Identities.isWholeAddress(bytes) {
+            if shape.hasDot || shape.hasColon, Identities.isWholeAddress(Array(text.utf8)) {
                 self = .url
                 return
             }
-            if Accounts.isAccount(bytes[...]) {
+            if shape.beginsWithCapital || shape.first == UInt8(ascii: "0"), (12...42).contains(shape.count),
+                Accounts.isAccount(Array(text.utf8)[...])
+            {
                 self = .account
                 return
             }
-        } else if Accounts.isSpacedIBAN(bytes) {
+        } else if shape.beginsWithCapital, shape.digits >= 6, shape.count <= 44,
+            Accounts.isSpacedIBAN(Array(text.utf8))
+        {
             self = .account
             return
         }
-        if DateNotation.matches(bytes) {
+        if ASCII.isDigit(shape.first), shape.count <= 40, DateNotation.matches(Array(text.utf8)) {
             self = .date
-        } else if isOneWord, Numerals.canonical(text) != nil {
+        } else if isOneWord, shape.mayBeNumeral, Numerals.canonical(text) != nil {
             self = .number
-        } else if SecretToken.isWhole(bytes) {
+        } else if shape.count == SecretToken.length, SecretToken.isWhole(Array(text.utf8)) {
             self = .secret
         } else {
-            self.init(plain: text, bytes: bytes, isOneWord: isOneWord)
+            self.init(plain: text, shape, isOneWord: isOneWord)
         }
     }
 
-    private init(plain text: String, bytes: [UInt8], isOneWord: Bool) {
-        let length = bytes.count <= 60 ? bytes.count : text.unicodeScalars.count
-        if isOneWord, length <= 64 || (length <= 1024 && PathShape.isRooted(bytes)) {
-            self = PathShape.hasSeparator(bytes) ? .path : .token
-        } else if length <= 60, !bytes.contains(UInt8(ascii: "\n")) {
+    private init(plain text: String, _ shape: TextShape, isOneWord: Bool) {
+        let length = shape.count <= 60 || shape.isASCII ? shape.count : text.unicodeScalars.count
+        if isOneWord, length <= 64 || (length <= 1024 && PathShape.isRooted(Array(text.utf8))) {
+            self = shape.mayHaveSeparator && PathShape.hasSeparator(Array(text.utf8)) ? .path : .token
+        } else if length <= 60, !shape.hasLineFeed {
             self = .short
         } else {
             self = .free

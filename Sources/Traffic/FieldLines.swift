@@ -24,6 +24,7 @@ struct FieldLines {
     private init(_ text: String) {
         bytes = Array(text.utf8)
         lines = TextLines.ranges(in: bytes)
+        fields.reserveCapacity(min(lines.count, Self.maxFields))
     }
 
     private mutating func read() -> Bool {
@@ -186,6 +187,8 @@ enum TextLines {
     /// are one character.
     static func ranges(in bytes: [UInt8]) -> [Range<Int>] {
         var ranges: [Range<Int>] = []
+        // Most lines are longer, and a text of shorter ones grows it once.
+        ranges.reserveCapacity(bytes.count / 24 + 1)
         var start = 0
         let span = bytes.span
         var from = 0

@@ -18,23 +18,28 @@ struct FieldTable: Sendable {
         guard !fields.isEmpty else { return }
         var numbers: [String: UInt32] = [:]
         entries.reserveCapacity(fields.count)
+        var next = 0
         for field in fields {
-            var path = numbers[field.path]
+            // Records have the same fields in the same order, so that one path mostly comes after the other.
+            if next >= paths.count { next = 0 }
+            var path = next < paths.count && paths[next] == field.path ? UInt32(truncatingIfNeeded: next) : nil
+            if path == nil { path = numbers[field.path] }
             if path == nil {
                 path = UInt32(truncatingIfNeeded: paths.count)
                 numbers[field.path] = path
                 paths.append(field.path)
             }
             entries.append(Entry(value: Self.hash(field.text), path: path ?? 0))
+            next = Int(path ?? 0) + 1
         }
-        entries.sort { ($0.value, $0.path) < ($1.value, $1.path) }
+        entries.sort { $0.value == $1.value ? $0.path < $1.path : $0.value < $1.value }
     }
 
     static func hash(_ value: String) -> UInt64 { UInt64(bitPattern: Int64(value.hashValue)) }
 
-    func paths(holding value: String) -> [String] {
+    /// The paths of the fields with a value of this hash.
+    func paths(holding hash: UInt64) -> [String] {
         if entries.isEmpty { return [] }
-        let hash = Self.hash(value)
         var low = 0
         var high = entries.count
         while low < high {
@@ -57,8 +62,8 @@ struct FieldTable: Sendable {
 }
 
 /// A value that fields are asked for, with what a text must show that has such a field.
-struct FieldQuery {
-    enum Sign {
+struct FieldQuery: Sendable {
+    enum Sign: Sendable {
         /// Nothing is known: a value of this kind has spellings whose words differ.
         case none
         case words([UInt32])
@@ -67,10 +72,12 @@ struct FieldQuery {
     }
 
     let text: String
+    let hash: UInt64
     let sign: Sign
 
     init(_ value: CanonicalValue) {
         text = value.text
+        hash = FieldTable.hash(value.text)
         sign = Self.sign(of: value)
     }
 
@@ -178,7 +185,7 @@ struct FieldQuery {
 }
 
 /// An identity that texts are asked for, with words that stand in every text of plain letters that names it.
-struct IdentityQuery {
+struct IdentityQuery: Sendable {
     let value: CanonicalValue
     /// Nil where it may be written in other words: accounts in groups, letters of other scripts.
     let phrase: [UInt32]?

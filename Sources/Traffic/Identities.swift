@@ -78,6 +78,7 @@ enum Identities {
                 }
                 let start = at
                 var isPromising = false
+                var signs = Signs()
                 var capitals = 0
                 while at < bytes.count {
                     let byte = bytes[at]
@@ -90,9 +91,12 @@ enum Identities {
                     if Self.isDelimiter(byte) || Self.isJoint(bytes, at) { break }
                     if byte == UInt8(ascii: "@") || byte == UInt8(ascii: ".") || byte == UInt8(ascii: ":") {
                         isPromising = true
+                        signs.hasColon = signs.hasColon || byte == UInt8(ascii: ":")
+                        signs.hasDot = signs.hasDot || byte == UInt8(ascii: ".")
                     } else if ASCII.isDigit(byte) {
                         if capitals == 2 || (byte == 48 && at + 1 < bytes.count && bytes[at + 1] == UInt8(ascii: "x")) {
                             isPromising = true
+                            signs.mayBeAccount = true
                         }
                         capitals = 0
                     } else {
@@ -105,15 +109,23 @@ enum Identities {
                     var chunk: [UInt8] = []
                     chunk.reserveCapacity(at - start)
                     for position in start..<at { chunk.append(bytes[position]) }
-                    look(at: chunk)
+                    look(at: chunk, signs)
                 }
             }
         }
 
-        private mutating func look(at chunk: [UInt8]) {
-            let end = addresses(in: chunk)
-            accounts(in: chunk)
-            bareHosts(in: chunk, before: end)
+        /// What a chunk has, without which it is not searched for some kinds of identities.
+        private struct Signs {
+            var hasColon = false
+            var hasDot = false
+            /// Two capitals and a digit after them, or `0x`.
+            var mayBeAccount = false
+        }
+
+        private mutating func look(at chunk: [UInt8], _ signs: Signs) {
+            let end = addresses(in: chunk, signs)
+            if signs.mayBeAccount { accounts(in: chunk) }
+            if signs.hasDot { bareHosts(in: chunk, before: end) } else { mailRanges.removeAll(keepingCapacity: true) }
         }
 
         private mutating func insert(_ valueClass: ValueClass, _ bytes: ArraySlice<UInt8>) {
@@ -127,17 +139,17 @@ enum Identities {
         }
 
         /// Addresses with a scheme or `www.`, and all mail addresses; returns where the first web address begins.
-        private mutating func addresses(in chunk: [UInt8]) -> Int {
+        private mutating func addresses(in chunk: [UInt8], _ signs: Signs) -> Int {
             var start = chunk.count
             var authorityEnd = 0
-            if let colon = firstScheme(in: chunk) {
+            if signs.hasColon, let colon = firstScheme(in: chunk) {
                 start = colon
                 while start > 0, WebAddress.isSchemeByte(chunk[start - 1]) { start -= 1 }
                 while start < colon, !ASCII.isLetter(chunk[start]) { start += 1 }
                 authorityEnd =
                     chunk[(colon + 3)...].firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") }
                     ?? chunk.count
-            } else if let www = firstWWW(in: chunk) {
+            } else if signs.hasDot, let www = firstWWW(in: chunk) {
                 start = www
                 authorityEnd =
                     chunk[www...].firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") } ?? chunk.count
@@ -243,7 +255,7 @@ enum Identities {
         private static func isJoined(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "_") || byte >= 0x80 }
 
         private mutating func bareHosts(in chunk: [UInt8], before end: Int) {
-            defer { mailRanges.removeAll() }
+            defer { mailRanges.removeAll(keepingCapacity: true) }
             var at = 0
             // They are in order: one mark that moves on keeps a text full of addresses from being searched again and again.
             var mail = 0

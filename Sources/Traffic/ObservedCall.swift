@@ -167,7 +167,14 @@ package enum ToolTier: String, Sendable, CaseIterable, Comparable {
     case destructive
 
     package static func < (a: ToolTier, b: ToolTier) -> Bool { a.rank < b.rank }
-    private var rank: Int { Self.allCases.firstIndex(of: self) ?? 0 }
+    private var rank: Int {
+        switch self {
+        case .read: 0
+        case .openRead: 1
+        case .write: 2
+        case .destructive: 3
+        }
+    }
 }
 
 /// A call as mining and deciding see it: the same code computes it from a recording and on the wire.

@@ -35,37 +35,9 @@ final class ResultText: Sendable {
     }
 
     /// The words alone; finding the identities of a text takes longer.
-    var words: TextIndex {
-        answers.withLock { answers in
-            if let words = answers.words { return words }
-            let words = TextIndex(words: Words.hashes(of: text), identities: [])
-            answers.words = words
-            return words
-        }
-    }
+    var words: TextIndex { answers.withLock { words(&$0) } }
 
-    var identities: Set<CanonicalValue> {
-        answers.withLock { answers in
-            if let identities = answers.identities { return identities }
-            let identities = Identities.find(in: text)
-            answers.identities = identities
-            return identities
-        }
-    }
-
-    private var isASCII: Bool {
-        answers.withLock { answers in
-            let isASCII = answers.isASCII ?? TextFolding.isASCII(text)
-            answers.isASCII = isASCII
-            return isASCII
-        }
-    }
-
-    /// Whether the text names the identity; its words tell of most texts that they do not.
-    func names(_ identity: IdentityQuery) -> Bool {
-        if let phrase = identity.phrase, isASCII, !words.holds(phrase) { return false }
-        return identities.contains(identity.value)
-    }
+    var identities: Set<CanonicalValue> { answers.withLock { identities(&$0) } }
 
     var days: CalendarDays {
         answers.withLock { answers in
@@ -78,10 +50,9 @@ final class ResultText: Sendable {
 
     /// The hosts and mail domains that the text names.
     var hosts: Set<String> {
-        let identities = identities
-        return answers.withLock { answers in
+        answers.withLock { answers in
             if let hosts = answers.hosts { return hosts }
-            let hosts = Set(identities.compactMap(\.host))
+            let hosts = Set(identities(&answers).compactMap(\.host))
             answers.hosts = hosts
             return hosts
         }
@@ -89,56 +60,109 @@ final class ResultText: Sendable {
 
     /// The hosts that the text names by themselves or as part of a page, not as where one person has an address.
     var sites: Set<String> {
-        let identities = identities
-        return answers.withLock { answers in
+        answers.withLock { answers in
             if let sites = answers.sites { return sites }
-            let sites = Set(identities.compactMap { $0.valueClass == .url ? $0.host : nil })
+            let sites = Set(identities(&answers).compactMap { $0.valueClass == .url ? $0.host : nil })
             answers.sites = sites
             return sites
         }
     }
 
     /// Whether the words of the value stand in the text in a row, compared by the letter.
-    func holdsExactly(_ value: String) -> Bool {
-        let phrase = Words.joined(value)
-        return answers.withLock { answers in
+    func holdsExactly(_ query: ValueQuery) -> Bool {
+        answers.withLock { answers in
+            // Most texts lack the words; a hash can be forged, so it does not decide alone.
+            guard holds(query.phrase, &answers) else { return false }
             let joined = answers.joined ?? Words.joined(text)
             answers.joined = joined
-            return Words.contains(joined, phrase)
+            return Words.contains(joined, Words.joined(query.text))
         }
     }
+
+    /// Whether the text shows the value: an identity as such, anything else as whole words in a row.
+    func shows(_ query: ValueQuery) -> Bool { answers.withLock { shows(query, &$0) } }
 
     /// The fields that hold exactly a canonical text.
-    func fields(holding value: FieldQuery) -> [String] {
-        mayHaveField(value) ? fields.paths(holding: value.text) : []
-    }
+    func fields(holding value: FieldQuery) -> [String] { answers.withLock { fields(holding: value, &$0) } }
 
-    /// Whether a field can have the value, told from the words of the text: most texts are never taken apart.
-    func mayHaveField(_ value: FieldQuery) -> Bool {
-        guard structured == nil else { return true }
-        let (isLiteral, hasOddNumerals) = answers.withLock { answers in
-            if let spelling = answers.spelling { return spelling }
-            let spelling = (FieldQuery.isLiteral(text), FieldQuery.hasOddNumerals(text))
-            answers.spelling = spelling
-            return spelling
-        }
-        switch value.sign {
-        case .none: return true
-        case .words(let phrase): return !isLiteral || words.holds(phrase)
-        case .whole(let phrase): return !isLiteral || hasOddNumerals || words.holds(phrase)
+    func mayHaveField(_ value: FieldQuery) -> Bool { answers.withLock { mayHaveField(value, &$0) } }
+
+    /// Both at once, since most texts are asked both; `isShown` is false where nobody wants to know.
+    func evidence(of query: ValueQuery, asksText: Bool) -> (fields: [String], isShown: Bool) {
+        answers.withLock { answers in
+            let isShown = asksText && shows(query, &answers)
+            return (fields(holding: query.field, &answers), isShown)
         }
     }
 
     /// Where a server says both, the text is there for people, and may be made of what others wrote.
-    var fields: FieldTable {
-        answers.withLock { answers in
-            if let known = answers.fields { return known }
-            let found =
-                structured.map(StructuredResult.fields(of:)) ?? (isCut ? [] : StructuredResult.fields(of: text))
-            let table = FieldTable(found)
-            answers.fields = table
-            return table
+    var fields: FieldTable { answers.withLock { fields(&$0) } }
+}
+
+// One lock a question: what follows works on answers that are locked.
+extension ResultText {
+    private func words(_ answers: inout Answers) -> TextIndex {
+        if let words = answers.words { return words }
+        let words = TextIndex(words: Words.hashes(of: text), identities: [])
+        answers.words = words
+        return words
+    }
+
+    private func holds(_ phrase: [UInt32], _ answers: inout Answers) -> Bool {
+        if answers.words == nil { _ = words(&answers) }
+        return answers.words?.holds(phrase) ?? false
+    }
+
+    private func identities(_ answers: inout Answers) -> Set<CanonicalValue> {
+        if let identities = answers.identities { return identities }
+        let identities = Identities.find(in: text)
+        answers.identities = identities
+        return identities
+    }
+
+    private func isASCII(_ answers: inout Answers) -> Bool {
+        let isASCII = answers.isASCII ?? TextFolding.isASCII(text)
+        answers.isASCII = isASCII
+        return isASCII
+    }
+
+    private func shows(_ query: ValueQuery, _ answers: inout Answers) -> Bool {
+        guard let identity = query.identity else { return query.isPhrase && holds(query.phrase, &answers) }
+        // The words of most texts tell that they do not name the identity.
+        if let phrase = identity.phrase, isASCII(&answers), !holds(phrase, &answers) { return false }
+        return identities(&answers).contains(identity.value)
+    }
+
+    private func fields(holding value: FieldQuery, _ answers: inout Answers) -> [String] {
+        guard mayHaveField(value, &answers) else { return [] }
+        if answers.fields == nil { _ = fields(&answers) }
+        return answers.fields?.paths(holding: value.hash) ?? []
+    }
+
+    /// Whether a field can have the value, told from the words of the text: most texts are never taken apart.
+    private func mayHaveField(_ value: FieldQuery, _ answers: inout Answers) -> Bool {
+        guard structured == nil, answers.fields == nil else { return true }
+        let (isLiteral, hasOddNumerals) = spelling(&answers)
+        switch value.sign {
+        case .none: return true
+        case .words(let phrase): return !isLiteral || holds(phrase, &answers)
+        case .whole(let phrase): return !isLiteral || hasOddNumerals || holds(phrase, &answers)
         }
+    }
+
+    private func spelling(_ answers: inout Answers) -> (isLiteral: Bool, hasOddNumerals: Bool) {
+        if let spelling = answers.spelling { return spelling }
+        let spelling = (FieldQuery.isLiteral(text), FieldQuery.hasOddNumerals(text))
+        answers.spelling = spelling
+        return spelling
+    }
+
+    private func fields(_ answers: inout Answers) -> FieldTable {
+        if let known = answers.fields { return known }
+        let found = structured.map(StructuredResult.fields(of:)) ?? (isCut ? [] : StructuredResult.fields(of: text))
+        let table = FieldTable(found)
+        answers.fields = table
+        return table
     }
 }
 
@@ -153,9 +177,16 @@ package final class ResultCache: Sendable {
         /// Of the younger half.
         var bytes = 0
         var tiers: [ServerTool: ToolTier] = [:]
+        var values: [UInt64: ValueText] = [:]
+        var olderValues: [UInt64: ValueText] = [:]
+        var valueBytes = 0
     }
 
     private static let maxTools = 4096
+    /// Texts of arguments with more bytes than this are not kept.
+    private static let longestValue = 4096
+    /// Of one of the two halves.
+    private static let maxValueBytes = 2 << 20
     private let state = Mutex(State())
     private let maxBytes: Int
 
@@ -192,6 +223,27 @@ package final class ResultCache: Sendable {
             }
             state.texts[digest] = fresh
             state.bytes += bytes
+            return fresh
+        }
+    }
+
+    /// What is known of a text that is the value of an argument; agents send the same ones again and again.
+    func value(_ text: String) -> ValueText {
+        guard text.utf8.count <= Self.longestValue else { return ValueText(text) }
+        let key = Fingerprint.of(text)
+        return state.withLock { state in
+            if let known = state.values[key], known.isSame(text) { return known }
+            var found = state.olderValues[key]
+            if let known = found, !known.isSame(text) { found = nil }
+            let fresh = found ?? ValueText(text)
+            let bytes = fresh.heldBytes
+            if state.valueBytes + bytes > Self.maxValueBytes {
+                state.olderValues = state.values
+                state.values = [:]
+                state.valueBytes = 0
+            }
+            state.values[key] = fresh
+            state.valueBytes += bytes
             return fresh
         }
     }

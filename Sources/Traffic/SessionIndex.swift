@@ -54,8 +54,8 @@ struct SessionIndex: Sendable {
     func results(naming identity: CanonicalValue) -> [Int] { runs.isEmpty ? [] : results(Self.key(identity)) }
 
     /// The results that can have a field with this value.
-    func results(withField value: String) -> [Int] {
-        runs.isEmpty ? [] : results(UInt32(truncatingIfNeeded: FieldTable.hash(value)))
+    func results(withField value: FieldQuery) -> [Int] {
+        runs.isEmpty ? [] : results(UInt32(truncatingIfNeeded: value.hash))
     }
 
     private func results(_ key: UInt32) -> [Int] {

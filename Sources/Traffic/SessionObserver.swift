@@ -55,7 +55,8 @@ package struct SessionObserver: Sendable {
     private var index = SessionIndex()
     /// So many results are asked one by one before they are put into the index; most sessions never have more.
     var mostUnindexed = 32
-    private var bytes = 0
+    /// Bytes of the results that are remembered, also of those that other sessions share.
+    package private(set) var heldBytes = 0
     private var firstUses: [String: FirstUse] = [:]
     /// Calls of each tool; of tools beyond the limit the calls of all of them together.
     private var calls: [ServerTool: Int] = [:]
@@ -94,9 +95,6 @@ package struct SessionObserver: Sendable {
         }
     }
 
-    /// Bytes of the results that are remembered, also of those that other sessions share.
-    package var heldBytes: Int { bytes }
-
     /// Explains a call by what came before it, and takes in its result.
     package mutating func observe(_ record: CallRecord) -> ObservedCall {
         var asksResults = false
@@ -105,8 +103,10 @@ package struct SessionObserver: Sendable {
             index.add(results[index.count...].lazy.map(\.text))
         }
         remember(call)
-        if calls[call.tool] != nil || calls.count < limits.maxResults {
-            calls[call.tool, default: 0] += 1
+        if let place = calls.index(forKey: call.tool) {
+            calls.values[place] += 1
+        } else if calls.count < limits.maxResults {
+            calls[call.tool] = 1
         } else {
             otherCalls += 1
         }
@@ -165,44 +165,44 @@ package struct SessionObserver: Sendable {
         _ record: CallRecord,
         _ asksResults: inout Bool
     ) -> ObservedLeaf {
+        // What is no text is short and quickly read.
+        let known: ValueText? = if case .string(let text) = leaf.value { cache.value(text) } else { nil }
         // An inner list or object that is empty never becomes a leaf.
-        let value = CanonicalValue(argument: leaf.value) ?? CanonicalValue(.empty, "")
-        let text = leaf.value.string
+        let value = known?.value ?? CanonicalValue(argument: leaf.value) ?? CanonicalValue(.empty, "")
         var result = ObservedLeaf(
             argument: leaf.argument,
             path: leaf.path,
             value: value,
             number: value.valueClass == .number ? leaf.value.double : nil,
-            length: text.map(TextFolding.scalarCount) ?? 0,
-            words: Words.count(value.text)
+            length: known?.length ?? 0,
+            words: known?.words ?? Words.count(value.text)
         )
         guard value.valueClass != .empty, value.valueClass != .boolean else { return result }
         let isNeeded =
             tier != .read || value.valueClass.isIdentity || value.valueClass == .path || explainsReads
         if isNeeded {
             asksResults = true
-            result.provenance = provenance(of: value, as: text ?? value.text)
+            let query = known?.query ?? ValueQuery(value, as: value.text)
+            result.provenance = provenance(of: query)
             let recorded = Self.recorded(value, leaf.pointer, record)
-            result.provenance = known(result.provenance, recorded)
-            if Self.asksReadings(result.provenance, value) {
-                result.readings = readings(showing: value, as: text ?? value.text, recorded)
-            }
+            result.provenance = self.known(result.provenance, recorded)
+            if Self.asksReadings(result.provenance, value) { result.readings = readings(showing: query, recorded) }
         }
-        if let text, value.valueClass.mayHoldIdentities {
-            for entity in Identities.find(in: text).sorted() {
-                asksResults = true
-                let recorded =
-                    record.provenance.isEmpty ? nil : record.provenance[Provenance.key(of: entity, at: leaf.pointer)]
-                let provenance = known(provenance(of: entity, as: entity.text), recorded)
-                let isTextOnly = Self.asksReadings(provenance, entity)
-                result.entities.append(
-                    ObservedEntity(
-                        value: entity,
-                        provenance: provenance,
-                        readings: isTextOnly ? readings(showing: entity, as: entity.text, recorded) : []
-                    )
+        guard let entities = known?.entities, !entities.isEmpty else { return result }
+        asksResults = true
+        for query in entities {
+            let entity = query.value
+            let recorded =
+                record.provenance.isEmpty ? nil : record.provenance[Provenance.key(of: entity, at: leaf.pointer)]
+            let provenance = self.known(provenance(of: query), recorded)
+            let isTextOnly = Self.asksReadings(provenance, entity)
+            result.entities.append(
+                ObservedEntity(
+                    value: entity,
+                    provenance: provenance,
+                    readings: isTextOnly ? readings(showing: query, recorded) : []
                 )
-            }
+            )
         }
         return result
     }
@@ -234,17 +234,16 @@ package struct SessionObserver: Sendable {
 }
 
 extension SessionObserver {
-    private func provenance(of value: CanonicalValue, as text: String) -> Provenance {
-        let source = promptSource(value, text)
-        let query = FieldQuery(value)
-        var fields = fields(holding: query, before: ordinal)
-        let texts = texts(showing: value, text, before: ordinal)
+    private func provenance(of query: ValueQuery) -> Provenance {
+        let source = promptSource(query)
+        var (fields, texts) = evidence(of: query, before: ordinal)
         if source == .none, !fields.isEmpty {
-            if let first = firstUses[value.text] {
+            if let first = firstUses[query.value.text] {
                 // What was not kept may have shown the value.
                 let isDoubtful = partialSince.map { $0 < first.ordinal } ?? false
-                if isDoubtful || !self.texts(showing: first.value, first.value.text, before: first.ordinal).isEmpty {
-                    fields.formIntersection(self.fields(holding: query, before: first.ordinal))
+                let earlier = evidence(of: ValueQuery(first.value, as: first.value.text), before: first.ordinal)
+                if isDoubtful || !earlier.texts.isEmpty {
+                    fields.formIntersection(evidence(of: query, before: first.ordinal).fields)
                 }
             } else if firstUses.count >= limits.maxValues {
                 fields = []
@@ -253,81 +252,64 @@ extension SessionObserver {
         return Provenance(prompt: source, fields: fields, texts: texts)
     }
 
-    private func promptSource(_ value: CanonicalValue, _ text: String) -> PromptSource {
+    private func promptSource(_ query: ValueQuery) -> PromptSource {
         guard let prompt else { return .none }
+        let value = query.value
         guard value.valueClass.isIdentity else {
-            let phrase = Words.hashes(of: text)
-            // A hash can be forged, and this match grants, so the words themselves are compared.
-            if prompt.words.holds(phrase), prompt.holdsExactly(text) { return .exact }
+            if prompt.holdsExactly(query) { return .exact }
             guard value.valueClass == .date, let day = CalendarDay(date: value.text) else { return .none }
             return prompt.days.names(day) ? .exact : .none
         }
         if prompt.identities.contains(value) { return .exact }
-        guard let host = value.host else { return .none }
+        guard let host = query.host else { return .none }
         // Whoever names one person names nobody else at the same domain.
         let named = value.valueClass == .email ? prompt.sites : prompt.hosts
         return named.contains(host) ? .host : .none
     }
 
-    private func fields(holding value: FieldQuery, before: Int) -> Set<ResultField> {
-        var found: Set<ResultField> = []
-        forEachResult(of: index.results(withField: value.text), before: before) { result in
-            for field in result.text.fields(holding: value) {
-                found.insert(ResultField(tool: result.tool, field: field))
+    /// The fields of earlier results that hold the value, and the tools whose text shows it.
+    private func evidence(
+        of query: ValueQuery,
+        before: Int
+    ) -> (fields: Set<ResultField>, texts: Set<ServerTool>) {
+        var fields: Set<ResultField> = []
+        var texts: Set<ServerTool> = []
+        for at in index.results(withField: query.field) where results[at].ordinal < before {
+            for field in results[at].text.fields(holding: query.field) {
+                fields.insert(ResultField(tool: results[at].tool, field: field))
             }
         }
-        return found
-    }
-
-    private func texts(showing value: CanonicalValue, _ text: String, before: Int) -> Set<ServerTool> {
-        var found: Set<ServerTool> = []
-        forEachResult(showing: value, text, before: before, where: { !found.contains($0.tool) }) {
-            found.insert($0.tool)
+        for at in indexed(query) where results[at].ordinal < before && !texts.contains(results[at].tool) {
+            if results[at].text.shows(query) { texts.insert(results[at].tool) }
         }
-        return found
+        for at in index.count..<results.count {
+            if results[at].ordinal >= before { break }
+            let asksText = texts.isEmpty || !texts.contains(results[at].tool)
+            let found = results[at].text.evidence(of: query, asksText: asksText)
+            for field in found.fields { fields.insert(ResultField(tool: results[at].tool, field: field)) }
+            if found.isShown { texts.insert(results[at].tool) }
+        }
+        return (fields, texts)
     }
 
-    private func readings(showing value: CanonicalValue, as text: String, _ recorded: [String]?) -> [UInt64] {
+    private func readings(showing query: ValueQuery, _ recorded: [String]?) -> [UInt64] {
         var found: Set<UInt64> = withholdsResults ? Set(Provenance.readings(recorded ?? [])) : []
-        forEachResult(
-            showing: value,
-            text,
-            before: ordinal,
-            where: { $0.tier <= .openRead && !found.contains($0.reading) }
-        ) { found.insert($0.reading) }
+        // The conditions are asked first, since they cost less than to look into a text.
+        func note(_ at: Int) {
+            guard results[at].ordinal < ordinal, results[at].tier <= .openRead, !found.contains(results[at].reading)
+            else { return }
+            if results[at].text.shows(query) { found.insert(results[at].reading) }
+        }
+        for at in indexed(query) { note(at) }
+        for at in index.count..<results.count { note(at) }
         return found.sorted()
     }
 
-    // `condition` is asked first, since it costs less than to look into a text.
-    private func forEachResult(
-        showing value: CanonicalValue,
-        _ text: String,
-        before: Int,
-        where condition: (SeenResult) -> Bool,
-        _ body: (SeenResult) -> Void
-    ) {
-        guard !results.isEmpty else { return }
-        if value.valueClass.isIdentity {
-            let query = IdentityQuery(value)
-            forEachResult(of: index.results(naming: value), before: before) { result in
-                if condition(result), result.text.names(query) { body(result) }
-            }
-        } else if text.utf8.count < Words.longestPhrase {
-            let phrase = Words.hashes(of: text)
-            guard !phrase.isEmpty else { return }
-            forEachResult(of: index.results(holding: phrase), before: before) { result in
-                if condition(result), result.text.words.holds(phrase) { body(result) }
-            }
-        }
-    }
-
-    /// Those of the candidates, and of the results that the index does not have yet, that came before a call.
-    private func forEachResult(of candidates: [Int], before: Int, _ body: (SeenResult) -> Void) {
-        for candidate in candidates where results[candidate].ordinal < before { body(results[candidate]) }
-        for result in results[index.count...] {
-            if result.ordinal >= before { break }
-            body(result)
-        }
+    /// The results in the index that can show the value.
+    private func indexed(_ query: ValueQuery) -> [Int] {
+        guard index.count > 0 else { return [] }
+        if let identity = query.identity { return index.results(naming: identity.value) }
+        return query.isPhrase ? index.results(holding: query.phrase) : []
     }
 }
 
@@ -359,12 +341,12 @@ extension SessionObserver {
         }
         guard let result = record.result, let text = Self.text(of: result) else { return 0 }
         let seen = cache.text(text, structured: result.structured, maxTextBytes: limits.maxTextBytes)
-        guard results.count < limits.maxResults, bytes + text.utf8.count <= limits.maxSessionBytes else {
+        guard results.count < limits.maxResults, heldBytes + text.utf8.count <= limits.maxSessionBytes else {
             becomePartial()
             return seen.digest
         }
         if seen.isCut { becomePartial() }
-        bytes += seen.text.utf8.count
+        heldBytes += seen.text.utf8.count
         results.append(SeenResult(tool: tool, tier: tier, text: seen, ordinal: ordinal, reading: reading))
         return seen.digest
     }
@@ -374,15 +356,6 @@ extension SessionObserver {
     private static func text(of result: CallRecord.Result) -> String? {
         if let text = result.text { return text }
         return result.structured.map { String(decoding: JSON.canonical($0), as: UTF8.self) }
-    }
-}
-
-extension ValueClass {
-    fileprivate var mayHoldIdentities: Bool {
-        switch self {
-        case .free, .short, .token, .path: true
-        default: false
-        }
     }
 }
 

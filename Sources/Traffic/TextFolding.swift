@@ -5,7 +5,15 @@
 enum TextFolding {
     /// Composed and in lower case.
     static func fold(_ text: String) -> String {
-        if isASCII(text) { return text.lowercased() }
+        let bytes = text.utf8.span
+        var all: UInt8 = 0
+        var hasCapitals = false
+        for at in bytes.indices {
+            all |= bytes[at]
+            hasCapitals = hasCapitals || ASCII.isUpper(bytes[at])
+        }
+        // Most texts are folded already, and need no copy.
+        if all < 0x80 { return hasCapitals ? text.lowercased() : text }
         return composed(text).lowercased()
     }
 

@@ -27,7 +27,7 @@ private let house: [String: (own: Set<String>, outside: Set<String>)] = [
         [
             "Core", "Documents", "Expressions", "Playbooks", "Ledger", "Workspace", "Survey", "Reporting", "Inspection",
             "Identity", "Wire", "Traffic", "Policies", "Behaviour",
-        ], ["Glibc", "Subprocess", "SystemPackage"]
+        ], ["CLinux", "Glibc", "Subprocess", "SystemPackage"]
     ),
     "CLI": (
         [

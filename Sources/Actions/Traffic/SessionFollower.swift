@@ -25,6 +25,8 @@ package struct SessionFollower {
     private let maxBytes: Int
     private var bytes = 0
     private var clock = 0
+    /// The session of the last call, which is never let go of for that call.
+    private var last: (principal: String, id: String, session: String, entry: Followed)?
 
     package init(limit: Int = 4_096, maxBytes: Int = 32 << 20) {
         self.limit = limit
@@ -33,14 +35,24 @@ package struct SessionFollower {
 
     package mutating func observe(_ record: CallRecord) -> ObservedCall {
         clock += 1
-        let session = record.principal.id + "\u{0}" + record.session
-        let entry = observers[session] ?? begin(session, record)
+        let (session, entry) = followed(record)
         let earlier = entry.observer.heldBytes
         let call = entry.observer.observe(record)
         entry.touched = clock
         bytes += entry.observer.heldBytes - earlier
         if observers.count > limit || bytes > maxBytes { makeRoom(besides: session) }
         return call
+    }
+
+    private mutating func followed(_ record: CallRecord) -> (session: String, entry: Followed) {
+        // The next call is most often of the same session.
+        if let last, last.id == record.session, last.principal == record.principal.id {
+            return (last.session, last.entry)
+        }
+        let session = record.principal.id + "\u{0}" + record.session
+        let entry = observers[session] ?? begin(session, record)
+        last = (record.principal.id, record.session, session, entry)
+        return (session, entry)
     }
 
     private mutating func begin(_ session: String, _ record: CallRecord) -> Followed {
@@ -52,11 +64,17 @@ package struct SessionFollower {
     }
 
     private mutating func makeRoom(besides current: String) {
-        let oldest = observers.filter { $0.key != current }.sorted { $0.value.touched < $1.value.touched }
-        for (position, (session, entry)) in oldest.enumerated() {
+        last = nil
+        var oldest: [(touched: Int, session: String, bytes: Int)] = []
+        oldest.reserveCapacity(observers.count)
+        for (session, entry) in observers where session != current {
+            oldest.append((entry.touched, session, entry.observer.heldBytes))
+        }
+        oldest.sort { $0.touched < $1.touched }
+        for (position, (_, session, held)) in oldest.enumerated() {
             // An eighth more than is needed, so that sorting is rare.
             guard position < limit / 8 || bytes > maxBytes / 8 * 7 else { return }
-            bytes -= entry.observer.heldBytes
+            bytes -= held
             observers[session] = nil
             if forgotten.count < 1 << 20 { forgotten.insert(session.hashValue) } else { hasForgottenAll = true }
         }

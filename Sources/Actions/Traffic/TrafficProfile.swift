@@ -1,4 +1,5 @@
 package import Behaviour
+import CLinux
 import Core
 import Traffic
 import Wire
@@ -10,11 +11,21 @@ package enum TrafficProfile {
         hash: KeyedHash = .unkeyed
     ) throws(RecordingFiles.Failure) -> (profile: Profile, count: RecordingFiles.Count) {
         var profiler = Profiler(hash: hash)
+        let count = try follow(files, &profiler)
+        let profile = profiler.finish()
+        // What the sessions were followed with is free now, and writing the profile down needs as much again.
+        _ = malloc_trim(0)
+        return (profile, count)
+    }
+
+    private static func follow(
+        _ files: [String],
+        _ profiler: inout Profiler
+    ) throws(RecordingFiles.Failure) -> RecordingFiles.Count {
         var follower = SessionFollower()
-        let count = try RecordingFiles.read(files) { record in
+        return try RecordingFiles.read(files) { record in
             profiler.observe(follower.observe(record), context: CallContext(record))
         }
-        return (profiler.finish(), count)
     }
 }
 

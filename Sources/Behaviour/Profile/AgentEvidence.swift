@@ -233,6 +233,24 @@ package struct IdentityEvidence: Sampled {
         ])
     }
 
+    package func write(to bytes: inout [UInt8]) {
+        bytes.append(UInt8(ascii: "["))
+        JSON.append(.string(value.valueClass.rawValue), to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        JSON.append(.string(value.text), to: &bytes)
+        for tally in [explained, unexplained, textOnly] {
+            bytes.append(UInt8(ascii: ","))
+            Form.append(count: tally.count, to: &bytes)
+        }
+        bytes.append(UInt8(ascii: ","))
+        tasks.write(to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        JSON.append(.bool(isParty), to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        Form.append(hash: text, to: &bytes)
+        bytes.append(UInt8(ascii: "]"))
+    }
+
     package init?(json: JSON.Value) {
         guard let valueClass = json[0]?.string.flatMap(ValueClass.init(rawValue:)), let spelling = json[1]?.string,
             let explained = Form.tally(json[2]), let unexplained = Form.tally(json[3]),

@@ -78,6 +78,28 @@ package struct ValueEvidence: Sampled {
         ])
     }
 
+    package func write(to bytes: inout [UInt8]) {
+        bytes.append(UInt8(ascii: "["))
+        JSON.append(.string(text), to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        JSON.append(.bool(isAbridged), to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        JSON.append(.integer(Int64(classes)), to: &bytes)
+        for tally in [sessions, explained, unexplained, textOnly] {
+            bytes.append(UInt8(ascii: ","))
+            Form.append(count: tally.count, to: &bytes)
+        }
+        bytes.append(UInt8(ascii: ","))
+        tasks.write(to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        clients.write(to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        JSON.append(.array(texts.map(Form.tool)), to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        pointers.write(to: &bytes)
+        bytes.append(UInt8(ascii: "]"))
+    }
+
     package init?(json: JSON.Value) {
         guard let text = json[0]?.string, let isAbridged = json[1]?.bool,
             let classes = json[2]?.int.flatMap(UInt16.init(exactly:)), let sessions = Form.tally(json[3]),

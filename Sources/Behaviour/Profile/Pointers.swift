@@ -44,6 +44,16 @@ extension Pointers: Mergeable {
         .array(entries.map { .array([.string($0.pointer.session), .integer($0.pointer.sequence)]) })
     }
 
+    package func write(to bytes: inout [UInt8]) {
+        Form.append(list: entries, to: &bytes) { entry, bytes in
+            bytes.append(UInt8(ascii: "["))
+            JSON.append(.string(entry.pointer.session), to: &bytes)
+            bytes.append(UInt8(ascii: ","))
+            JSON.append(.integer(entry.pointer.sequence), to: &bytes)
+            bytes.append(UInt8(ascii: "]"))
+        }
+    }
+
     package init?(json: JSON.Value) {
         let read = { (value: JSON.Value) -> EvidencePointer? in
             guard let session = value[0]?.string, let sequence = value[1]?.int else { return nil }

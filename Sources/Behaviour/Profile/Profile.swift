@@ -25,8 +25,11 @@ package struct Profile: Sendable {
     /// Numbers the sessions that are folded, so that each is counted once.
     private var number: UInt64 = 0
 
+    private var knownTexts: KnownTexts
+
     package init(hash: KeyedHash = .unkeyed) {
         self.hash = hash
+        knownTexts = KnownTexts(hash)
     }
 
     /// Folds one whole session.
@@ -54,15 +57,18 @@ package struct Profile: Sendable {
         limits.apply(to: &agents)
     }
 
+    /// Lets go of what only folding more would need.
+    mutating func forgetTexts() { knownTexts = KnownTexts(hash) }
+
     /// Counts a call that cannot be learned from.
     mutating func skip() { skippedCalls += 1 }
 
     /// Folds what one session saw where it asked something for the first time.
     mutating func fold(reading: UInt64, text: String, key: UInt64) {
-        let hash = hash
-        readings.update(reading, make: ReadingEvidence.init) {
-            $0.note(text, key: key, hash)
+        func note(_ evidence: inout ReadingEvidence, _ known: inout KnownTexts) {
+            evidence.note(text, key: key, &known)
         }
+        readings.update(reading, make: ReadingEvidence.init) { note(&$0, &knownTexts) }
     }
 
     package enum MergeError: Error, Hashable, Sendable, CustomStringConvertible {

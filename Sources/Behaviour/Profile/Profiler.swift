@@ -13,7 +13,7 @@ package struct Profiler: Sendable {
         /// Calls of one session; later ones are counted, not learned from.
         package var callsOfSession = 10_000
         /// Calls, arguments and values of all open sessions together.
-        package var openCost = 1 << 18
+        package var openCost = 1 << 17
 
         package init() {}
     }
@@ -24,6 +24,8 @@ package struct Profiler: Sendable {
     }
 
     private struct Open {
+        /// Nil where the session was folded and none has taken its place.
+        var key: Key?
         var trace: SessionTrace
         /// What the session asked already: only the first answer counts.
         var readings: Set<UInt64> = []
@@ -35,7 +37,12 @@ package struct Profiler: Sendable {
     private var profile: Profile
     private var writer: TraceWriter
     private let limits: Limits
-    private var open: [Key: Open] = [:]
+    private var open: [Key: Int] = [:]
+    /// By the numbers in `open`.
+    private var slots: [Open] = []
+    private var free: [Int] = []
+    /// Of the session that made the last call, since the next call is most often of the same one.
+    private var lastSlot: Int?
     private var openCost = 0
     private var clock: UInt64 = 0
 
@@ -50,62 +57,79 @@ package struct Profiler: Sendable {
         // arguments does not say that none were sent.
         if call.exceedsLimits || call.lacksArguments { return profile.skip() }
         clock += 1
-        let key = Key(session: call.session, principal: call.principal)
-        if open[key] == nil { begin(key) }
+        let slot = slot(of: call)
         let client = call.client.map { writer.name($0) }
         let traced = writer.call(call, context)
-        let isFirst = update(key, client: client, traced)
-        if isFirst, traced.result != 0, call.tier < .write {
-            profile.fold(reading: call.reading, text: context.resultText ?? "", key: traced.result)
+        let isFirst = update(slot, client: client, traced)
+        if isFirst, call.resultDigest != 0, call.tier < .write {
+            profile.fold(reading: call.reading, text: context.resultText ?? "", key: call.resultDigest)
         }
         if open.count > limits.openSessions || openCost > limits.openCost { makeRoom() }
     }
 
-    private mutating func begin(_ key: Key) {
+    private mutating func slot(of call: ObservedCall) -> Int {
+        let key = Key(session: call.session, principal: call.principal)
+        if let lastSlot, slots[lastSlot].key == key { return lastSlot }
+        let slot = open[key] ?? begin(key)
+        lastSlot = slot
+        return slot
+    }
+
+    private mutating func begin(_ key: Key) -> Int {
         let principal = writer.name(key.principal)
         let trace = SessionTrace(
             key: profile.hash.hash(profile.hash.hash(key.session), principal.key),
             session: key.session,
             principal: principal
         )
-        open[key] = Open(trace: trace, lastTouched: clock)
+        let session = Open(key: key, trace: trace, lastTouched: clock)
+        let slot = free.popLast() ?? slots.count
+        if slot == slots.count { slots.append(session) } else { slots[slot] = session }
+        open[key] = slot
+        return slot
     }
 
     /// Adds a call to its session; whether the session asks this for the first time.
-    private mutating func update(_ key: Key, client: Keyed<String>?, _ call: TracedCall) -> Bool {
-        let limit = limits.callsOfSession
-        let now = clock
-        func add(_ session: inout Open?) -> (cost: Int, isFirst: Bool) {
-            session?.lastTouched = now
-            if session?.trace.client == nil { session?.trace.client = client }
-            if let count = session?.trace.calls.count, count >= limit {
-                session?.skipped += 1
-                session?.trace.isCut = true
-                return (0, false)
-            }
-            let cost = call.cost
-            session?.trace.calls.append(call)
-            session?.cost += cost
-            return (cost, session?.readings.insert(call.reading).inserted ?? false)
+    private mutating func update(_ slot: Int, client: Keyed<String>?, _ call: TracedCall) -> Bool {
+        slots[slot].lastTouched = clock
+        if let client, slots[slot].trace.client == nil { slots[slot].trace.client = client }
+        guard slots[slot].trace.calls.count < limits.callsOfSession else {
+            slots[slot].skipped += 1
+            slots[slot].trace.isCut = true
+            return false
         }
-        let (cost, isFirst) = add(&open[key])
-        openCost += cost
-        return isFirst
+        slots[slot].trace.calls.append(call)
+        slots[slot].cost += call.cost
+        openCost += call.cost
+        return slots[slot].readings.insert(call.reading).inserted
     }
 
     /// Folds the sessions that were touched longest ago, an eighth at a time so that sorting is rare.
     private mutating func makeRoom() {
-        let oldest = open.sorted { $0.value.lastTouched < $1.value.lastTouched }
-        for (key, _) in oldest.prefix(max(1, oldest.count / 8)) { fold(key) }
-        while openCost > limits.openCost, let next = open.min(by: { $0.value.lastTouched < $1.value.lastTouched }) {
-            fold(next.key)
+        var oldest: [(touched: UInt64, slot: Int)] = []
+        for slot in slots.indices where slots[slot].key != nil { oldest.append((slots[slot].lastTouched, slot)) }
+        oldest.sort { $0.touched < $1.touched }
+        let least = max(1, oldest.count / 8)
+        for (number, session) in oldest.enumerated() where number < least || openCost > limits.openCost {
+            fold(slot: session.slot)
         }
     }
 
     private mutating func fold(_ key: Key) {
-        guard let session = open.removeValue(forKey: key) else { return }
-        openCost -= session.cost
-        profile.fold(session.trace, skipped: session.skipped)
+        if let slot = open[key] { fold(slot: slot) }
+    }
+
+    private mutating func fold(slot: Int) {
+        guard let key = slots[slot].key else { return }
+        open[key] = nil
+        if lastSlot == slot { lastSlot = nil }
+        openCost -= slots[slot].cost
+        profile.fold(slots[slot].trace, skipped: slots[slot].skipped)
+        // The place stays, what the session took does not.
+        slots[slot].key = nil
+        slots[slot].trace.calls = []
+        slots[slot].readings = []
+        free.append(slot)
     }
 
     /// Says that no more calls of a session will come.
@@ -117,6 +141,7 @@ package struct Profiler: Sendable {
     package consuming func finish(shard: Digest? = nil) -> Profile {
         for key in open.keys.sorted(by: { ($0.session, $0.principal) < ($1.session, $1.principal) }) { fold(key) }
         profile.settle()
+        profile.forgetTexts()
         if let shard { profile.shards = [shard] }
         return profile
     }

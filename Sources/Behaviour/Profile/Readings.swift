@@ -25,24 +25,39 @@ package struct ShownText: Sampled {
         }
     }
 
-    /// Sorted and without those that come twice, by one digit of eleven bits after the other: a text is thousands of
-    /// grams, and this is where most of the time of a profile would go.
+    /// How many words and pairs it keeps.
+    var size: Int { grams.count }
+
+    /// Sorted and without those that come twice, by one byte after the other: a text is hundreds of grams, and this is
+    /// where much of the time of a profile would go.
     private static func ascending(_ grams: [UInt32]) -> [UInt32] {
-        guard grams.count > 256 else {
+        guard grams.count > 64 else {
             var sorted = grams.sorted()
             sorted.removeEqualNeighbours()
             return sorted
         }
         var from = grams
         var to = grams
-        for shift in [0, 11, 22] as [UInt32] {
-            var places = [Int](repeating: 0, count: 2049)
-            for gram in from { places[Int(gram &>> shift & 2047) + 1] += 1 }
-            for digit in 1..<2048 { places[digit] += places[digit - 1] }
+        // How many there are of each value of each byte, in one pass.
+        var counts = InlineArray<1024, UInt32>(repeating: 0)
+        for gram in from {
+            counts[Int(gram & 255)] &+= 1
+            counts[256 + Int(gram &>> 8 & 255)] &+= 1
+            counts[512 + Int(gram &>> 16 & 255)] &+= 1
+            counts[768 + Int(gram &>> 24)] &+= 1
+        }
+        for place in 0..<4 {
+            var next: UInt32 = 0
+            for digit in place * 256..<place * 256 + 256 {
+                let count = counts[digit]
+                counts[digit] = next
+                next &+= count
+            }
+            let shift = UInt32(place * 8)
             for gram in from {
-                let digit = Int(gram &>> shift & 2047)
-                to[places[digit]] = gram
-                places[digit] += 1
+                let digit = place * 256 + Int(gram &>> shift & 255)
+                to[Int(counts[digit])] = gram
+                counts[digit] &+= 1
             }
             swap(&from, &to)
         }
@@ -75,7 +90,7 @@ package struct ShownText: Sampled {
 
     package func write(to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "["))
-        JSON.append(Form.count(sessions), to: &bytes)
+        Form.append(count: sessions, to: &bytes)
         bytes.append(UInt8(ascii: ","))
         JSON.append(.bool(isCut), to: &bytes)
         bytes += ",\"".utf8
@@ -85,12 +100,7 @@ package struct ShownText: Sampled {
 
     /// Eight hexadecimal digits each, since there are thousands of them.
     private func writeGrams(to bytes: inout [UInt8]) {
-        for gram in grams {
-            for shift in stride(from: 28, through: 0, by: -4) as StrideThrough<UInt32> {
-                let digit = UInt8(truncatingIfNeeded: gram &>> shift) & 15
-                bytes.append(digit < 10 ? digit &+ UInt8(ascii: "0") : digit &- 10 &+ UInt8(ascii: "a"))
-            }
-        }
+        for gram in grams { Form.append(digits: gram, to: &bytes) }
     }
 
     private static func grams(_ text: String) -> [UInt32]? {
@@ -137,6 +147,34 @@ extension [UInt32] {
     }
 }
 
+/// Texts that were shown lately, since one text answers many questions: its grams are made once and kept once.
+///
+/// In two halves, of which the older one is forgotten when the younger one is full. What is known of a text is found by
+/// the text's keyed hash, which nobody without the key can make another text have.
+struct KnownTexts: Sendable {
+    private static let most = 1 << 18
+    private let hash: KeyedHash
+    private var texts: [UInt64: ShownText] = [:]
+    private var older: [UInt64: ShownText] = [:]
+    private var size = 0
+
+    init(_ hash: KeyedHash) { self.hash = hash }
+
+    mutating func shown(_ text: String) -> ShownText {
+        let key = hash.hash(text)
+        if let known = texts[key] { return known }
+        let shown = older[key] ?? ShownText(text, hash)
+        if size + shown.size > Self.most {
+            older = texts
+            texts = [:]
+            size = 0
+        }
+        texts[key] = shown
+        size += shown.size + 32
+        return shown
+    }
+}
+
 /// What sessions saw that asked one tool the same thing.
 package struct ReadingEvidence: Sampled {
     package static let limit = 8_192
@@ -153,10 +191,10 @@ package struct ReadingEvidence: Sampled {
     /// As if each text were as long as the longest: what texts take together can fall when one takes another's place.
     package var charge: Int { 256 + max(1, texts.count) * min(longest, ShownText.longestBytes) }
 
-    mutating func note(_ text: String, key: UInt64, _ hash: KeyedHash) {
+    mutating func note(_ text: String, key: UInt64, _ known: inout KnownTexts) {
         sessions += 1
         longest = max(longest, text.utf8.count)
-        texts.update(key, make: { ShownText(text, hash) }) { $0.sessions += 1 }
+        texts.update(key, make: { known.shown(text) }) { $0.sessions += 1 }
     }
 
     package mutating func merge(_ other: ReadingEvidence) {

@@ -23,22 +23,20 @@ package struct SessionSample: Sendable {
 
     /// Whether the sample holds everything there was.
     package var isComplete: Bool {
-        let kept = run()
-        return kept.threshold == nil && kept.traces.allSatisfy { !$0.isCut }
+        run().threshold == nil && sessions.allSatisfy { !$0.isCut }
     }
 
     /// The sessions, by hash.
-    package var sessions: [SessionTrace] { run().traces }
+    package var sessions: [SessionTrace] { run().keys.compactMap { traces[$0] } }
 
-    private func run() -> (traces: [SessionTrace], threshold: UInt64?) {
+    private func run() -> (keys: ArraySlice<UInt64>, threshold: UInt64?) {
         var spent = 0
-        var run: [SessionTrace] = []
-        for trace in traces.values.sorted(by: { $0.key < $1.key }) {
-            spent += trace.cost
-            guard run.count < Self.limit, spent <= Self.budget else { return (run, trace.key) }
-            run.append(trace)
+        let keys = traces.keys.sorted()
+        for (count, key) in keys.enumerated() {
+            spent += traces[key]?.cost ?? 0
+            guard count < Self.limit, spent <= Self.budget else { return (keys[..<count], key) }
         }
-        return (run, threshold)
+        return (keys[...], threshold)
     }
 
     mutating func insert(_ trace: SessionTrace) {
@@ -79,8 +77,8 @@ package struct SessionSample: Sendable {
     private mutating func prune() {
         let kept = run()
         threshold = [threshold, kept.threshold].compactMap(\.self).min()
-        traces = Dictionary(uniqueKeysWithValues: kept.traces.map { ($0.key, $0) })
-        cost = kept.traces.reduce(0) { $0 + $1.cost }
+        for key in Array(traces.keys) where key > kept.keys.last ?? 0 || kept.keys.isEmpty { traces[key] = nil }
+        cost = traces.values.reduce(0) { $0 + $1.cost }
     }
 }
 
@@ -97,24 +95,16 @@ extension SessionSample: Mergeable {
     }
 
     package var json: JSON.Value {
-        let kept = run()
-        return .object([
-            "threshold": kept.threshold.map(Form.hash) ?? .null,
-            "sessions": .array(kept.traces.map(\.json)),
-        ])
+        var bytes: [UInt8] = []
+        write(to: &bytes)
+        return (try? JSON.parse(bytes)) ?? .null
     }
 
     package func write(to bytes: inout [UInt8]) {
         let kept = run()
         var writer = MemberWriter()
         writer.write("sessions", to: &bytes)
-        var mark = UInt8(ascii: "[")
-        for trace in kept.traces {
-            bytes.append(mark)
-            mark = UInt8(ascii: ",")
-            JSON.append(trace.json, to: &bytes)
-        }
-        bytes += kept.traces.isEmpty ? "[]".utf8 : "]".utf8
+        Form.append(list: Array(kept.keys), to: &bytes) { traces[$0]?.write(to: &$1) }
         writer.write("threshold", to: &bytes)
         JSON.append(kept.threshold.map(Form.hash) ?? .null, to: &bytes)
         bytes.append(UInt8(ascii: "}"))

@@ -43,26 +43,62 @@ package struct SessionTrace: Sendable {
     package var cost: Int { calls.reduce(1) { $0 + $1.cost } }
 }
 
-package struct TracedCall: Sendable {
-    package var tool: Keyed<ServerTool>
-    package var tier: ToolTier
-    package var task: Keyed<String>?
-    package var definition: Keyed<String>?
-    package var outcome: CallRecord.Outcome
-    package var succeeded: Bool
-    package var sequence: Int64
+/// One call, kept once however many look at it: there are thousands, and each is made of many names.
+package final class TracedCall: Sendable {
+    package let tool: Keyed<ServerTool>
+    package let tier: ToolTier
+    package let task: Keyed<String>?
+    package let definition: Keyed<String>?
+    package let outcome: CallRecord.Outcome
+    package let succeeded: Bool
+    package let sequence: Int64
     /// Seconds since 1970.
-    package var time: Int64
-    package var pointer: EvidencePointer?
-    package var arguments: [Keyed<String>]
-    package var leaves: [TracedLeaf]
+    package let time: Int64
+    package let pointer: EvidencePointer?
+    package let arguments: [Keyed<String>]
+    package let leaves: [TracedLeaf]
     /// By position in `arguments`.
-    package var lists: [(argument: Int, count: Int)]
-    package var reading: UInt64
+    package let lists: [(argument: Int, count: Int)]
+    package let reading: UInt64
     /// Digest of the result; 0 where it is not known.
-    package var result: UInt64
+    package let result: UInt64
 
-    package var cost: Int { leaves.reduce(1 + arguments.count) { $0 + 1 + $1.entities.count } }
+    /// Calls, arguments, values and entities, as `SessionTrace.cost` counts them.
+    package let cost: Int
+
+    package init(
+        tool: Keyed<ServerTool>,
+        tier: ToolTier,
+        task: Keyed<String>?,
+        definition: Keyed<String>?,
+        outcome: CallRecord.Outcome,
+        succeeded: Bool,
+        sequence: Int64,
+        time: Int64,
+        pointer: EvidencePointer?,
+        arguments: [Keyed<String>],
+        leaves: [TracedLeaf],
+        lists: [(argument: Int, count: Int)],
+        reading: UInt64,
+        result: UInt64
+    ) {
+        self.tool = tool
+        self.tier = tier
+        self.task = task
+        self.definition = definition
+        self.outcome = outcome
+        self.succeeded = succeeded
+        self.sequence = sequence
+        self.time = time
+        self.pointer = pointer
+        self.arguments = arguments
+        self.leaves = leaves
+        self.lists = lists
+        self.reading = reading
+        self.result = result
+        cost = leaves.reduce(1 + arguments.count) { $0 + 1 + $1.entities.count }
+    }
+
     package var day: Int64 { time / 86_400 - (time % 86_400 < 0 ? 1 : 0) }
 }
 

@@ -1,17 +1,18 @@
 import Core
 import Traffic
 
-// Traces are written by the thousand, so members have places instead of names. A new member goes to the end.
+// Traces are written by the thousand, so members have places instead of names, and bytes are written without a value in
+// between. A new member goes to the end.
 
 extension Form {
-    static func name(_ name: Keyed<String>) -> JSON.Value { .array([hash(name.key), .string(name.value)]) }
-
     static func name(_ value: JSON.Value?) -> Keyed<String>? {
         guard let key = hash(value?[0]), let text = value?[1]?.string else { return nil }
         return Keyed(key: key, value: text)
     }
 
-    static func optional(_ name: Keyed<String>?) -> JSON.Value { name.map { Form.name($0) } ?? .null }
+    static func append(optional name: Keyed<String>?, to bytes: inout [UInt8]) {
+        if let name { append(name: name, to: &bytes) } else { JSON.append(.null, to: &bytes) }
+    }
 
     /// Tells "absent" from "unreadable".
     static func optional(_ value: JSON.Value?) -> Keyed<String>?? {
@@ -20,8 +21,14 @@ extension Form {
         return name(value).map { .some($0) }
     }
 
-    static func fields(_ fields: [Keyed<ResultField>]) -> JSON.Value {
-        .array(fields.map { .array([hash($0.key), field($0.value)]) })
+    static func append(fields: [Keyed<ResultField>], to bytes: inout [UInt8]) {
+        append(list: fields, to: &bytes) { element, bytes in
+            bytes.append(UInt8(ascii: "["))
+            append(hash: element.key, to: &bytes)
+            bytes.append(UInt8(ascii: ","))
+            JSON.append(field(element.value), to: &bytes)
+            bytes.append(UInt8(ascii: "]"))
+        }
     }
 
     static func fields(_ value: JSON.Value?) -> [Keyed<ResultField>]? {
@@ -31,8 +38,14 @@ extension Form {
         }
     }
 
-    static func tools(_ tools: [Keyed<ServerTool>]) -> JSON.Value {
-        .array(tools.map { .array([hash($0.key), tool($0.value)]) })
+    static func append(tools: [Keyed<ServerTool>], to bytes: inout [UInt8]) {
+        append(list: tools, to: &bytes) { element, bytes in
+            bytes.append(UInt8(ascii: "["))
+            append(hash: element.key, to: &bytes)
+            bytes.append(UInt8(ascii: ","))
+            JSON.append(tool(element.value), to: &bytes)
+            bytes.append(UInt8(ascii: "]"))
+        }
     }
 
     static func tools(_ value: JSON.Value?) -> [Keyed<ServerTool>]? {
@@ -44,11 +57,20 @@ extension Form {
 }
 
 extension SessionTrace {
-    var json: JSON.Value {
-        .array([
-            Form.hash(key), .string(session), Form.name(principal), Form.optional(client), .bool(isCut),
-            .array(calls.map(\.json)),
-        ])
+    func write(to bytes: inout [UInt8]) {
+        bytes.append(UInt8(ascii: "["))
+        Form.append(hash: key, to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        JSON.append(.string(session), to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        Form.append(name: principal, to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        Form.append(optional: client, to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        JSON.append(.bool(isCut), to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        Form.append(list: calls, to: &bytes) { $0.write(to: &$1) }
+        bytes.append(UInt8(ascii: "]"))
     }
 
     init?(json: JSON.Value) {
@@ -61,18 +83,47 @@ extension SessionTrace {
 }
 
 extension TracedCall {
-    var json: JSON.Value {
-        .array([
-            Form.tools([tool]), .string(tier.rawValue), Form.optional(task), Form.optional(definition),
-            .string(outcome.rawValue), .bool(succeeded), .string(String(sequence)), .string(String(time)),
-            pointer.map { .array([.string($0.session), .integer($0.sequence)]) } ?? .null,
-            .array(arguments.map { Form.name($0) }), .array(leaves.map(\.json)),
-            .array(lists.map { .array([Form.count($0.argument), Form.count($0.count)]) }),
-            Form.hash(reading), Form.hash(result),
-        ])
+    func write(to bytes: inout [UInt8]) {
+        bytes.append(UInt8(ascii: "["))
+        Form.append(tools: [tool], to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        JSON.append(.string(tier.rawValue), to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        Form.append(optional: task, to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        Form.append(optional: definition, to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        JSON.append(.string(outcome.rawValue), to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        JSON.append(.bool(succeeded), to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        JSON.append(.string(String(sequence)), to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        JSON.append(.string(String(time)), to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        if let pointer {
+            bytes.append(UInt8(ascii: "["))
+            JSON.append(.string(pointer.session), to: &bytes)
+            bytes.append(UInt8(ascii: ","))
+            JSON.append(.integer(pointer.sequence), to: &bytes)
+            bytes.append(UInt8(ascii: "]"))
+        } else {
+            JSON.append(.null, to: &bytes)
+        }
+        bytes.append(UInt8(ascii: ","))
+        Form.append(list: arguments, to: &bytes) { Form.append(name: $0, to: &$1) }
+        bytes.append(UInt8(ascii: ","))
+        Form.append(list: leaves, to: &bytes) { $0.write(to: &$1) }
+        bytes.append(UInt8(ascii: ","))
+        JSON.append(.array(lists.map { .array([Form.count($0.argument), Form.count($0.count)]) }), to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        Form.append(hash: reading, to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        Form.append(hash: result, to: &bytes)
+        bytes.append(UInt8(ascii: "]"))
     }
 
-    init?(json: JSON.Value) {
+    convenience init?(json: JSON.Value) {
         guard let tool = Form.tools(json[0])?.first, let tier = json[1]?.string.flatMap(ToolTier.init(rawValue:)),
             let task = Form.optional(json[2]), let definition = Form.optional(json[3]),
             let outcome = json[4]?.string.flatMap(CallRecord.Outcome.init(rawValue:)), let succeeded = json[5]?.bool,
@@ -114,12 +165,32 @@ extension TracedCall {
 }
 
 extension TracedLeaf {
-    var json: JSON.Value {
-        .array([
-            Form.name(argument), Form.name(path), .string(valueClass.rawValue), Form.name(value), .bool(isAbridged),
-            number.map { .number($0) } ?? .null, .string(prompt.rawValue), Form.fields(fields), Form.tools(texts),
-            .array(entities.map(\.json)), Form.count(length), .array(readings.map(Form.hash)),
-        ])
+    func write(to bytes: inout [UInt8]) {
+        bytes.append(UInt8(ascii: "["))
+        Form.append(name: argument, to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        Form.append(name: path, to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        JSON.append(.string(valueClass.rawValue), to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        Form.append(name: value, to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        JSON.append(.bool(isAbridged), to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        JSON.append(number.map { .number($0) } ?? .null, to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        JSON.append(.string(prompt.rawValue), to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        Form.append(fields: fields, to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        Form.append(tools: texts, to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        Form.append(list: entities, to: &bytes) { $0.write(to: &$1) }
+        bytes.append(UInt8(ascii: ","))
+        Form.append(count: length, to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        Form.append(list: readings, to: &bytes) { Form.append(hash: $0, to: &$1) }
+        bytes.append(UInt8(ascii: "]"))
     }
 
     init?(json: JSON.Value) {
@@ -148,11 +219,20 @@ extension TracedLeaf {
 }
 
 extension TracedEntity {
-    var json: JSON.Value {
-        .array([
-            .string(valueClass.rawValue), Form.name(value), .string(prompt.rawValue), Form.fields(fields),
-            Form.tools(texts), .array(readings.map(Form.hash)),
-        ])
+    func write(to bytes: inout [UInt8]) {
+        bytes.append(UInt8(ascii: "["))
+        JSON.append(.string(valueClass.rawValue), to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        Form.append(name: value, to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        JSON.append(.string(prompt.rawValue), to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        Form.append(fields: fields, to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        Form.append(tools: texts, to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        Form.append(list: readings, to: &bytes) { Form.append(hash: $0, to: &$1) }
+        bytes.append(UInt8(ascii: "]"))
     }
 
     init?(json: JSON.Value) {

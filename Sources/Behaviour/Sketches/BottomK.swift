@@ -17,10 +17,12 @@ package struct BottomK<Element: Sampled>: Sendable {
 
     package init() {}
 
-    package var isCut: Bool { hasDropped || run().threshold != threshold }
+    package var isCut: Bool { hasDropped || kept.count > limit || (Self.hasBudget && spent > Element.budget) }
 
     /// Those that are in the sample, by hash; not more than the limit.
-    package var elements: [(key: UInt64, value: Element)] { run().elements }
+    package var elements: [(key: UInt64, value: Element)] {
+        run().keys.compactMap { key in kept[key].map { (key, $0) } }
+    }
 
     /// What is charged for all that is kept, where elements have a budget.
     var charged: Int { spent }
@@ -41,7 +43,7 @@ package struct BottomK<Element: Sampled>: Sendable {
     ///
     /// Within a budget this is the longest run whose charges fit. A charge never falls when something is added, so an
     /// element of the run of everything is in the run of each part that has it.
-    private func run() -> (elements: [(key: UInt64, value: Element)], threshold: UInt64) {
+    private func run() -> (keys: [UInt64], threshold: UInt64) {
         // Keys alone, since elements are large and sorting moves them.
         var keys = kept.keys.sorted()
         var count = min(limit, keys.count)
@@ -60,7 +62,7 @@ package struct BottomK<Element: Sampled>: Sendable {
             threshold = min(threshold, keys[count] &- 1)
             keys.removeSubrange(count...)
         }
-        return (keys.compactMap { key in kept[key].map { (key, $0) } }, threshold)
+        return (keys, threshold)
     }
 
     /// Changes what is kept under a key, and makes it if it is not there.
@@ -103,9 +105,9 @@ package struct BottomK<Element: Sampled>: Sendable {
     /// Drops what is beyond the limit; done rarely while filling, since it sorts.
     private mutating func prune() {
         let run = run()
-        guard run.elements.count < kept.count else { return }
-        kept = Dictionary(uniqueKeysWithValues: run.elements.map { ($0.key, $0.value) })
+        guard run.keys.count < kept.count else { return }
         threshold = run.threshold
+        for key in Array(kept.keys) where key > threshold { kept[key] = nil }
         hasDropped = true
         if Self.hasBudget { spent = kept.values.reduce(0) { $0 + $1.charge } }
     }
@@ -135,7 +137,8 @@ extension BottomK: Mergeable {
         let run = run()
         let isCut = hasDropped || run.threshold != threshold
         return .array(
-            [head(run.threshold, isCut: isCut)] + run.elements.map { .array([Form.hash($0.key), $0.value.json]) }
+            [head(run.threshold, isCut: isCut)]
+                + run.keys.map { .array([Form.hash($0), kept[$0]?.json ?? .null]) }
         )
     }
 
@@ -144,11 +147,12 @@ extension BottomK: Mergeable {
         let isCut = hasDropped || run.threshold != threshold
         bytes.append(UInt8(ascii: "["))
         JSON.append(head(run.threshold, isCut: isCut), to: &bytes)
-        for element in run.elements {
-            bytes += ",[".utf8
-            JSON.append(Form.hash(element.key), to: &bytes)
+        for key in run.keys {
             bytes.append(UInt8(ascii: ","))
-            element.value.write(to: &bytes)
+            bytes.append(UInt8(ascii: "["))
+            Form.append(hash: key, to: &bytes)
+            bytes.append(UInt8(ascii: ","))
+            kept[key]?.write(to: &bytes)
             bytes.append(UInt8(ascii: "]"))
         }
         bytes.append(UInt8(ascii: "]"))
@@ -269,6 +273,16 @@ extension FewMembers: Mergeable {
     }
 
     package var json: JSON.Value { .array([.bool(hasMore)] + (0..<Int(known)).map { Form.hash(members[$0]) }) }
+
+    package func write(to bytes: inout [UInt8]) {
+        bytes.append(UInt8(ascii: "["))
+        JSON.append(.bool(hasMore), to: &bytes)
+        for place in 0..<Int(known) {
+            bytes.append(UInt8(ascii: ","))
+            Form.append(hash: members[place], to: &bytes)
+        }
+        bytes.append(UInt8(ascii: "]"))
+    }
 
     package init?(json: JSON.Value) {
         guard let more = json[0]?.bool, let members = Form.list(.array(Array(json.array?.dropFirst() ?? [])), Form.hash)

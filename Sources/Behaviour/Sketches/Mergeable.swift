@@ -97,6 +97,53 @@ enum Form {
         )
     }
 
+    /// Adds what `hash` makes, without a text in between: a profile has hundreds of thousands of them.
+    static func append(hash value: UInt64, to bytes: inout [UInt8]) {
+        bytes.append(UInt8(ascii: "\""))
+        append(digits: UInt32(truncatingIfNeeded: value >> 32), to: &bytes)
+        append(digits: UInt32(truncatingIfNeeded: value), to: &bytes)
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// Eight hexadecimal digits at once, each in a byte of a word.
+    static func append(digits value: UInt32, to bytes: inout [UInt8]) {
+        var word = UInt64(value)
+        word = (word | word << 16) & 0x0000_FFFF_0000_FFFF
+        word = (word | word << 8) & 0x00FF_00FF_00FF_00FF
+        word = (word | word << 4) & 0x0F0F_0F0F_0F0F_0F0F
+        // Ten and more carry into the fifth bit when six is added.
+        let letters = (word &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+        word = word &+ 0x3030_3030_3030_3030 &+ letters &* 0x27
+        // The first digit stands in the highest byte.
+        unsafe withUnsafeBytes(of: word.bigEndian) { unsafe bytes.append(contentsOf: $0) }
+    }
+
+    static func append(name: Keyed<String>, to bytes: inout [UInt8]) {
+        bytes.append(UInt8(ascii: "["))
+        append(hash: name.key, to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        JSON.append(.string(name.value), to: &bytes)
+        bytes.append(UInt8(ascii: "]"))
+    }
+
+    static func append(count: Int, to bytes: inout [UInt8]) { JSON.append(.integer(Int64(count)), to: &bytes) }
+
+    /// Adds an array, whose elements write themselves.
+    static func append<Element>(
+        list: [Element],
+        to bytes: inout [UInt8],
+        _ write: (Element, inout [UInt8]) -> Void
+    ) {
+        bytes.append(UInt8(ascii: "["))
+        var isFirst = true
+        for element in list {
+            if !isFirst { bytes.append(UInt8(ascii: ",")) }
+            isFirst = false
+            write(element, &bytes)
+        }
+        bytes.append(UInt8(ascii: "]"))
+    }
+
     static func hash(_ value: JSON.Value?) -> UInt64? {
         guard let text = value?.string, text.utf8.count == 16 else { return nil }
         return UInt64(text, radix: 16)

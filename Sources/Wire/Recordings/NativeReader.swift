@@ -94,6 +94,7 @@ package struct NativeReader: Sendable {
 /// Reads lines with one outline, whose storage it keeps.
 private struct LineParser: Sendable {
     private var outline = JSON.Outline()
+    private var last = RepeatedTexts()
 
     private static let limits = JSON.Limits(maxBytes: 64 << 20, maxDepth: 128)
 
@@ -145,26 +146,26 @@ private struct LineParser: Sendable {
         var record = CallRecord(
             id: try members.textIfPresent("id", line),
             time: time,
-            session: try members.text("session", line),
+            session: try members.text("session", line, &last.session),
             sequence: sequence,
             principal: CallRecord.Principal(
-                id: try principal.text("id", line),
+                id: try principal.text("id", line, &last.principal),
                 kind: try principal.choice("kind", line) ?? .unknown
             ),
             delegation: try members.texts("delegation", line),
-            clientName: try client?.textIfPresent("name", line),
+            clientName: try client?.textIfPresent("name", line, &last.client),
             clientVersion: try client?.textIfPresent("version", line),
             peerAddress: try members.objectIfPresent("peer", line)?.textIfPresent("address", line),
-            server: try members.text("server", line),
-            tool: try members.text("tool", line),
-            definition: try members.textIfPresent("definition", line),
+            server: try members.text("server", line, &last.server),
+            tool: try members.text("tool", line, &last.tool),
+            definition: try members.textIfPresent("definition", line, &last.definition),
             arguments: arguments
         )
         record.argumentsAreKnown = try members.flag("arguments_known", line) ?? true
         record.provenance = try members.provenance(line)
         record.provenanceIsPartial = try members.flag("provenance_partial", line) ?? false
         record.result = try members.objectIfPresent("result", line)?.result(line)
-        record.task = try members.objectIfPresent("task", line)?.task(line)
+        record.task = try members.objectIfPresent("task", line)?.task(line, &last)
         record.outcome = try members.choice("outcome", line) ?? (record.result?.isError == true ? .toolError : .ok)
         record.duration = try members.milliseconds("duration_ms", line)
         record.source = try members.objectIfPresent("source", line)?.source(line)

@@ -1,5 +1,42 @@
 import Core
 
+/// A text as it was written last, with its quotes and escapes, and what that stands for.
+struct RepeatedText: Sendable {
+    private var written: [UInt8] = []
+    private(set) var text = ""
+
+    /// A longer one is not kept, since every field would then keep one.
+    private static let longest = 4096
+
+    init() {}
+
+    init(_ text: String, _ written: Span<UInt8>) {
+        guard written.count <= Self.longest else { return }
+        self.text = text
+        self.written.reserveCapacity(written.count)
+        for at in written.indices { self.written.append(written[at]) }
+    }
+
+    func isWritten(_ other: Span<UInt8>) -> Bool {
+        let mine = written.span
+        guard mine.count == other.count else { return false }
+        for at in mine.indices where mine[at] != other[at] { return false }
+        return true
+    }
+}
+
+/// What the line before said where lines mostly say the same.
+struct RepeatedTexts: Sendable {
+    var session = RepeatedText()
+    var principal = RepeatedText()
+    var client = RepeatedText()
+    var server = RepeatedText()
+    var tool = RepeatedText()
+    var definition = RepeatedText()
+    var task = RepeatedText()
+    var taskText = RepeatedText()
+}
+
 /// The members of one object of a record, read with the types that the format prescribes; null counts as absent.
 struct RecordMembers {
     private let outline: JSON.Outline
@@ -28,6 +65,26 @@ struct RecordMembers {
     func textIfPresent(_ name: String, _ line: Span<UInt8>) throws(Refusal) -> String? {
         guard let found = present(name, line) else { return nil }
         guard let text = outline.text(of: found, in: line) else { throw Refusal(.wrongType, place + name) }
+        return text
+    }
+
+    /// A text that is most often the same as in the line before: then that one is taken, which costs no storage and is
+    /// quickly seen to be the same by whoever compares it.
+    func textIfPresent(
+        _ name: String,
+        _ line: Span<UInt8>,
+        _ last: inout RepeatedText
+    ) throws(Refusal) -> String? {
+        guard let found = present(name, line) else { return nil }
+        let written = line.extracting(outline.range(of: found))
+        if last.isWritten(written) { return last.text }
+        guard let text = outline.text(of: found, in: line) else { throw Refusal(.wrongType, place + name) }
+        last = RepeatedText(text, written)
+        return text
+    }
+
+    func text(_ name: String, _ line: Span<UInt8>, _ last: inout RepeatedText) throws(Refusal) -> String {
+        guard let text = try textIfPresent(name, line, &last) else { throw Refusal(.missingMember, place + name) }
         return text
     }
 
@@ -130,10 +187,10 @@ struct RecordMembers {
         return result
     }
 
-    func task(_ line: Span<UInt8>) throws(Refusal) -> CallRecord.Task {
+    func task(_ line: Span<UInt8>, _ last: inout RepeatedTexts) throws(Refusal) -> CallRecord.Task {
         CallRecord.Task(
-            id: try textIfPresent("id", line),
-            text: try textIfPresent("text", line),
+            id: try textIfPresent("id", line, &last.task),
+            text: try textIfPresent("text", line, &last.taskText),
             assurance: try choice("assurance", line) ?? .declared
         )
     }
