@@ -181,7 +181,7 @@ package struct SessionObserver: Sendable {
             tier != .read || value.valueClass.isIdentity || value.valueClass == .path || explainsReads
         if isNeeded {
             asksResults = true
-            result.provenance = provenance(of: value, as: text ?? value.text)
+            result.provenance = provenance(of: value, as: text ?? value.text, at: record.time)
             let recorded = Self.recorded(value, leaf.pointer, record)
             result.provenance = known(result.provenance, recorded)
             if Self.asksReadings(result.provenance, value) {
@@ -193,7 +193,7 @@ package struct SessionObserver: Sendable {
                 asksResults = true
                 let recorded =
                     record.provenance.isEmpty ? nil : record.provenance[Provenance.key(of: entity, at: leaf.pointer)]
-                let provenance = known(provenance(of: entity, as: entity.text), recorded)
+                let provenance = known(provenance(of: entity, as: entity.text, at: record.time), recorded)
                 let isTextOnly = Self.asksReadings(provenance, entity)
                 result.entities.append(
                     ObservedEntity(
@@ -234,8 +234,8 @@ package struct SessionObserver: Sendable {
 }
 
 extension SessionObserver {
-    private func provenance(of value: CanonicalValue, as text: String) -> Provenance {
-        let source = promptSource(value, text)
+    private func provenance(of value: CanonicalValue, as text: String, at time: Timestamp) -> Provenance {
+        let source = promptSource(value, text, time)
         let query = FieldQuery(value)
         var fields = fields(holding: query, before: ordinal)
         let texts = texts(showing: value, text, before: ordinal)
@@ -253,14 +253,15 @@ extension SessionObserver {
         return Provenance(prompt: source, fields: fields, texts: texts)
     }
 
-    private func promptSource(_ value: CanonicalValue, _ text: String) -> PromptSource {
+    private func promptSource(_ value: CanonicalValue, _ text: String, _ time: Timestamp) -> PromptSource {
         guard let prompt else { return .none }
         guard value.valueClass.isIdentity else {
             let phrase = Words.hashes(of: text)
             // A hash can be forged, and this match grants, so the words themselves are compared.
             if prompt.words.holds(phrase), prompt.holdsExactly(text) { return .exact }
-            guard value.valueClass == .date, let day = CalendarDay(date: value.text) else { return .none }
-            return prompt.days.names(day) ? .exact : .none
+            guard value.valueClass == .date, let moment = CalendarMoment(date: value.text) else { return .none }
+            let year = CivilDate(daysSince1970: time.epochSeconds / 86_400).parts.year
+            return prompt.days.names(moment, around: Int(year)) ? .exact : .none
         }
         if prompt.identities.contains(value) { return .exact }
         guard let host = value.host else { return .none }
