@@ -55,7 +55,7 @@ struct RecordingChecks {
             name: "recordings",
             isGood: faults.isEmpty,
             message: faults.isEmpty
-                ? "\(calls) calls in \(count) shards, every chunk is what was written"
+                ? "\(counted(calls, "call")) in \(counted(count, "shard")), every chunk is what was written"
                 : faults.prefix(3).joined(separator: "; "),
             help:
                 "`lockstep traffic purge --expired` ends what a killed writer left; restore what was altered from a backup"
@@ -69,7 +69,7 @@ struct RecordingChecks {
             isGood: overdue.isEmpty,
             message: overdue.isEmpty
                 ? "no recording is kept longer than lockstep.yaml says"
-                : "\(overdue.count) shards are kept too long, from \(overdue.map(\.header.day).min()?.description ?? "")",
+                : "\(counted(overdue.count, "shard")) \(overdue.count == 1 ? "is" : "are") kept too long, from \(overdue.map(\.header.day).min()?.description ?? "")",
             help: "lockstep traffic purge --expired"
         )
     }
