@@ -64,7 +64,7 @@ struct TimesOfDay: Sendable {
             if parts.count == 2, let tenth = parts[1].first { minutes += unit * Int(tenth - 48) / 10 }
             return minutes > 0 && minutes < day ? minutes : nil
         }
-        if word.letters == "half", at + 1 < words.count {
+        if word.letters == "half" {
             // `an hour and a half`, `half an hour`
             return unit(at + 1) == 60 || unit(at + 2) == 60
                 || (at > 1 && words[max(0, at - 3)..<at].contains { units[$0.letters] == 60 })

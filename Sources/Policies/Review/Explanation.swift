@@ -281,7 +281,7 @@ extension ArgumentRule {
         var ways: [(ArgumentRule, String)] = []
         if !values.isEmpty { ways.append((only { $0.values = values }, "it is named under values")) }
         if fromPrompt { ways.append((only { $0.fromPrompt = true }, "\(Phrases.request) names it")) }
-        if fromAnyRead { ways.append((only { $0.fromAnyRead = true }, Phrases.anyRead)) }
+        if fromAnyRead { ways.append((only { $0.fromAnyRead = true }, "from \(Phrases.anyRead)")) }
         for field in fromFields { ways.append((only { $0.fromFields = [field] }, "from \(field.phrase)")) }
         for tool in fromTexts { ways.append((only { $0.fromTexts = [tool] }, "from \(Phrases.text(of: tool))")) }
         for domain in domains { ways.append((only { $0.domains = [domain] }, "it is at \(domain)")) }

@@ -73,6 +73,15 @@ extension Rule {
             arguments.first { $0.path == argument.path }?.joined(with: argument, isFree: isFree) ?? argument
         }
         rule.arguments += arguments.filter { old in !later.arguments.contains { $0.path == old.path } }
+        if isFree {
+            // A closed read may be sent what its rule does not list, without a bound.
+            let listed = Set(arguments.map(\.path))
+            for index in rule.arguments.indices where !listed.contains(rule.arguments[index].path) {
+                rule.arguments[index].maximumLength = nil
+                rule.arguments[index].maximumItems = nil
+                rule.arguments[index].isBinding = false
+            }
+        }
         // What only some of the calls sent cannot be required of all.
         let both = Set(arguments.map(\.path)).intersection(later.arguments.map(\.path))
         for index in rule.arguments.indices where !both.contains(rule.arguments[index].path) {
