@@ -77,7 +77,7 @@ cases:
     (books.folder / "bad.yaml").write_text(case % (STRANGER, "allow"))
     (books.folder / "none.yaml").write_text("apiVersion: lockstep/v1\nkind: PolicyTest\ncases: []\n")
     (books.folder / "broken.yaml").write_text((case % (STRANGER, "deny")).replace("expect", "expcet"))
-    assert "1 of 1 tests passed" in books("policy", "test", "--policy", "policy.yaml", "good.yaml").expect(0).out
+    assert "1 of 1 test passed" in books("policy", "test", "--policy", "policy.yaml", "good.yaml").expect(0).out
     failed = books("policy", "test", "--policy", "policy.yaml", "good.yaml", "bad.yaml").expect(2)
     assert "1 of 2 tests passed" in failed.out and "bad.yaml:4" in failed.out
     books("policy", "test", "--policy", "policy.yaml", "none.yaml").expect(2)
