@@ -25,6 +25,10 @@ package struct YAMLNode: Sendable, Hashable {
     package var comment: String?
     /// Words after the value on its line; above it where the value takes more than one line.
     package var remark: String?
+    /// Whether a list or mapping takes as few lines as it can: `[a, b]`, `{a: 1, b: 2}`.
+    ///
+    /// A list that is too long for one line goes over several, a mapping becomes a block.
+    package var isFolded = false
 
     package init(_ content: Content, comment: String? = nil, remark: String? = nil) {
         self.content = content
@@ -47,7 +51,7 @@ package struct YAMLNode: Sendable, Hashable {
 
 /// Writes YAML that every reader of version 1.1 or 1.2 understands in the same way, the same bytes for the same input.
 ///
-/// Block style, two spaces a level, members in the given order. Text is quoted unless it is plainly text, and goes into
+/// Block style but for what is to be folded, two spaces a level, members in the given order. Text is quoted unless it is plainly text, and goes into
 /// a literal block where it has lines. A number that is not finite becomes `null`.
 package enum YAMLWriter {
     package static func write(_ value: JSON.Value) -> String { write(YAMLNode.value(value)) }
@@ -84,6 +88,7 @@ package enum YAMLWriter {
     private static func element(_ node: YAMLNode) -> [String] {
         let node = expanded(node)
         var comments = comment(node.comment)
+        if let lines = folded(node, after: "- ") { return comments + lines }
         guard isBlock(node) else {
             let lines = inline(node, indent: "  ")
             return comments + ["- " + lines[0]] + lines.dropFirst()
@@ -105,7 +110,9 @@ package enum YAMLWriter {
         var lines = comment(node.comment)
         if isLong { lines.append("? " + key) }
         let head = isLong ? ":" : key + ":"
-        if isBlock(node) {
+        if let folded = folded(node, after: head + " ") {
+            lines += folded
+        } else if isBlock(node) {
             lines += comment(node.remark)
             lines.append(head)
             lines += body(node).map(indented)
@@ -115,6 +122,46 @@ package enum YAMLWriter {
             lines += value.dropFirst()
         }
         return lines
+    }
+
+    /// How wide folded lines may be, without what they are indented by.
+    private static let foldedWidth = 120
+
+    /// The lines of a folded value with what stands before it; nil where it has to be a block.
+    private static func folded(_ node: YAMLNode, after head: String) -> [String]? {
+        guard node.isFolded, node.remark == nil, isBlock(node) else { return nil }
+        if let flow = flow(node), head.utf8.count + flow.utf8.count <= foldedWidth { return [head + flow] }
+        guard case .list(let elements) = node.content else { return nil }
+        var lines: [String] = []
+        var line = head + "["
+        for (at, element) in elements.enumerated() {
+            guard let text = flow(expanded(element)) else { return nil }
+            let piece = text + (at + 1 < elements.count ? "," : "]")
+            if !line.hasSuffix("["), line.utf8.count + piece.utf8.count + 1 > foldedWidth {
+                lines.append(line)
+                line = "  " + piece
+            } else {
+                line += (line.hasSuffix("[") ? "" : " ") + piece
+            }
+        }
+        return lines + [line]
+    }
+
+    /// On one line; nil where something in it needs a line of its own.
+    private static func flow(_ node: YAMLNode) -> String? {
+        guard node.comment == nil, node.remark == nil else { return nil }
+        switch node.content {
+        case .list(let elements):
+            let parts = elements.compactMap { flow(expanded($0)) }
+            return parts.count == elements.count ? "[" + parts.joined(separator: ", ") + "]" : nil
+        case .mapping(let members):
+            let parts = members.compactMap { member in
+                flow(expanded(member.value)).map { key(member.key) + ": " + $0 }
+            }
+            return parts.count == members.count ? "{" + parts.joined(separator: ", ") + "}" : nil
+        case .value(.string(let text)): return isPlain(text) ? text : quoted(text)
+        case .value(let value): return scalar(value)
+        }
     }
 
     private static func isBlock(_ node: YAMLNode) -> Bool {

@@ -1,3 +1,5 @@
+import Core
+
 /// A day as people and programs name it; what the request says in words, a call says as a date.
 struct CalendarDay: Sendable, Hashable {
     var month: UInt8
@@ -5,154 +7,240 @@ struct CalendarDay: Sendable, Hashable {
     /// Nil where the text leaves it open.
     var year: UInt16?
 
+    /// Nothing where the calendar has no such day; without a year 29 February is one.
     init?(month: Int, day: Int, year: Int? = nil) {
-        guard (1...12).contains(month), (1...31).contains(day), (0...9999).contains(year ?? 0) else { return nil }
+        guard CivilDate(year: Int64(year ?? 2000), month: Int64(month), day: Int64(day)) != nil else { return nil }
         self.month = UInt8(month)
         self.day = UInt8(day)
         self.year = year.map { UInt16($0) }
     }
+}
 
-    /// The day of a value of class date; nothing where it names a month only.
+/// What a value of class date says: a day, and perhaps when on it.
+struct CalendarMoment: Sendable, Hashable {
+    var day: CalendarDay
+    /// Since midnight, as it is written, whatever the zone; nil where the value names a day only.
+    var minute: Int?
+
+    /// Nothing where the value names a month only.
     init?(date: String) {
         let bytes = Array(date.utf8)
-        guard bytes.count >= 10, DateNotation.matches(bytes), bytes[7] == UInt8(ascii: "-") else { return nil }
-        self.init(
-            month: CalendarDays.number(bytes[5..<7]),
-            day: CalendarDays.number(bytes[8..<10]),
-            year: CalendarDays.number(bytes[0..<4])
-        )
+        guard bytes.count >= 10, DateNotation.matches(bytes), bytes[7] == UInt8(ascii: "-"),
+            let day = CalendarDay(
+                month: CalendarDays.number(bytes[5..<7]),
+                day: CalendarDays.number(bytes[8..<10]),
+                year: CalendarDays.number(bytes[0..<4])
+            )
+        else { return nil }
+        self.day = day
+        if bytes.count >= 16 { minute = CalendarDays.number(bytes[11..<13]) * 60 + CalendarDays.number(bytes[14..<16]) }
     }
 }
 
-/// The days that a text names: `2026-01-05`, `5/1/2026`, `5.1.2026`, `January 5th`, `from the 1st to the 5th of May 2024`.
+/// The days that a text names: `2026-01-05`, `5/1/2026`, `on 5/1`, `am 5.1.2026`, `January 5th`,
+/// `from the 1st to the 5th of May 2024`; and the times of day.
 ///
 /// A day that two readings allow is named by both. Words that count from today (`tomorrow`, `next Friday`) name no day
-/// here: what they mean depends on when they were said.
+/// here: what they mean depends on when they were said. Whatever is more often something else names none either: `4/5`
+/// without a word that leads to a date, `version 1.2.2024`, `5 of them may come`.
 struct CalendarDays: Sendable {
     private var days: Set<CalendarDay> = []
+    private let times: TimesOfDay
 
-    /// How many words a month may stand away from its day, and a year from both.
-    private static let reach = 6
+    /// So many years around a call a day without a year may lie: agents that were not told the year often
+    /// take one of the last that they learned of.
+    private static let nearYears = 3
 
-    private enum Part {
-        case month(Int)
-        case day(Int)
-        case year(Int)
-        case other
+    /// Days that were named together, and where in the words.
+    private struct Mention {
+        var days: [(month: Int, day: Int)]
+        var year: Int?
+        var words: ClosedRange<Int>
     }
 
     init(in text: String) {
-        let bytes = Array(TextFolding.fold(text).utf8)
-        var parts: [Part] = []
-        var at = 0
-        while at < bytes.count {
-            guard Self.isWord(bytes[at]) else {
-                at += 1
-                continue
+        let words = DateWords(text).words
+        times = TimesOfDay(words)
+        var mentions: [Mention] = []
+        for at in words.indices {
+            if words[at].isNumber {
+                if let mention = Self.inDigits(words, at) { mentions.append(mention) }
+            } else if let month = words[at].month, let mention = Self.inWords(words, at, month) {
+                mentions.append(mention)
             }
-            let start = at
-            let isNumber = ASCII.isDigit(bytes[at])
-            while at < bytes.count, Self.isWord(bytes[at]) || (isNumber && Self.joins(bytes, at)) { at += 1 }
-            parts.append(take(bytes[start..<at]))
         }
-        pair(parts)
+        for (at, mention) in mentions.enumerated() {
+            var year = mention.year
+            // `May 1st to May 5th 2024` says the year once.
+            if year == nil, at + 1 < mentions.count {
+                let next = mentions[at + 1].words.lowerBound
+                let between = mention.words.upperBound + 1..<max(next, mention.words.upperBound + 1)
+                if between.count <= 2, words[between].contains(where: \.joinsDays) || words[next].gap == .dash {
+                    year = mentions[at + 1].year
+                }
+            }
+            days.formUnion(mention.days.compactMap { CalendarDay(month: $0.month, day: $0.day, year: year) })
+        }
     }
 
-    /// Whether the text names this day, in this year or without saying in which.
-    func names(_ day: CalendarDay) -> Bool {
-        if days.isEmpty { return false }
-        var yearless = day
+    /// Whether the text names the day of the moment, and its time where the text names times.
+    ///
+    /// A day that is named without a year is one near the year in which the call was made.
+    func names(_ moment: CalendarMoment, around year: Int) -> Bool {
+        guard !days.isEmpty, let named = moment.day.year else { return false }
+        var yearless = moment.day
         yearless.year = nil
-        return days.contains(day) || days.contains(yearless)
+        guard days.contains(moment.day) || (abs(Int(named) - year) <= Self.nearYears && days.contains(yearless)) else {
+            return false
+        }
+        return moment.minute.map(times.allow) ?? true
     }
 
-    /// Takes a date in digits as it stands; of anything else it says what it may be a part of.
-    private mutating func take(_ word: ArraySlice<UInt8>) -> Part {
-        guard let first = word.first, ASCII.isDigit(first) else {
-            return Self.months[String(decoding: word, as: UTF8.self)].map { .month($0) } ?? .other
+    // MARK: - Reading
+
+    private static func inDigits(_ words: [DateWords.Word], _ at: Int) -> Mention? {
+        let word = words[at]
+        guard !word.isQuantity, word.suffix.isEmpty,
+            let separator = word.digits.first(where: { !ASCII.isDigit($0) }), separator != UInt8(ascii: ":")
+        else { return nil }
+        let parts = word.digits.split(separator: separator, omittingEmptySubsequences: false)
+        guard parts.allSatisfy({ !$0.isEmpty && $0.count <= 4 && $0.allSatisfy(ASCII.isDigit) }) else { return nil }
+        let numbers = parts.map { number($0) }
+        if parts.count == 3, parts[0].count == 4, parts[1].count <= 2, parts[2].count <= 2 {
+            return Mention(days: [(numbers[1], numbers[2])], year: numbers[0], words: at...at)
         }
-        let separators = word.filter { !ASCII.isDigit($0) && !ASCII.isLetter($0) }
-        if let separator = separators.first {
-            let numbers = word.split(separator: separator).map { $0.allSatisfy(ASCII.isDigit) ? Self.number($0) : -1 }
-            take(numbers, separator)
-            return .other
+        guard parts[0].count <= 2, parts[1].count <= 2 else { return nil }
+        let leads = at > 0 && words[at - 1].leadsToDay
+        let isNumbered = at > 0 && words[at - 1].numbersVersions
+        let both = [(numbers[0], numbers[1]), (numbers[1], numbers[0])]
+        if parts.count == 3, !isNumbered {
+            if parts[2].count == 4 { return Mention(days: both, year: numbers[2], words: at...at) }
+            // `1.2.24` is more often the number of a part.
+            guard parts[2].count == 2, separator == UInt8(ascii: "/") || leads else { return nil }
+            return Mention(days: both, year: 2000 + numbers[2], words: at...at)
         }
-        let digits = word.prefix(while: ASCII.isDigit)
-        let rest = word.dropFirst(digits.count)
-        let value = Self.number(digits)
-        if digits.count == 4, rest.isEmpty { return .year(value) }
-        let isOrdinal = Self.ordinals.contains { rest.elementsEqual($0.utf8) }
-        return digits.count <= 2 && (1...31).contains(value) && (rest.isEmpty || isOrdinal) ? .day(value) : .other
+        guard parts.count == 2, separator == UInt8(ascii: "/"), leads || isEndOfRange(words, at),
+            at + 1 == words.count || words[at + 1].followsDate || !measures(words[at + 1])
+        else { return nil }
+        return Mention(days: both, year: nil, words: at...at)
     }
 
-    private mutating func take(_ numbers: [Int], _ separator: UInt8) {
-        guard (2...3).contains(numbers.count), !numbers.contains(-1) else { return }
-        if numbers[0] > 999 {
-            if numbers.count == 3 { add(month: numbers[1], day: numbers[2], year: numbers[0]) }
-            return
-        }
-        // `3.5` and `2-3` are more often something else.
-        guard numbers.count == 3 || separator == UInt8(ascii: "/") else { return }
-        let year = numbers.count == 3 ? numbers[2] + (numbers[2] < 100 ? 2000 : 0) : nil
-        add(month: numbers[0], day: numbers[1], year: year)
-        add(month: numbers[1], day: numbers[0], year: year)
+    /// `4/1-4/5` and `4/1 – 4/5` lead to their second day by a dash.
+    private static func isEndOfRange(_ words: [DateWords.Word], _ at: Int) -> Bool {
+        guard at > 1, words[at].gap == .dash, words[at - 1].digits.contains(UInt8(ascii: "/")) else { return false }
+        return words[at - 2].leadsToDay
     }
 
-    /// A day belongs to the months around it, and both to the years around the month.
-    private mutating func pair(_ parts: [Part]) {
-        for (at, part) in parts.enumerated() {
-            guard case .month(let month) = part else { continue }
-            let near = max(0, at - Self.reach)..<min(parts.count, at + Self.reach + 1)
-            var years: [Int?] = parts[near].compactMap { if case .year(let year) = $0 { year } else { nil } }
-            if years.isEmpty { years = [nil] }
-            for case .day(let day) in parts[near] {
-                for year in years { add(month: month, day: day, year: year) }
+    /// What a fraction is a fraction of.
+    private static func measures(_ word: DateWords.Word) -> Bool { measured.contains(word.letters) }
+
+    private static let measured: Set<String> = [
+        "of", "cup", "cups", "hour", "hours", "day", "days", "inch", "inches", "mile", "miles", "full", "share",
+        "stars", "star", "rated", "rating", "done", "teaspoon", "tablespoon", "price", "pound", "pounds", "the",
+        "points", "majority", "people", "size",
+    ]
+
+    /// A month with the days beside it: `May 5th`, `May 1, 2 and 5`, `1st to the 5th of May`, `2024 May 5`.
+    private static func inWords(_ words: [DateWords.Word], _ at: Int, _ month: Int) -> Mention? {
+        let isDoubtful = words[at].isDoubtfulMonth
+        if let after = daysAfter(words, at) {
+            let year = yearAfter(words, after.last) ?? (at > 0 ? words[at - 1].year : nil)
+            let isLed = at > 0 && words[at - 1].leadsToDay
+            let ends = after.last + 1 == words.count || words[after.last + 1].followsDate
+            if !isDoubtful || words[at + 1].isOrdinal || year != nil || (words[at].isCapital && (isLed || ends))
+                || (isLed && ends)
+            {
+                return Mention(days: after.days.map { (month, $0) }, year: year, words: at...after.last)
             }
         }
+        guard let before = daysBefore(words, at) else { return nil }
+        let year = yearAfter(words, at)
+        let isLed = before.first > 0 && words[before.first - 1].leadsToDay
+        let ends = at + 1 == words.count || words[at + 1].followsDate
+        guard !isDoubtful || before.isLinked || year != nil || ((words[at].isCapital || isLed) && ends) else {
+            return nil
+        }
+        return Mention(days: before.days.map { (month, $0) }, year: year, words: before.first...at)
     }
 
-    private mutating func add(month: Int, day: Int, year: Int?) {
-        if let named = CalendarDay(month: month, day: day, year: year) { days.insert(named) }
+    private static func daysAfter(_ words: [DateWords.Word], _ month: Int) -> (days: [Int], last: Int)? {
+        var at = month + 1
+        // `Jan. 5`, but not `in May. 5 people`.
+        let isShort = words[month].letters.utf8.count <= 4 && words[month].letters != "may"
+        if at < words.count, words[at].isArticle { at += 1 }
+        guard at < words.count,
+            words[at].gap == .space || words[at].gap == .dash || (isShort && words[at].gap == .stop),
+            words[at].year == nil
+        else { return nil }
+        var days = words[at].days
+        guard !days.isEmpty else { return nil }
+        var last = at
+        while true {
+            var next = last + 1
+            if next < words.count, words[next].joinsDays { next += 1 }
+            if next < words.count, words[next].isArticle { next += 1 }
+            guard next < words.count, next > last + 1 || words[next].gap == .comma || words[next].gap == .dash else {
+                break
+            }
+            let more = words[next].days
+            // A number that begins something else: its own month, or what it counts.
+            guard !more.isEmpty, next + 1 == words.count || words[next].isOrdinal || words[next + 1].followsDate,
+                next + 1 == words.count || (words[next + 1].month == nil && !words[next + 1].linksMonth)
+            else { break }
+            days += more
+            last = next
+        }
+        return (days, last)
+    }
+
+    private static func daysBefore(
+        _ words: [DateWords.Word],
+        _ month: Int
+    ) -> (days: [Int], first: Int, isLinked: Bool)? {
+        var at = month - 1
+        var isLinked = false
+        if at >= 0, words[at].linksMonth {
+            isLinked = true
+            at -= 1
+        }
+        guard at >= 0, !words[at].days.isEmpty, words[at].year == nil else { return nil }
+        // `5 in May` counts five of something; `the 5th in May` does not.
+        if isLinked, !words[at].isOrdinal, ["in", "of"].contains(words[at + 1].letters),
+            at == 0 || !words[at - 1].leadsToDay
+        {
+            return nil
+        }
+        let gap = words[at + 1].gap
+        guard gap == .space || gap == .nothing || gap == .dash || (gap == .stop && !words[month].isDoubtfulMonth) else {
+            return nil
+        }
+        var days = words[at].days
+        var first = at
+        while first > 0 {
+            var next = first - 1
+            if words[next].isArticle, next > 0 { next -= 1 }
+            let isJoined = words[next].joinsDays
+            if isJoined, next > 0 { next -= 1 }
+            guard isJoined || words[first].gap == .comma || words[first].gap == .dash || words[first].gap == .stop
+            else { break }
+            let more = words[next].days
+            // The day of a month before it belongs to that month.
+            guard !more.isEmpty, next == 0 || words[next - 1].month == nil else { break }
+            days += more
+            first = next
+        }
+        return (days, first, isLinked)
+    }
+
+    /// The year right after a day or a month, perhaps after `of` or a comma.
+    private static func yearAfter(_ words: [DateWords.Word], _ at: Int) -> Int? {
+        var next = at + 1
+        if next < words.count, words[next].linksMonth { next += 1 }
+        guard next < words.count, words[next].gap != .other, words[next].gap != .stop else { return nil }
+        return words[next].year
     }
 
     static func number(_ digits: some Sequence<UInt8>) -> Int {
         digits.reduce(0) { min($0 * 10 + Int($1 &- 0x30), 99_999) }
     }
-
-    /// Letters of other scripts are more than one byte, each with its high bit.
-    private static func isWord(_ byte: UInt8) -> Bool { ASCII.isAlphanumeric(byte) || byte >= 0x80 }
-
-    /// Whether a separator inside of a date in digits follows: one with a digit on its other side.
-    private static func joins(_ bytes: [UInt8], _ at: Int) -> Bool {
-        switch bytes[at] {
-        case UInt8(ascii: "-"), UInt8(ascii: "/"), UInt8(ascii: "."):
-            at + 1 < bytes.count && ASCII.isDigit(bytes[at + 1])
-        default: false
-        }
-    }
-
-    private static let ordinals = ["st", "nd", "rd", "th", "er", "e", "º", "ª"]
-
-    /// English, German, French, Spanish, Italian, Portuguese and Dutch names, and the usual abbreviations.
-    private static let months: [String: Int] = {
-        let names = [
-            "january jan januar jänner janvier enero gennaio janeiro januari",
-            "february feb februar février febrero febbraio fevereiro februari",
-            "march mar märz mars marzo março maart",
-            "april apr avril abril aprile",
-            "may mai mayo maggio maio mei",
-            "june jun juni juin junio giugno junho",
-            "july jul juli juillet julio luglio julho",
-            "august aug août agosto augustus",
-            "september sep sept septembre septiembre settembre setembro",
-            "october oct oktober okt octobre octubre ottobre outubro",
-            "november nov novembre noviembre novembro",
-            "december dec dezember dez décembre diciembre dicembre dezembro",
-        ]
-        var months: [String: Int] = [:]
-        for (at, spellings) in names.enumerated() {
-            for name in spellings.split(separator: " ") { months[String(name)] = at + 1 }
-        }
-        return months
-    }()
 }

@@ -209,34 +209,43 @@ private enum PathShape {
     }
 }
 
-/// `2026-01`, `2026-01-05`, `2026-01-05 09:00`, `2026-01-05T09:00:03.120Z`.
+/// `2026-01`, `2026-01-05`, `2026-01-05 09:00`, `2026-01-05T09:00:03.120Z`, in either case.
+///
+/// What the calendar or the clock does not have is no date: `2026-02-30`, `2026-01-05 99:99`.
 enum DateNotation {
     static func matches(_ bytes: [UInt8]) -> Bool {
         var at = 0
-        func digits(_ count: Int) -> Bool {
-            guard at + count <= bytes.count, bytes[at..<at + count].allSatisfy(ASCII.isDigit) else { return false }
+        func number(_ count: Int, _ range: ClosedRange<Int>) -> Int? {
+            guard at + count <= bytes.count, bytes[at..<at + count].allSatisfy(ASCII.isDigit) else { return nil }
             at += count
-            return true
+            let number = CalendarDays.number(bytes[at - count..<at])
+            return range.contains(number) ? number : nil
         }
         func skip(_ characters: String) -> Bool {
             guard at < bytes.count, characters.utf8.contains(bytes[at]) else { return false }
             at += 1
             return true
         }
-        guard bytes.count >= 7, bytes.count <= 40, digits(4), skip("-"), digits(2) else { return false }
-        if skip("-"), !digits(2) { return false }
-        if at == bytes.count { return true }
-        guard skip("T "), digits(2), skip(":"), digits(2) else { return false }
-        if skip(":"), !digits(2) { return false }
-        if skip(".") {
-            guard digits(1) else { return false }
-            while digits(1) {}
+        guard bytes.count >= 7, bytes.count <= 40, let year = number(4, 0...9999), skip("-"),
+            let month = number(2, 1...12)
+        else { return false }
+        if skip("-") {
+            guard let day = number(2, 1...31), CalendarDay(month: month, day: day, year: year) != nil else {
+                return false
+            }
         }
-        if skip("Z") { return at == bytes.count }
+        if at == bytes.count { return true }
+        guard skip("Tt "), number(2, 0...23) != nil, skip(":"), number(2, 0...59) != nil else { return false }
+        if skip(":"), number(2, 0...60) == nil { return false }
+        if skip(".") {
+            guard number(1, 0...9) != nil else { return false }
+            while number(1, 0...9) != nil {}
+        }
+        if skip("Zz") { return at == bytes.count }
         if skip("+-") {
-            guard digits(2) else { return false }
+            guard number(2, 0...23) != nil else { return false }
             _ = skip(":")
-            guard digits(2) else { return false }
+            guard number(2, 0...59) != nil else { return false }
         }
         return at == bytes.count
     }

@@ -183,7 +183,7 @@ package struct SessionObserver: Sendable {
         if isNeeded {
             asksResults = true
             let query = known?.query ?? ValueQuery(value, as: value.text)
-            result.provenance = provenance(of: query)
+            result.provenance = provenance(of: query, at: record.time)
             let recorded = Self.recorded(value, leaf.pointer, record)
             result.provenance = self.known(result.provenance, recorded)
             if Self.asksReadings(result.provenance, value) { result.readings = readings(showing: query, recorded) }
@@ -194,7 +194,7 @@ package struct SessionObserver: Sendable {
             let entity = query.value
             let recorded =
                 record.provenance.isEmpty ? nil : record.provenance[Provenance.key(of: entity, at: leaf.pointer)]
-            let provenance = self.known(provenance(of: query), recorded)
+            let provenance = self.known(provenance(of: query, at: record.time), recorded)
             let isTextOnly = Self.asksReadings(provenance, entity)
             result.entities.append(
                 ObservedEntity(
@@ -234,8 +234,8 @@ package struct SessionObserver: Sendable {
 }
 
 extension SessionObserver {
-    private func provenance(of query: ValueQuery) -> Provenance {
-        let source = promptSource(query)
+    private func provenance(of query: ValueQuery, at time: Timestamp) -> Provenance {
+        let source = promptSource(query, time)
         var (fields, texts) = evidence(of: query, before: ordinal)
         if source == .none, !fields.isEmpty {
             if let first = firstUses[query.value.text] {
@@ -252,13 +252,14 @@ extension SessionObserver {
         return Provenance(prompt: source, fields: fields, texts: texts)
     }
 
-    private func promptSource(_ query: ValueQuery) -> PromptSource {
+    private func promptSource(_ query: ValueQuery, _ time: Timestamp) -> PromptSource {
         guard let prompt else { return .none }
         let value = query.value
         guard value.valueClass.isIdentity else {
             if prompt.holdsExactly(query) { return .exact }
-            guard value.valueClass == .date, let day = CalendarDay(date: value.text) else { return .none }
-            return prompt.days.names(day) ? .exact : .none
+            guard value.valueClass == .date, let moment = CalendarMoment(date: value.text) else { return .none }
+            let year = CivilDate(daysSince1970: time.epochSeconds / 86_400).parts.year
+            return prompt.days.names(moment, around: Int(year)) ? .exact : .none
         }
         if prompt.identities.contains(value) { return .exact }
         guard let host = query.host else { return .none }

@@ -26,6 +26,50 @@ private func runPython(_ script: String, _ input: String) -> String? {
 
 @Suite("Writing YAML")
 struct YAMLWriterTests {
+    @Test("folds what is to be folded, and what every reader takes for the same")
+    func folded() throws {
+        func folded(_ content: YAMLNode.Content) -> YAMLNode {
+            var node = YAMLNode(content)
+            node.isFolded = true
+            return node
+        }
+        let words: [YAMLNode] = ["a b", "no", "field /*/a of b/c", "x, y", "[z", "t: u", "7", "", "é#"].map {
+            .value($0)
+        }
+        let long: [YAMLNode] = (0..<30).map { .value(.string("word number \($0)")) }
+        let root = YAMLNode.mapping([
+            .init("words", folded(.list(words))),
+            .init("long", folded(.list(long))),
+            .init("one", folded(.mapping([.init("at-least", .value(0)), .init("of", folded(.list([.value("a")])))]))),
+            .init(
+                "block",
+                folded(.mapping([.init("words", folded(.list(long))), .init("text", .value("two\nlines"))]))
+            ),
+            .init("list", .list([folded(.mapping([.init("code", .value("c")), .init("detail", .value("d, e"))]))])),
+            .init("none", folded(.list([]))),
+        ])
+        let text = YAMLWriter.write(root)
+        #expect(
+            text.split(separator: "\n").prefix(2) == [
+                #"words: [a b, "no", "field /*/a of b/c", "x, y", "[z", "t: u", "7", "", "é#"]"#,
+                "long: [word number 0, word number 1, word number 2, word number 3, word number 4, word number 5, word number 6,",
+            ]
+        )
+        #expect(text.contains("\none: {at-least: 0, of: [a]}\n"))
+        #expect(
+            text.contains("\n- {code: c, detail: \"d, e\"}\n") || text.contains("\n  - {code: c, detail: \"d, e\"}\n")
+        )
+        #expect(text.split(separator: "\n").allSatisfy { $0.utf8.count <= 124 })
+        if let read = runPython(pyYAML, Data(text.utf8).base64EncodedString() + "\n") {
+            let value = try JSON.parse(Array(read.utf8))
+            #expect(value["words"]?.array?.compactMap(\.string) == words.compactMap(\.text))
+            #expect(value["block"]?["words"]?.array?.count == 30)
+            #expect(value["one"]?["at-least"] == 0)
+        }
+        let (node, diagnostics) = YAMLReader.read(Array(text.utf8), file: "f.yaml")
+        #expect(node != nil && diagnostics.isEmpty)
+    }
+
     @Test("writes blocks, comments and quotes")
     func golden() {
         let node = YAMLNode.mapping(
@@ -179,5 +223,11 @@ extension SplitMix {
     private mutating func word() -> String {
         let word = Self.words.randomElement(using: &self) ?? ""
         return Int.random(in: 0..<4, using: &self) == 0 ? word + (Self.words.randomElement(using: &self) ?? "") : word
+    }
+}
+
+extension YAMLNode {
+    fileprivate var text: String? {
+        if case .value(.string(let text)) = content { text } else { nil }
     }
 }

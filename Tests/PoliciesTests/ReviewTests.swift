@@ -44,26 +44,127 @@ import Traffic
         #expect(back.filter { $0 == .wider }.count == 3)
     }
 
-    /// What `explain` offers as the next step does admit what had failed.
-    @Test(arguments: 0..<300 as Range<UInt64>) func theStepThatIsOfferedLeadsFurther(seed: UInt64) throws {
+    /// What `explain` offers does allow the call.
+    @Test(arguments: 0..<300 as Range<UInt64>) func theStepsThatAreOfferedLeadThere(seed: UInt64) throws {
         var dice = Dice(seed: 90_000 + seed)
         let policy = Samples.policy(&dice)
         let compiled = CompiledPolicy(policy)
+        var (found, led) = (0, 0)
         for _ in 0..<20 {
             let call = Samples.call(&dice)
             let explanation = compiled.explain(call)
             #expect(explanation.decision == compiled.decide(call))
             #expect(explanation.allowed.isEmpty)
-            guard let wider = explanation.wider, let id = explanation.rule?.id,
-                let index = policy.rules.firstIndex(where: { $0.id == id })
-            else { continue }
+            #expect(explanation.wider.isEmpty == explanation.steps.isEmpty)
+            if explanation.found != nil { found += 1 }
+            guard !explanation.steps.isEmpty else { continue }
+            led += 1
             var changed = policy
-            changed.rules[index].arguments.removeAll { $0.path == wider.path }
-            changed.rules[index].arguments.append(wider)
-            let after = CompiledPolicy(changed).explain(call)
-            let isSame =
-                after.decision == explanation.decision && after.found == explanation.found && after.wider == wider
-            #expect(!isSame, "\(explanation.lines)")
+            for rule in explanation.wider {
+                changed.rules.removeAll { $0.id == rule.id }
+                changed.rules.append(rule)
+            }
+            #expect(CompiledPolicy(changed).decide(call).verdict != .deny, "\(explanation.lines)")
+        }
+        // Where a condition or another rule stands behind the argument, no step is offered.
+        if found > 2 { #expect(led > 0) }
+    }
+
+    /// An allowed call says of each argument why it passed.
+    @Test(arguments: 0..<100 as Range<UInt64>) func anAllowedCallIsExplained(seed: UInt64) throws {
+        var dice = Dice(seed: 70_000 + seed)
+        let compiled = CompiledPolicy(Samples.policy(&dice))
+        for _ in 0..<20 {
+            let call = Samples.call(&dice)
+            let explanation = compiled.explain(call)
+            guard explanation.decision.verdict == .allow, explanation.rule != nil else { continue }
+            let sent = Set(call.leaves.filter { $0.value.valueClass != .empty }.map(\.path))
+            #expect(Set(explanation.passed.map(\.argument)) == sent)
+            #expect(explanation.passed.allSatisfy { !$0.ways.isEmpty })
+        }
+    }
+
+    @Test func anExplanationOfAnAllowedCallNamesTheWayAndNotTheValue() {
+        let tool = ServerTool(server: "bank", tool: "send")
+        let source = ResultField(tool: ServerTool(server: "books", tool: "read"), field: "")
+        let policy = Policy(
+            name: "p",
+            scope: .agent,
+            rules: [
+                Rule(
+                    id: "r",
+                    agent: "bot",
+                    tool: tool,
+                    tier: .write,
+                    arguments: [
+                        ArgumentRule(path: "", open: [.token]),
+                        ArgumentRule(
+                            path: "to",
+                            values: [CanonicalValue(.email, "ann@acme.com")],
+                            fromPrompt: true,
+                            fromFields: [source]
+                        ),
+                    ]
+                )
+            ]
+        )
+        let call = ObservedCall(
+            session: "s",
+            sequence: 0,
+            principal: "bot",
+            tool: tool,
+            tier: .write,
+            succeeded: true,
+            arguments: ["", "to"],
+            leaves: [
+                ObservedLeaf(argument: "", path: "", value: CanonicalValue(.token, "x")),
+                ObservedLeaf(
+                    argument: "to",
+                    path: "to",
+                    value: CanonicalValue(.email, "eve@evil.org"),
+                    provenance: Provenance(prompt: .none, fields: [source], texts: [])
+                ),
+            ]
+        )
+        let explanation = CompiledPolicy(policy).explain(call, showsAllowed: true)
+        #expect(
+            explanation.lines == [
+                "allow: allowed", "rule r: bot on bank/send",
+                "argument with the empty name, of class token, passed: composed token",
+                "argument to, of class email, passed: from the whole result of books/read",
+                "allowed: with the empty name: composed token",
+                "allowed: to: email ann@acme.com; or what the request names; or the whole result of books/read",
+            ]
+        )
+    }
+
+    /// What the policy allows and newer traffic did not use stays allowed.
+    @Test(arguments: 0..<100 as Range<UInt64>) func aSuggestionTakesNothingAwayThatWasUsedBefore(seed: UInt64) throws {
+        var dice = Dice(seed: 50_000 + seed)
+        func mined() -> Policy {
+            var rules = Samples.tools.enumerated().compactMap { number, tool -> Rule? in
+                // Closed reads take what no rule lists, and are looked at for whom a text names once one does.
+                guard !["read_file", "get_bill"].contains(tool.tool), dice.chance(70) else { return nil }
+                var rule = Samples.rule(number, &dice)
+                (rule.agent, rule.task, rule.tool, rule.effect, rule.origin) = ("bot", nil, tool, .allow, .mined)
+                (rule.definition, rule.condition, rule.windows) = (nil, nil, [])
+                rule.tier = .write
+                (rule.mode, rule.expires, rule.reviewed) = (.enforce, nil, [])
+                return rule
+            }
+            rules.sort { $0.id < $1.id }
+            return Policy(name: "p", scope: .agent, rules: rules)
+        }
+        let old = mined()
+        let suggested = mined().keepingWhatPeopleWrote(in: old).keepingWhatWasUsed(in: old)
+        let (before, after) = (CompiledPolicy(old), CompiledPolicy(suggested))
+        for _ in 0..<100 {
+            var call = Samples.call(&dice)
+            call.principal = "bot"
+            // A list of nothing but nulls is no value, and a bound of items that newer traffic brought counts them.
+            call.listLengths = [:]
+            guard before.decide(call).verdict == .allow else { continue }
+            #expect(after.decide(call).verdict == .allow, "\(after.explain(call).lines)")
         }
     }
 

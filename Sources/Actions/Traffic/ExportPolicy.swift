@@ -168,7 +168,7 @@ package struct RemoveExport: StepAction {
             let removed = try ExportFolder(place).clear().removed
             return ActionResult(
                 outputs: ["removed": .array(removed.map { .string($0) })],
-                summary: "\(removed.count) files of an export removed from \(place)"
+                summary: "\(counted(removed.count, "file")) of an export removed from \(place)"
             )
         } catch {
             // A second attempt finds nothing left to do.

@@ -87,7 +87,8 @@ package struct ImportTraffic: StepAction {
                 ),
                 "coverage": .array(summaries.map(\.json)),
             ],
-            summary: "\(calls) calls of \(sessions) sessions imported, \(quarantined) lines quarantined"
+            summary:
+                "\(counted(calls, "call")) of \(counted(sessions, "session")) imported, \(counted(quarantined, "line")) quarantined"
         )
     }
 

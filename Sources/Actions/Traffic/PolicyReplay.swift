@@ -67,7 +67,7 @@ package enum PolicyReplay {
         }
     }
 
-    private static func context(_ record: CallRecord, _ asDeployed: Bool) -> DecisionContext {
+    static func context(_ record: CallRecord, _ asDeployed: Bool) -> DecisionContext {
         DecisionContext(
             now: record.time,
             arguments: record.arguments,
@@ -79,7 +79,7 @@ package enum PolicyReplay {
 
 extension Policy {
     /// Every rule in force, without an end: what the policy says, not what is switched on.
-    fileprivate var enforced: Policy {
+    var enforced: Policy {
         var policy = self
         for index in policy.rules.indices { policy.rules[index].mode = .enforce }
         return policy

@@ -78,8 +78,8 @@ package struct ReplayPolicy: StepAction {
                 "sessions_allowed": .integer(Int64(sessions.count - refused.count)),
                 "reasons": .array(most.map { .string("\($0.value) × \($0.key)") }),
             ],
-            summary: "\(verdicts[.allow] ?? 0) of \(calls) calls allowed, "
-                + "\(sessions.count - refused.count) of \(sessions.count) sessions wholly"
+            summary: "\(verdicts[.allow] ?? 0) of \(counted(calls, "call")) allowed, "
+                + "\(sessions.count - refused.count) of \(counted(sessions.count, "session")) wholly"
         )
     }
 }

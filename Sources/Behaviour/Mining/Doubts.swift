@@ -36,7 +36,7 @@ struct Doubts {
         if argument.fromAnyRead, !argument.fromFields.isEmpty {
             add(
                 "any-read",
-                "values may come from any field of a closed read, since \(path.fields.count) fields were used"
+                "values may come from any field of a closed read, since \(counted(path.fields.count, "field")) \(path.fields.count == 1 ? "was" : "were") used"
             )
         }
         if !argument.domains.isEmpty {
@@ -58,7 +58,9 @@ struct Doubts {
     func warnings() -> [Warning] {
         var warnings: [Warning] = []
         if rule.support.sessions < parameters.fewSessions {
-            warnings.append(Warning(code: "few-sessions", detail: "seen in \(rule.support.sessions) sessions"))
+            warnings.append(
+                Warning(code: "few-sessions", detail: "seen in \(counted(rule.support.sessions, "session"))")
+            )
         }
         if tool.definitions > 1 {
             warnings.append(
@@ -158,7 +160,7 @@ struct Doubts {
                 item(
                     .fewSessions,
                     nil,
-                    "seen in \(rule.support.sessions) sessions",
+                    "seen in \(counted(rule.support.sessions, "session"))",
                     sessions: rule.support.sessions,
                     evidence: tool.pointers,
                     uncertainty: Binomial.upperBound(0, of: rule.support.sessions, confidence: parameters.confidence),
@@ -171,7 +173,7 @@ struct Doubts {
                 item(
                     .manyCalls,
                     nil,
-                    "a session made \(tool.calls) calls, and \(limit) are allowed",
+                    "a session made \(counted(tool.calls, "call")), and \(limit) are allowed",
                     sessions: 1,
                     evidence: tool.pointers,
                     uncertainty: 1,

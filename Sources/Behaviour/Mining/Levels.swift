@@ -14,7 +14,9 @@ struct Levels {
         self.learned = learned
         var base = ArgumentRule(
             path: learned.path,
-            maximumLength: parameters.lengthFactor * max(learned.longest, parameters.shortestLength)
+            // Numbers and truths have no length.
+            maximumLength: learned.longest > 0
+                ? parameters.lengthFactor * max(learned.longest, parameters.shortestLength) : nil
         )
         if learned.path == learned.argument, let longest = tool.lists[learned.argument] {
             base.maximumItems = parameters.lengthFactor * max(longest, parameters.shortestList)

@@ -74,7 +74,7 @@ struct DoctorCommand: AsyncParsableCommand {
                 name: "keys",
                 isGood: late.isEmpty,
                 message: late.isEmpty
-                    ? "\(rings.count) purposes, none expired" : "expired: \(late.joined(separator: ", "))",
+                    ? "\(counted(rings.count, "purpose")), none expired" : "expired: \(late.joined(separator: ", "))",
                 help: late.first.map { "lockstep key rotate \($0)" }
             )
         )
@@ -111,7 +111,7 @@ struct DoctorCommand: AsyncParsableCommand {
             name: "events",
             isGood: broken.isEmpty,
             message: broken.isEmpty
-                ? "\(count) events, every chain of digests holds"
+                ? "\(counted(count, "event")), every chain of digests holds"
                 : "altered or incomplete: \(broken.joined(separator: ", ")) [ledger.corrupt]",
             help: "restore the last good backup with `lockstep restore FILE`"
         )

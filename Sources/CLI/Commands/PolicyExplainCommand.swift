@@ -7,14 +7,19 @@ import Traffic
 extension PolicyCommand {
     struct Explain: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Say which rule and argument decide about a recorded call; exit code 2 where it is refused."
+            abstract: "Say which rule and argument decide about a recorded call; exit code 2 where it is refused.",
+            discussion: """
+                Of a call that is allowed: by which way of the rule each argument passed. Of one that is denied: what \
+                failed, and what the rule would have to say besides for the call to be allowed.
+                """
         )
         @Option(help: "The policy.") var policy: String
         @Option(name: .customLong("recording"), parsing: .upToNextOption, help: "Recordings as lockstep.call/1 lines.")
         var recordings: [String]
         @Option(help: "The session of the call.") var session: String
         @Option(help: "The number of the call in its session.") var sequence: Int64
-        @Flag(help: "Also say what the argument may be.") var showAllowed = false
+        @Flag(help: "Also say what the argument may be, or every argument of a call that is allowed.") var showAllowed =
+            false
         @Flag(help: "With modes and expiry, as a gateway decides; otherwise every rule counts as enforced.")
         var asDeployed = false
         @OptionGroup var output: OutputOptions
@@ -63,7 +68,16 @@ extension PolicyReplay.Explained {
             "tool": .string(record.tool), "decision": .string(decision.verdict.rawValue),
             "rule": decision.rule.map { .string($0) } ?? .null,
             "argument": decision.argument.map { .string($0) } ?? .null, "reason": .string(decision.reason),
-            "step_wider": explanation.step.map { .string($0) } ?? .null,
+            "step_wider": explanation.steps.count == 1 ? .string(explanation.steps[0]) : .null,
+            "steps_wider": .array(explanation.steps.map { .string($0) }),
+            "passed": .array(
+                explanation.passed.map {
+                    [
+                        "argument": .string($0.argument), "class": .string($0.valueClass.rawValue),
+                        "ways": .array($0.ways.map { .string($0) }),
+                    ]
+                }
+            ),
             "allowed": .array(explanation.allowed.map { .string($0) }),
         ]
         if let found = explanation.found {

@@ -98,11 +98,34 @@ extension PolicyCommand {
             }
             let more = outcome.removed.isEmpty ? "" : ", \(outcome.removed.count) of an earlier export removed"
             Output.talk(
-                "\(export.statement.summary); \(export.files.count) files in \(Output.printable(out))\(more)"
+                "\(export.statement.summary); \(counted(export.files.count, "file")) in \(Output.printable(out))\(more)"
             )
+            if let help = remedy(export.statement) { Output.talk("  help: \(help)") }
             if requireExact, export.statement.exactRules.count < export.statement.rules.count {
                 throw ExitStatus.answerIsNo
             }
+        }
+
+        /// What to do where most rules are left out.
+        private func remedy(_ statement: ExportStatement) -> String? {
+            guard statement.omittedRules.count * 2 > statement.rules.count else { return nil }
+            let omissions = statement.omissions
+            var ways: [String] = []
+            if omissions[.unruledArguments] != nil {
+                ways.append("name the tools with --tools, or take them into the inventory with `lockstep discover`")
+            }
+            if omissions[.calls] != nil { ways.append("--delegate calls where another service counts calls") }
+            if omissions[.arguments] != nil {
+                ways.append("--delegate arguments where another service decides about arguments")
+            }
+            if omissions[.task] != nil { ways.append("--task NAME for the rules of one task") }
+            if omissions[.definition] != nil { ways.append("leave out --needs-definition") }
+            if omissions[.shadow] != nil { ways.append("set `mode: enforce` on the rules that are in shadow") }
+            if omissions[.toolName] != nil { ways.append("export a policy for each server: the engine knows none") }
+            if ways.isEmpty {
+                return "the engine cannot say what these rules need; `rego` and `json-schema` say the most"
+            }
+            return ways.joined(separator: "; ")
         }
 
         /// The folder, made where only it is missing.

@@ -45,12 +45,12 @@ extension PolicyCommand {
         private func summarise(_ proposal: Proposal, _ profile: Profile) {
             let policy = proposal.policy
             Output.talk(
-                "\(policy.rules.count) rules from \(profile.calls) calls of \(profile.sessions) sessions"
+                "\(counted(policy.rules.count, "rule")) from \(counted(profile.calls, "call")) of \(counted(profile.sessions, "session"))"
                     + (out.map { ", written to \(Output.printable($0))" } ?? "")
             )
             if profile.skippedCalls > 0 {
                 Output.talk(
-                    "\(profile.skippedCalls) calls were not learned from: their arguments were too many or not recorded"
+                    "\(counted(profile.skippedCalls, "call")) \(profile.skippedCalls == 1 ? "was" : "were") not learned from: their arguments were too many or not recorded"
                 )
             }
             if !proposal.isExact {
@@ -60,7 +60,7 @@ extension PolicyCommand {
             }
             if !proposal.excludedSessions.isEmpty {
                 Output.talk(
-                    "\(proposal.excludedSessions.count) sessions were not learned from: a source showed them what it shows to few"
+                    "\(counted(proposal.excludedSessions.count, "session")) \(proposal.excludedSessions.count == 1 ? "was" : "were") not learned from: a source showed them what it shows to few"
                 )
             }
             for item in proposal.review.prefix(500) {
@@ -73,8 +73,8 @@ extension PolicyCommand {
             if !lacking.isEmpty {
                 let more = lacking.compactMap(\.moreSessions).max()
                 Output.talk(
-                    "\(lacking.count) of \(proposal.sufficiency.count) arguments rest on too little"
-                        + (more.map { "; about \($0) more sessions would do" } ?? "")
+                    "\(lacking.count) of \(counted(proposal.sufficiency.count, "argument")) \(lacking.count == 1 ? "rests" : "rest") on too little"
+                        + (more.map { "; about \(counted($0, "more session", "more sessions")) would do" } ?? "")
                 )
             }
         }

@@ -15,19 +15,19 @@ extension PolicyCommand {
         var recordings: [String]
         @Flag(help: "With modes and expiry, as a gateway decides; otherwise every rule counts as enforced.")
         var asDeployed = false
-        @Option(help: "table, or ndjson with a line for each call.") var format: Format = .table
+        @Option(help: "table, json with the counts, or ndjson with a line for each call.") var format: Format = .table
 
-        enum Format: String, ExpressibleByArgument, CaseIterable { case table, ndjson }
+        enum Format: String, ExpressibleByArgument, CaseIterable { case table, json, ndjson }
 
         func run() async throws {
             let policy = try Recordings.policy(policy)
             var tally = ReplayTally()
             var lines: [UInt8] = []
-            let isTable = format == .table
+            let isCounting = format != .ndjson
             let count = try Recordings.attempt { () throws(RecordingFiles.Failure) in
                 try PolicyReplay.run(policy, over: recordings, asDeployed: asDeployed) { replayed in
                     tally.count(replayed)
-                    guard !isTable else { return }
+                    guard !isCounting else { return }
                     lines += JSON.canonical(replayed.json)
                     lines.append(UInt8(ascii: "\n"))
                     if lines.count > 1 << 20 {
@@ -38,7 +38,11 @@ extension PolicyCommand {
             }
             Output.stream(lines)
             Recordings.report(count)
-            if isTable { Output.answer(tally.text) } else { Output.talk(tally.summary) }
+            switch format {
+            case .table: Output.answer(tally.text)
+            case .json: Output.answer(tally.json)
+            case .ndjson: Output.talk(tally.summary)
+            }
             if tally.refused > 0 { throw ExitStatus.answerIsNo }
         }
     }
@@ -49,7 +53,14 @@ private struct ReplayTally {
     private var verdicts: [Decision.Verdict: Int] = [:]
     private var sessions: Set<String> = []
     private var refusedSessions: Set<String> = []
-    private var reasons: [String: Int] = [:]
+    private var reasons: [Refused: Int] = [:]
+
+    private struct Refused: Hashable {
+        var verdict: Decision.Verdict
+        var tool: ServerTool
+        var argument: String?
+        var reason: String
+    }
 
     var refused: Int { verdicts.filter { $0.key != .allow }.map(\.value).reduce(0, +) }
 
@@ -59,21 +70,53 @@ private struct ReplayTally {
         guard replayed.decision.verdict != .allow else { return }
         refusedSessions.insert(replayed.record.session)
         let decision = replayed.decision
-        reasons["\(replayed.call.tool)\t\(decision.argument ?? "")\t\(decision.reason)", default: 0] += 1
+        let refused = Refused(
+            verdict: decision.verdict,
+            tool: replayed.call.tool,
+            argument: decision.argument,
+            reason: decision.reason
+        )
+        reasons[refused, default: 0] += 1
     }
 
     var summary: String {
         let calls = verdicts.values.reduce(0, +)
-        return "\(verdicts[.allow] ?? 0) of \(calls) calls allowed, \(verdicts[.ask] ?? 0) asked, "
-            + "\(verdicts[.deny] ?? 0) denied; \(sessions.count - refusedSessions.count) of \(sessions.count) sessions wholly allowed"
+        return "\(verdicts[.allow] ?? 0) of \(counted(calls, "call")) allowed, \(verdicts[.ask] ?? 0) asked, "
+            + "\(verdicts[.deny] ?? 0) denied; \(sessions.count - refusedSessions.count) of \(counted(sessions.count, "session")) wholly allowed"
     }
 
     var text: String {
-        let rows = reasons.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(40).map { key, count in
-            [String(count)] + key.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
+        let rows = sorted.prefix(40).map { key, count in
+            [String(count), key.tool.description, key.argument ?? "", key.reason]
         }
         return rows.isEmpty
             ? summary : summary + "\n\n" + Output.table(["calls", "tool", "argument", "reason"], rows)
+    }
+
+    private var sorted: [(key: Refused, value: Int)] {
+        reasons.sorted { left, right in
+            if left.value != right.value { return left.value > right.value }
+            if left.key.tool != right.key.tool { return left.key.tool < right.key.tool }
+            return (left.key.argument ?? "", left.key.reason) < (right.key.argument ?? "", right.key.reason)
+        }
+    }
+
+    var json: JSON.Value {
+        [
+            "calls": .integer(Int64(verdicts.values.reduce(0, +))),
+            "allowed": .integer(Int64(verdicts[.allow] ?? 0)), "asked": .integer(Int64(verdicts[.ask] ?? 0)),
+            "denied": .integer(Int64(verdicts[.deny] ?? 0)), "sessions": .integer(Int64(sessions.count)),
+            "sessions_allowed": .integer(Int64(sessions.count - refusedSessions.count)),
+            "refused": .array(
+                sorted.map { refused, count in
+                    [
+                        "calls": .integer(Int64(count)), "decision": .string(refused.verdict.rawValue),
+                        "server": .string(refused.tool.server), "tool": .string(refused.tool.tool),
+                        "argument": refused.argument.map { .string($0) } ?? .null, "reason": .string(refused.reason),
+                    ]
+                }
+            ),
+        ]
     }
 }
 

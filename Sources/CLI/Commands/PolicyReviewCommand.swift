@@ -33,10 +33,13 @@ extension PolicyCommand {
         @Option(help: "A document of kind PolicyDecisions.") var decisions: String?
         @Option(name: .customLong("out"), help: "Where the decided policy is written; may be that of --policy.")
         var out: String?
+        @Flag(help: "Write nothing: say what the decisions would change, and which recorded calls would be denied.")
+        var dryRun = false
         @Option(help: "How many points the table shows; --format json has them all.") var limit = 40
         @OptionGroup var output: OutputOptions
 
         func run() async throws {
+            let out = dryRun ? nil : out
             let old = try policy.map { try Recordings.policy($0) }
             if let old, let scope, scope != old.scope {
                 throw CommandFailure(
@@ -47,11 +50,11 @@ extension PolicyCommand {
                 )
             }
             let isDeciding = !decide.isEmpty || decisions != nil
-            if isDeciding, out == nil {
+            if isDeciding, out == nil, !dryRun {
                 throw CommandFailure(
                     "review.out",
                     "the decided policy has no place to go to",
-                    help: "name it with --out; it may be the file of --policy",
+                    help: "name it with --out; it may be the file of --policy; or see what would change with --dry-run",
                     status: ExitStatus.invalidInput
                 )
             }
@@ -95,6 +98,10 @@ extension PolicyCommand {
                 counted(points.count, "point") + " to review from " + counted(profile.sessions, "session")
                     + (waiting < points.count ? ", \(waiting) of them wait" : "")
             )
+            if isDeciding {
+                let preview = try DecisionPreview(from: old ?? proposal.policy, to: desk.policy, over: recordings)
+                preview.lines.forEach { Output.talk($0) }
+            }
             if waiting > 0 { throw ExitStatus.answerIsNo }
         }
 

@@ -25,7 +25,7 @@ extension PolicyCommand {
                     ["\($0.test.place.file):\($0.test.place.line)", $0.test.name, $0.failure ?? ""]
                 }
                 if !rows.isEmpty { Output.answer(Output.table(["place", "test", "what differs"], rows) + "\n") }
-                Output.answer("\(outcomes.count - failed.count) of \(outcomes.count) tests passed")
+                Output.answer("\(outcomes.count - failed.count) of \(counted(outcomes.count, "test")) passed")
             }
             if outcomes.isEmpty {
                 throw CommandFailure(

@@ -15,7 +15,7 @@ struct ProfileCommand: AsyncParsableCommand {
         let profile = try Recordings.profile(files, file: nil)
         let (bytes, digest) = profile.sealed
         try Recordings.write(bytes, to: out, mode: 0o600)
-        Output.answer("\(profile.calls) calls of \(profile.sessions) sessions, \(digest)")
+        Output.answer("\(counted(profile.calls, "call")) of \(counted(profile.sessions, "session")), \(digest)")
     }
 }
 
@@ -53,6 +53,6 @@ struct MergeCommand: AsyncParsableCommand {
         guard let merged else { throw ExitStatus.invalidInput }
         let (bytes, digest) = merged.sealed
         try Recordings.write(bytes, to: out, mode: 0o600)
-        Output.answer("\(merged.calls) calls of \(merged.sessions) sessions, \(digest)")
+        Output.answer("\(counted(merged.calls, "call")) of \(counted(merged.sessions, "session")), \(digest)")
     }
 }

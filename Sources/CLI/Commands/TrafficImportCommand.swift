@@ -69,7 +69,7 @@ extension TrafficCommand {
             case .table:
                 var lines = recording.summaries.flatMap(\.lines)
                 lines.append(
-                    "\(addition.calls) calls of \(addition.days) days are in the recordings of the workspace"
+                    "\(counted(addition.calls, "call")) of \(counted(addition.days, "day")) \(addition.calls == 1 ? "is" : "are") in the recordings of the workspace"
                         + (addition.known > 0 ? "; \(addition.known) were there already" : "")
                 )
                 Output.answer(lines.joined(separator: "\n"))
@@ -177,7 +177,7 @@ extension ResultStorage: ExpressibleByArgument {}
 extension RecordingImport.Summary {
     /// The coverage statement, for people.
     fileprivate var lines: [String] {
-        var lines = ["\(file): \(calls) calls of \(sessions) sessions, read as \(format)"]
+        var lines = ["\(file): \(counted(calls, "call")) of \(counted(sessions, "session")), read as \(format)"]
         lines += gaps.map { "  missing: \($0)" }
         lines += provenance.map { "  provenance: \($0)" }
         lines += Self.counts(unmapped).map { "  not in the inventory: \($0)" }

@@ -33,7 +33,7 @@ struct RecordingChecks {
             name: "recordings",
             isGood: findings.isEmpty,
             message: findings.isEmpty
-                ? "\(audit.calls) calls in \(audit.shards) shards, every chunk is what was written"
+                ? "\(counted(audit.calls, "call")) in \(counted(audit.shards, "shard")), every chunk is what was written"
                 : Self.words(findings),
             help:
                 "`lockstep traffic purge --expired` ends what a killed writer left; restore what was altered from a backup"
@@ -52,7 +52,7 @@ struct RecordingChecks {
             isGood: overdue.isEmpty,
             message: overdue.isEmpty
                 ? "no recording is kept longer than lockstep.yaml says"
-                : "\(overdue.count) shards are kept too long, from \(overdue.map(\.header.day).min()?.description ?? "")",
+                : "\(counted(overdue.count, "shard")) \(overdue.count == 1 ? "is" : "are") kept too long, from \(overdue.map(\.header.day).min()?.description ?? "")",
             help: "lockstep traffic purge --expired"
         )
     }

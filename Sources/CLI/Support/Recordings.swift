@@ -122,7 +122,9 @@ enum Recordings {
     static func report(_ count: RecordingFiles.Count) {
         count.notes.forEach { Output.talk("note: \(Output.printable($0))") }
         guard count.quarantined > 0 else { return }
-        Output.talk("\(count.quarantined) lines were quarantined, \(count.calls) calls were read")
+        Output.talk(
+            "\(counted(count.quarantined, "line")) \(count.quarantined == 1 ? "was" : "were") quarantined, \(counted(count.calls, "call")) read"
+        )
         for example in count.examples {
             Output.talk(
                 "  \(Output.printable(example.file)):\(example.line): \(example.refusal) [recording.\(example.refusal.code.rawValue)]"

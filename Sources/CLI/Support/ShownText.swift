@@ -165,7 +165,7 @@ struct ShownText {
         let rows = objects.prefix(Self.rowLimit).map { object in
             columns.map { object[$0].map { $0 == .null ? "?" : $0.string ?? $0.description } ?? "" }
         }
-        let heading = objects.allSatisfy { $0["server"] != nil } ? "\(list.count) servers\n" : ""
+        let heading = objects.allSatisfy { $0["server"] != nil } ? counted(list.count, "server") + "\n" : ""
         return heading + Output.table(columns, rows) + more + wide
     }
 

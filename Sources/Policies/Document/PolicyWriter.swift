@@ -127,7 +127,7 @@ package enum PolicyWriter {
         if let longest = argument.maximumLength { members.add("longest", .value(.integer(Int64(longest)))) }
         if let most = argument.maximumItems { members.add("most-items", .value(.integer(Int64(most)))) }
         if members.isEmpty { return .value(.string(rule.bareArgument)) }
-        return members.node
+        return members.folded
     }
 
     private static func number(_ number: Double) -> YAMLNode {
@@ -172,7 +172,7 @@ package enum PolicyWriter {
         members.add("code", warning.code)
         if let path = warning.path { members.add("argument", path) }
         members.add("detail", warning.detail)
-        return members.node
+        return members.folded
     }
 }
 
@@ -199,6 +199,13 @@ private struct Members {
     var node: YAMLNode { .mapping(members) }
     var isEmpty: Bool { members.isEmpty }
 
+    /// On one line where it fits, so that a policy of many tools can still be read in one sitting.
+    var folded: YAMLNode {
+        var node = node
+        node.isFolded = true
+        return node
+    }
+
     mutating func add(_ key: String, _ node: YAMLNode) { members.append(YAMLNode.Member(key, node)) }
 
     mutating func add(_ key: String, _ text: String) { add(key, .value(.string(text))) }
@@ -209,7 +216,9 @@ private struct Members {
         if nodes.count == 1, case .value(.string) = first.content {
             add(key, first)
         } else {
-            add(key, .list(nodes))
+            var list = YAMLNode.list(nodes)
+            list.isFolded = true
+            add(key, list)
         }
     }
 
@@ -221,6 +230,6 @@ private struct Members {
         for kind in ValueClass.allCases.sorted() {
             inner.add(kind.rawValue, texts: values.filter { $0.valueClass == kind }.map(\.text))
         }
-        add(key, inner.node)
+        add(key, inner.folded)
     }
 }

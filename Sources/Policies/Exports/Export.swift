@@ -156,12 +156,17 @@ extension Policy {
             case .celEnvoy: CELExport.envoy(grants, &statement)
             case .celAgentgateway: CELExport.agentgateway(grants, options, &statement)
             case .jsonSchema: SchemaExport.files(grants, &statement)
-            case .progent: SchemaExport.progent(grants, options, &statement)
+            case .progent: SchemaExport.progent(grants, options, knownTools(options), &statement)
             }
         return PolicyExport(
             target: target,
             files: files + [ExportFile(ExportStatement.file, statement.json(of: files))],
             statement: statement
         )
+    }
+
+    /// Every tool that is known by name, whether or not anybody may call it.
+    private func knownTools(_ options: ExportOptions) -> Set<ServerTool> {
+        Set(rules.map(\.tool)).union(options.tools.keys)
     }
 }

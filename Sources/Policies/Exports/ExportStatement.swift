@@ -121,17 +121,40 @@ package struct ExportStatement: Sendable, Hashable {
         let members: [(key: String, value: JSON.Value)] = [
             ("format", .string(Self.format)), ("target", .string(target.rawValue)),
             ("exact", Self.list(exact)), ("narrower", Self.list(rules.subtracting(exact).subtracting(omitted))),
-            ("omitted", Self.list(omitted)), ("differences", .array(differences.map(\.json))),
+            ("omitted", Self.list(omitted)), ("narrower_arguments", .integer(Int64(narrowerArguments))),
+            ("differences", .array(differences.map(\.json))),
         ]
         return .object(JSON.Object(members))
     }
 
-    /// How many rules the engine shares, in one line for people.
+    /// How many rules and arguments the engine shares, in one line for people.
     package var summary: String {
         let exact = exactRules.count
-        let omitted = omittedRules.count
-        return
-            "\(exact) of \(rules.count) rules as they are, \(rules.count - exact - omitted) stricter, \(omitted) left out"
+        let omitted = omittedRules
+        let stricter = rules.count - exact - omitted.count
+        var line =
+            "\(exact) of \(counted(rules.count, "rule")) as \(rules.count == 1 ? "it is" : "they are"), \(stricter) stricter"
+        let arguments = narrowerArguments
+        if arguments > 0 { line += " in \(counted(arguments, "argument"))" }
+        return line + ", \(omitted.count) left out"
+    }
+
+    /// How many arguments of the rules that are in the export lost something.
+    package var narrowerArguments: Int {
+        let omitted = omittedRules
+        return Set(
+            found.lazy.filter { $0.effect == .narrower && !omitted.contains($0.rule ?? "") }
+                .compactMap { difference in difference.argument.map { [difference.rule ?? "", $0] } }
+        ).count
+    }
+
+    /// Why rules are not in the export, each reason with the number of rules that would need it to be mended.
+    package var omissions: [Reason: Int] {
+        var omissions: [Reason: Int] = [:]
+        for difference in found where difference.effect == .omitted && difference.rule != nil {
+            omissions[difference.reason, default: 0] += 1
+        }
+        return omissions
     }
 
     private static func list(_ names: Set<String>) -> JSON.Value { .array(names.sorted().map(JSON.Value.string)) }

@@ -201,6 +201,7 @@ extension SchemaExport {
     static func progent(
         _ grants: [Grant],
         _ options: ExportOptions,
+        _ known: Set<ServerTool>,
         _ statement: inout ExportStatement
     ) -> [ExportFile] {
         // An agent of the policy that may do nothing has an empty file, and is not one of the others.
@@ -212,10 +213,14 @@ extension SchemaExport {
             let mine = grants.filter { $0.agent == agent }
             var members: [(key: String, value: JSON.Value)] = []
             for grant in mine {
-                if mine.contains(where: { $0.tool.tool == grant.tool.tool && $0.tool != grant.tool }) {
+                // Also where nobody may call the other one: the engine would take it for this one.
+                if known.contains(where: { $0.tool == grant.tool.tool && $0 != grant.tool }) {
                     statement.add(.omitted, .toolName, rules: grant.rules, "two servers have a tool of this name")
                     continue
                 }
+                let detail =
+                    "the engine knows no servers: every tool of this name is taken for that of `\(grant.tool.server)`"
+                statement.add(.assumed, .toolName, rules: grant.rules, detail)
                 guard let shape = Shapes.required(grant, options, &statement) else { continue }
                 if grant.tests.contains(where: { test in
                     test.arguments.contains { $0.isRequired && !shape.required.contains($0.name) }

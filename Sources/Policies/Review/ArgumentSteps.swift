@@ -98,6 +98,7 @@ extension ArgumentRule {
         let shared = patterns.filter { other.patterns.contains($0) }
         if !isFree || !shared.isEmpty { rule.patterns = shared }
         rule.open = open.filter { other.open.contains($0) }
+        rule.own = own.filter { other.own.contains($0) || other.open.contains($0) }
         (rule.minimum, rule.maximum) = (nil, nil)
         if hasBounds, other.hasBounds {
             let low = max(minimum ?? -.infinity, other.minimum ?? -.infinity)
@@ -113,7 +114,7 @@ extension ArgumentRule {
     }
 
     /// What either admits.
-    private func joined(with other: ArgumentRule, isFree: Bool) -> ArgumentRule {
+    func joined(with other: ArgumentRule, isFree: Bool) -> ArgumentRule {
         var rule = self
         rule.required = required && other.required
         rule.values += other.values.filter { !values.contains($0) }
@@ -124,6 +125,8 @@ extension ArgumentRule {
         rule.domains += other.domains.filter { !domains.contains($0) }
         if !isFree || !patterns.isEmpty { rule.patterns += other.patterns.filter { !patterns.contains($0) } }
         rule.open += other.open.filter { !open.contains($0) }
+        rule.own += other.own.filter { !own.contains($0) }
+        rule.isBinding = isBinding && other.isBinding
         if !hasBounds {
             (rule.minimum, rule.maximum) = (other.minimum, other.maximum)
         } else if other.hasBounds {
@@ -147,7 +150,7 @@ extension ArgumentRule {
     /// Whether the rule has no way at all, so that true and false pass.
     private var isWayless: Bool {
         values.isEmpty && !fromPrompt && fromFields.isEmpty && !fromAnyRead && fromTexts.isEmpty && domains.isEmpty
-            && patterns.isEmpty && !hasBounds && open.isEmpty
+            && patterns.isEmpty && !hasBounds && open.isEmpty && own.isEmpty
     }
 
     /// A rule that lost its last way admits only what is as good as absent.
@@ -175,6 +178,7 @@ extension ArgumentRule {
             rule.domains.sort()
             rule.patterns.sort()
             rule.open = Set(rule.open).sorted()
+            rule.own = Set(rule.own).sorted()
             return rule
         }
         return whole(self) == whole(other)

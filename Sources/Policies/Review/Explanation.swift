@@ -2,19 +2,23 @@ package import Traffic
 
 /// Why a call was decided as it was, for a person who asks.
 ///
-/// Says which class the value had and where it came from, not the value itself, and what the rule allows only when
+/// Says which class a value had and where it came from, not the value itself, and what the rule allows only when
 /// that is asked for: whoever sees a refusal must not learn from it what would pass.
 package struct Explanation: Sendable {
     package var decision: Decision
     package var rule: Rule?
     /// The class and provenance of what failed.
     package var found: Found?
-    /// The rule of the argument widened by the one step that would have admitted the value, if there is one.
-    package var wider: ArgumentRule?
-    /// That step in words.
-    package var step: String?
-    /// What the argument may be; empty unless asked for.
-    package var allowed: [String]
+    /// The rules that would allow the call, or ask about it, each widened by as little as that takes.
+    ///
+    /// Empty where no change to the arguments of a rule would: no rule is about the tool, or it is forbidden.
+    package var wider: [Rule] = []
+    /// Those changes in words, in the order in which the call would meet them.
+    package var steps: [String] = []
+    /// By what each argument of an allowed call passed.
+    package var passed: [Passed] = []
+    /// What the argument may be, or each argument where the call was allowed; empty unless asked for.
+    package var allowed: [String] = []
 
     package struct Found: Sendable, Hashable {
         package var valueClass: ValueClass
@@ -23,21 +27,58 @@ package struct Explanation: Sendable {
         package var isInText: Bool
     }
 
+    package struct Passed: Sendable, Hashable {
+        package var argument: String
+        package var valueClass: ValueClass
+        /// Each of them alone would have let the value pass.
+        package var ways: [String]
+    }
+
     /// For a terminal, a sentence a line.
     package var lines: [String] {
         var lines = ["\(decision.verdict.rawValue): \(decision.reason)"]
         if let rule { lines.append("rule \(rule.id): \(rule.agent) on \(rule.tool)") }
-        if let argument = decision.argument { lines.append("argument \(argument)") }
+        if let argument = decision.argument { lines.append("argument \(argument.argumentName)") }
         if let found {
             let what = found.isInText ? "a text that names a value" : "a value"
             lines.append("the call had \(what) of class \(found.valueClass.rawValue), \(found.provenance.words)")
         }
-        if let step { lines.append("one step wider: \(step)") }
+        if steps.count == 1 { lines.append("one step wider: \(steps[0])") }
+        if steps.count > 1 {
+            lines.append("\(steps.count) steps wider:")
+            lines += steps.map { "  \($0)" }
+        }
+        if decision.verdict == .deny, steps.isEmpty, let remedy { lines.append(remedy) }
+        lines += passed.map { passed in
+            "argument \(passed.argument.argumentName), of class \(passed.valueClass.rawValue), passed: "
+                + passed.ways.joined(separator: "; or ")
+        }
         return lines + allowed.map { "allowed: \($0)" }
+    }
+
+    /// What a person can do about a refusal that no argument caused.
+    private var remedy: String? {
+        switch decision.reason {
+        case "no-rule": "no rule is about this agent"
+        case "unseen-tool": "no rule of this agent is about the tool"
+        case "forbidden": "a forbid wins over whatever allows; it has to be taken back"
+        case "shadow": "the rule is in shadow and grants nothing until its mode is enforce"
+        case "calls": "the session made as many calls of the tool as the rule allows: `most-calls`"
+        case "window": "the rule does not hold at that time: `hours`"
+        case "expired": "the rule has ended: `expires`"
+        case "condition": "the condition of the rule does not hold: `when`"
+        case "definition-changed": "the rule was made for another definition of the tool: `definition`"
+        case "unknown-arguments": "the recording does not hold the arguments of the call"
+        case "limits": "the call has more arguments than are looked at"
+        default: "no change of one argument would allow it"
+        }
     }
 }
 
 extension CompiledPolicy {
+    /// So many changes at most are proposed for one call.
+    private static let mostSteps = 32
+
     /// Decides about the call and says why.
     package func explain(
         _ call: ObservedCall,
@@ -46,15 +87,15 @@ extension CompiledPolicy {
     ) -> Explanation {
         let decision = decide(call, context: context)
         let rule = decision.rule.flatMap { id in policy.rules.first { $0.id == id } }
-        var explanation = Explanation(decision: decision, rule: rule, allowed: [])
-        guard let rule, decision.verdict == .deny, rule.effect != .forbid, let path = decision.argument else {
+        var explanation = Explanation(decision: decision, rule: rule)
+        guard decision.verdict == .deny else {
+            if let rule, !rule.isPattern {
+                explanation.passed = passed(call, rule, context)
+                if showsAllowed { explanation.allowed = rule.allowed }
+            }
             return explanation
         }
-        let compiled = CompiledRule(rule)
-        guard let fault = compiled.firstFault(call, surroundings(call, task: call.task, context)),
-            fault.argument == path
-        else { return explanation }
-        let argument = rule.arguments.first { $0.path == path }
+        guard let rule, rule.effect != .forbid, let fault = fault(call, decision, context) else { return explanation }
         if let entity = fault.entity {
             explanation.found = Explanation.Found(
                 valueClass: entity.value.valueClass,
@@ -68,75 +109,120 @@ extension CompiledPolicy {
                 isInText: false
             )
         }
-        (explanation.wider, explanation.step) = Widening(argument ?? ArgumentRule(path: path), call).step(for: fault)
-        if showsAllowed, let argument { explanation.allowed = argument.phrases }
+        (explanation.wider, explanation.steps) = widened(for: call, decision, context)
+        if showsAllowed { explanation.allowed = rule.allowed(fault.argument) }
         return explanation
+    }
+
+    /// What about the arguments made a rule deny the call; nil where it was something else.
+    private func fault(
+        _ call: ObservedCall,
+        _ decision: Decision,
+        _ context: DecisionContext
+    ) -> CompiledRule.Fault? {
+        guard let path = decision.argument, let id = decision.rule,
+            let rule = policy.rules.first(where: { $0.id == id })
+        else { return nil }
+        let task = isWithoutTask(call, decision, context) ? nil : call.task
+        guard let fault = CompiledRule(rule).firstFault(call, surroundings(call, task: task, context)),
+            fault.argument == path, fault.reason == decision.reason
+        else { return nil }
+        return fault
+    }
+
+    /// Whether a task that nobody proved was left out for the decision.
+    private func isWithoutTask(_ call: ObservedCall, _ decision: Decision, _ context: DecisionContext) -> Bool {
+        guard !context.isTaskProven, call.task != nil else { return false }
+        var proven = context
+        proven.isTaskProven = true
+        return decide(call, context: proven) != decision
+    }
+
+    /// Takes step after step until the policy would not deny; nothing where none leads there.
+    private func widened(
+        for call: ObservedCall,
+        _ decision: Decision,
+        _ context: DecisionContext
+    ) -> (rules: [Rule], steps: [String]) {
+        var widened = self
+        var decision = decision
+        var rules: [Rule] = []
+        var steps: [String] = []
+        var namesValue = false
+        let first = decision.argument
+        while decision.verdict == .deny {
+            guard steps.count < Self.mostSteps, let id = decision.rule,
+                let fault = widened.fault(call, decision, context),
+                let index = widened.policy.rules.firstIndex(where: { $0.id == id }),
+                widened.policy.rules[index].effect != .forbid,
+                let (rule, words) = Widening(call, namesValue: namesValue).step(
+                    for: fault,
+                    in: widened.policy.rules[index]
+                )
+            else { return ([], []) }
+            var policy = widened.policy
+            policy.rules[index] = rule
+            let next = CompiledPolicy(policy)
+            let after = next.decide(call, context: context)
+            if !namesValue, after == decision, let again = next.fault(call, after, context), again.isSame(as: fault) {
+                // The smallest step admits what comes from there, but not this.
+                namesValue = true
+                continue
+            }
+            namesValue = false
+            widened = next
+            decision = after
+            rules.removeAll { $0.id == rule.id }
+            rules.append(rule)
+            let isOther = fault.argument != first || !steps.isEmpty
+            steps.append(isOther ? "\(fault.argument.argumentName): \(words)" : words)
+        }
+        return (rules, steps)
+    }
+
+    /// Asks of each argument by which ways of its rule it passes, one way at a time.
+    private func passed(_ call: ObservedCall, _ rule: Rule, _ context: DecisionContext) -> [Explanation.Passed] {
+        let surroundings = surroundings(call, task: call.task, context)
+        var all: [Explanation.Passed] = []
+        for leaf in call.leaves where leaf.value.valueClass != .empty {
+            var plain = leaf
+            plain.entities = []
+            func passes(_ argument: ArgumentRule?) -> Bool {
+                var narrow = rule
+                narrow.arguments.removeAll { $0.path == leaf.path }
+                if let argument { narrow.arguments.append(argument) }
+                return CompiledRule(narrow).fault(of: plain, call, surroundings) == nil
+            }
+            var ways: [String] = []
+            if let argument = rule.arguments.first(where: { $0.path == leaf.path }) {
+                for (way, phrase) in argument.ways where passes(way) {
+                    ways.append(phrase)
+                }
+                var bare = ArgumentRule(path: argument.path, isBinding: argument.isBinding)
+                bare.patterns = []
+                if passes(bare) {
+                    let isKnown = leaf.value.valueClass.isIdentity && (rule.tier != .read || argument.isBinding)
+                    ways = isKnown ? ["a party that the agent deals with"] : [rule.bareWords(leaf.value.valueClass)]
+                }
+                if !leaf.entities.isEmpty { ways = ways.map { "\($0), and so did whom it names" } }
+            } else if passes(nil) {
+                ways = ["a closed read may be asked for it"]
+            }
+            let entry = Explanation.Passed(
+                argument: leaf.path,
+                valueClass: leaf.value.valueClass,
+                ways: ways.isEmpty ? ["several ways together"] : ways
+            )
+            if !all.contains(entry) { all.append(entry) }
+        }
+        return all
     }
 }
 
-/// The smallest change to an argument's rule that would admit what failed.
-private struct Widening {
-    private let argument: ArgumentRule
-    private let call: ObservedCall
-
-    init(_ argument: ArgumentRule, _ call: ObservedCall) {
-        self.argument = argument
-        self.call = call
-    }
-
-    func step(for fault: CompiledRule.Fault) -> (ArgumentRule?, String?) {
-        var wider = argument
-        switch fault.reason {
-        case "missing-argument":
-            wider.required = false
-            return (wider, "the argument may be left out")
-        case "items":
-            let count = call.listLengths[fault.argument] ?? 0
-            wider.maximumItems = count
-            return (wider, "most-items: \(count)")
-        case "length":
-            let length = fault.leaf?.length ?? 0
-            wider.maximumLength = length
-            return (wider, "longest: \(length)")
-        case "entity":
-            guard let entity = fault.entity else { return (nil, nil) }
-            wider.values.append(entity.value)
-            return (wider, "the party is named under values, or known to the agent")
-        case "relation": return (nil, "the rule without that relation between its arguments")
-        default: break
-        }
-        guard let leaf = fault.leaf else { return (nil, nil) }
-        if fault.reason == "number", let number = leaf.number {
-            if let minimum = wider.minimum, number < minimum { wider.minimum = number }
-            if let maximum = wider.maximum, number > maximum { wider.maximum = number }
-            return (wider, "bounds that reach the number")
-        }
-        let source = leaf.provenance
-        // True and false are never told by where they come from.
-        if leaf.value.valueClass == .boolean {
-            wider.values.append(leaf.value)
-            return (wider, "the value is named under values")
-        }
-        if source.prompt == .exact {
-            wider.fromPrompt = true
-            return (wider, "from: \(Phrases.request)")
-        }
-        if let field = source.fields.min() {
-            wider.fromFields.append(field)
-            return (wider, "from: \(Phrases.field(field))")
-        }
-        let kind = leaf.value.valueClass
-        if kind.isIdentity {
-            wider.values.append(leaf.value)
-            let doubt = source.isTextOnly ? "; it is known from free text only, as injected instructions are" : ""
-            return (wider, "the value is named under values\(doubt)")
-        }
-        if let tool = source.texts.min() {
-            wider.fromTexts.append(tool)
-            return (wider, "from: \(Phrases.text(of: tool))")
-        }
-        wider.open.append(kind)
-        return (wider, "composed: \(kind.rawValue)")
+extension CompiledRule.Fault {
+    fileprivate func isSame(as other: Self) -> Bool {
+        argument == other.argument && reason == other.reason && leaf?.value == other.leaf?.value
+            && entity?.value == other.entity?.value
     }
 }
 
@@ -149,23 +235,99 @@ extension Provenance {
         case .host: parts.append("at a host that the request names")
         case .none: break
         }
-        parts += fields.sorted().map { "equal to " + Phrases.field($0) }
+        parts += fields.sorted().map { "equal to " + $0.phrase }
         if fields.isEmpty { parts += texts.sorted().map { "found in the " + Phrases.text(of: $0) } }
         return parts.isEmpty ? "from nowhere that was seen" : parts.joined(separator: ", ")
     }
 }
 
+extension Rule {
+    /// What each argument may be.
+    fileprivate var allowed: [String] {
+        arguments.map { argument in
+            let ways = argument.phrases(in: self).joined(separator: "; or ")
+            return ([argument.path.argumentName + ": " + ways] + argument.bounds).joined(separator: ", ")
+        } + relations.map { "only where \($0.phrase)" }
+    }
+
+    /// What one argument may be, and what has to hold besides.
+    fileprivate func allowed(_ path: String) -> [String] {
+        guard let argument = arguments.first(where: { $0.path == path }) else {
+            return ["nothing: the rule does not list the argument"]
+        }
+        let bound = relations.filter { $0.path == path }.map { "only where \($0.phrase)" }
+        return argument.phrases(in: self) + argument.bounds + bound
+    }
+
+    /// Why a value passes that no way has to admit.
+    fileprivate func bareWords(_ kind: ValueClass) -> String {
+        kind == .boolean && tier != .read ? Phrases.onlyBoolean : "any value, on a closed read"
+    }
+}
+
+extension String {
+    /// A path of arguments in a sentence; an argument may have the empty name.
+    var argumentName: String { isEmpty ? "with the empty name" : self }
+}
+
 extension ArgumentRule {
+    /// Each way by which a value may pass alone, with its words, which name no value.
+    fileprivate var ways: [(ArgumentRule, String)] {
+        func only(_ change: (inout ArgumentRule) -> Void) -> ArgumentRule {
+            var rule = ArgumentRule(path: path, isBinding: isBinding)
+            change(&rule)
+            return rule
+        }
+        var ways: [(ArgumentRule, String)] = []
+        if !values.isEmpty { ways.append((only { $0.values = values }, "it is named under values")) }
+        if fromPrompt { ways.append((only { $0.fromPrompt = true }, "\(Phrases.request) names it")) }
+        if fromAnyRead { ways.append((only { $0.fromAnyRead = true }, "from \(Phrases.anyRead)")) }
+        for field in fromFields { ways.append((only { $0.fromFields = [field] }, "from \(field.phrase)")) }
+        for tool in fromTexts { ways.append((only { $0.fromTexts = [tool] }, "from \(Phrases.text(of: tool))")) }
+        for domain in domains { ways.append((only { $0.domains = [domain] }, "it is at \(domain)")) }
+        for pattern in patterns { ways.append((only { $0.patterns = [pattern] }, "it matches \(pattern)")) }
+        if minimum != nil || maximum != nil {
+            let bounded = only {
+                $0.minimum = minimum
+                $0.maximum = maximum
+            }
+            ways.append((bounded, "it is within the bounds"))
+        }
+        for kind in open { ways.append((only { $0.open = [kind] }, "composed \(kind.rawValue)")) }
+        for kind in own { ways.append((only { $0.own = [kind] }, "composed \(kind.rawValue) that no result shows")) }
+        return ways
+    }
+
     /// What passes, a phrase each.
     var phrases: [String] {
         var phrases = values.map { "\($0.valueClass.rawValue) \($0.text)" }
         if fromPrompt { phrases.append("what \(Phrases.request) names") }
         if fromAnyRead { phrases.append(Phrases.anyRead) }
-        phrases += fromFields.map(Phrases.field) + fromTexts.map(Phrases.text(of:))
+        phrases += fromFields.map(\.phrase) + fromTexts.map(Phrases.text(of:))
         phrases += domains.map { "anything at \($0)" } + patterns.map { "what matches \($0)" }
-        if let minimum { phrases.append("numbers from \(minimum)") }
-        if let maximum { phrases.append("numbers up to \(maximum)") }
+        if let minimum, let maximum {
+            phrases.append("numbers from \(minimum) to \(maximum)")
+        } else if let minimum {
+            phrases.append("numbers from \(minimum)")
+        } else if let maximum {
+            phrases.append("numbers up to \(maximum)")
+        }
         phrases += open.map { "composed \($0.rawValue)" } + own.map { "composed \($0.rawValue) that no result shows" }
         return phrases
+    }
+
+    /// What passes in this rule: on a closed read only the place of a path or page is looked at, where patterns say one.
+    fileprivate func phrases(in rule: Rule) -> [String] {
+        if phrases.isEmpty { return [rule.bareArgument] }
+        guard rule.tier == .read, !isBinding else { return phrases }
+        return patterns.isEmpty ? [Phrases.any] : phrases + ["anything that is no path or page"]
+    }
+
+    /// What has to hold besides, whichever way a value passes.
+    fileprivate var bounds: [String] {
+        var bounds: [String] = []
+        if let maximumLength { bounds.append("only up to \(maximumLength) characters") }
+        if let maximumItems { bounds.append("only up to \(maximumItems) items") }
+        return bounds
     }
 }

@@ -77,6 +77,30 @@ import Traffic
         #expect(statement.differences.contains { $0.reason == .ask && $0.effect == .omitted })
     }
 
+    /// Progent knows no servers, so that a tool of another server would pass as the one that may be called.
+    @Test func aToolNameOfTwoServersIsNotExportedWhereServersAreUnknown() {
+        let other = ServerTool(server: "shop", tool: "pay")
+        func omissions(_ policy: Policy, _ options: ExportOptions) -> [String] {
+            policy.exported(to: .progent, options: options).statement.differences
+                .filter { $0.effect == .omitted && $0.reason == .toolName }.compactMap(\.rule)
+        }
+        #expect(omissions(Self.payments, Self.options) == [])
+        var known = Self.options
+        known.tools[other] = ToolShape(arguments: [:])
+        #expect(omissions(Self.payments, known) == ["bank.pay"])
+        var policy = Self.payments
+        policy.rules.append(Rule(id: "shop.pay", agent: "bot", tool: other, tier: .write, effect: .forbid))
+        #expect(omissions(policy, Self.options).contains("bank.pay"))
+    }
+
+    @Test func theStatementCountsRulesAndArguments() {
+        let statement = Self.payments.exported(to: .jsonSchema, options: Self.options).statement
+        #expect(statement.summary == "1 of 2 rules as they are, 1 stricter in 1 argument, 0 left out")
+        let without = Self.payments.exported(to: .progent).statement
+        #expect(without.summary == "0 of 2 rules as they are, 0 stricter, 2 left out")
+        #expect(without.omissions == [.unruledArguments: 2])
+    }
+
     @Test func withoutRulesAgentgatewayIsToldToDeny() throws {
         let files = Self.payments.exported(to: .celAgentgateway).files
         #expect(String(decoding: try #require(files.first).bytes, as: UTF8.self).contains("\"false\""))

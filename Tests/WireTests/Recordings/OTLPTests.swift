@@ -210,6 +210,49 @@ private let vendors: [Vendor] = [
         #expect(recording.report.notices[.mergedSpans] == 2)
     }
 
+    @Test(arguments: [
+        (
+            [
+                "gen_ai.conversation.id": "c-1", "session.id": "s-1", "langfuse.session.id": "l-1",
+                "gen_ai.task.id": "t-1",
+            ], "c-1"
+        ),
+        (["session.id": "s-1", "langfuse.session.id": "l-1", "gen_ai.task.id": "t-1"], "s-1"),
+        (["langfuse.session.id": "l-1", "gen_ai.task.id": "t-1"], "l-1"),
+        (["gen_ai.task.id": "t-1"], "93ef37a523060d7a071035128c66f4d0"),
+        (["gen_ai.conversation.id": "", "session.id": "s-1"], "s-1"),
+        ([:], "93ef37a523060d7a071035128c66f4d0"),
+    ])
+    func theConversationNamesTheSessionBeforeTheTrace(attributes: [String: String], session: String) throws {
+        let recording = imported(
+            traces(service: "x", span("t", id: "01", callOfTool.merging(attributes) { $1 })),
+            as: .otlp
+        )
+        #expect(try #require(recording.calls.first).session == session)
+    }
+
+    /// Each turn of a conversation may be a trace of its own.
+    @Test func theTracesOfOneConversationAreOneSession() {
+        let said = callOfTool.merging(["gen_ai.conversation.id": "c-1"]) { $1 }
+        let recording = imported(
+            traces(
+                service: "x",
+                span("t", id: "02", start: 1_795_392_866_000_000_000, trace: "b0000000000000000000000000000002", said),
+                span("t", id: "01", start: 1_795_392_865_000_000_000, trace: "a0000000000000000000000000000001", said),
+                span(
+                    "t",
+                    id: "03",
+                    start: 1_795_392_867_000_000_000,
+                    trace: "c0000000000000000000000000000003",
+                    callOfTool
+                )
+            ),
+            as: .otlp
+        )
+        #expect(recording.calls.map(\.session) == ["c-1", "c-1", "c0000000000000000000000000000003"])
+        #expect(recording.calls.map(\.sequence) == [0, 1, 0])
+    }
+
     @Test func aToolThatCallsItselfOnAnotherServerIsTwoCalls() {
         let recording = imported(
             traces(
