@@ -52,7 +52,7 @@ extension LearnedPath {
         key: UInt64,
         tool: UInt64,
         observations: Observations,
-        suspicious: Set<Hygiene.ToolValue>,
+        _ hygiene: Hygiene,
         _ parameters: MiningParameters
     ) {
         path = evidence.path
@@ -74,19 +74,22 @@ extension LearnedPath {
         rareTexts.sort { $0.tool < $1.tool }
         var identities: [String: Int] = [:]
         for (key, value) in evidence.values.elements {
-            for valueClass in value.valueClasses where !value.isAbridged {
+            let use = Hygiene.ToolValue(tool: tool, value: key)
+            if value.isAbridged || hygiene.values.contains(use) { continue }
+            let isTextOnly = value.textOnly.count * 2 >= value.sessions.count
+            for valueClass in value.valueClasses where !isTextOnly {
                 if let domain = Party.domain(of: CanonicalValue(valueClass, value.text)) {
                     identities[domain, default: 0] += 1
                     break
                 }
             }
-            guard !value.isAbridged, !suspicious.contains(Hygiene.ToolValue(tool: tool, value: key)) else { continue }
             let isConstant =
                 value.isIdentity
                 ? parameters.isKnown(
                     explained: value.explained.count,
                     unexplained: value.unexplained.count,
-                    textOnly: value.textOnly.count
+                    textOnly: value.textOnly.count,
+                    vouched: hygiene.vouched[use]?.count ?? 0
                 )
                 : value.sessions.count >= parameters.constantSessions
             guard isConstant else { continue }
@@ -257,9 +260,10 @@ extension ValueClass {
 extension MiningParameters {
     /// Whether an identity is the agent's own habit.
     ///
-    /// What the request explains is the user's choice of the day, and what only texts explain may be somebody else's.
-    func isKnown(explained: Int, unexplained: Int, textOnly: Int) -> Bool {
+    /// What the request explains is the user's choice of the day, and what only texts explain may be somebody else's,
+    /// unless most who read the text are shown it.
+    func isKnown(explained: Int, unexplained: Int, textOnly: Int, vouched: Int) -> Bool {
         if explained >= unexplained || unexplained < constantSessions { return false }
-        return textOnly * 2 < unexplained || unexplained >= textOnlySessions
+        return textOnly * 2 < unexplained || vouched >= textOnlySessions
     }
 }
