@@ -36,6 +36,9 @@ enum IdentitySpelling {
     }
 
     /// The mail address or account that a text is in one of those spellings, and nothing else.
+    ///
+    /// What holds full-width or unseen characters names somebody, and keeps them: no server is known to read it as the
+    /// plain one, so that what allows the plain one does not allow it. See `plainSpelling`.
     static func identity(_ trimmed: String) -> CanonicalValue? {
         guard trimmed.utf8.count <= 400 else { return nil }
         let plain = plain(trimmed)
@@ -43,12 +46,13 @@ enum IdentitySpelling {
         if plain != nil {
             let bytes = Array(text.utf8)
             if !bytes.contains(where: ASCII.isSpace) {
-                if Identities.isWholeEmail(bytes) { return CanonicalValue(.email, TextFolding.fold(text)) }
-                if Accounts.isAccount(bytes[...]) { return CanonicalValue(.account, text.lowercased()) }
+                if Identities.isWholeEmail(bytes) { return CanonicalValue(.email, TextFolding.fold(trimmed)) }
+                if Accounts.isAccount(bytes[...]) { return CanonicalValue(.account, TextFolding.fold(trimmed)) }
             }
         }
         guard let joined = joined(text), Accounts.isLikelyIBAN(joined) else { return nil }
-        return CanonicalValue(.account, String(decoding: joined, as: UTF8.self).lowercased())
+        let canonical = plain == nil ? String(decoding: joined, as: UTF8.self).lowercased() : TextFolding.fold(trimmed)
+        return CanonicalValue(.account, canonical)
     }
 
     /// The letters and digits of an account in capitals, without what stands between its groups; nil where there is
@@ -79,6 +83,9 @@ enum IdentitySpelling {
 }
 
 extension CanonicalValue {
+    /// The value without full-width and unseen characters, as a forbid means it; nil where there are none.
+    package var plainSpelling: CanonicalValue? { IdentitySpelling.plain(text).map { CanonicalValue(text: $0) } }
+
     /// The text as accounts are compared however they are grouped; nil where it can be none.
     package var compactAccount: String? {
         switch valueClass {

@@ -85,6 +85,7 @@ final class CompiledArgument: Sendable {
 
     private func names(_ value: CanonicalValue) -> Bool {
         if values.contains(value.text) || isMeant(value) { return true }
+        if let plain = value.plainSpelling, values.contains(plain.text) { return true }
         if !accounts.isEmpty, let account = value.compactAccount, accounts.contains(account) { return true }
         guard !domains.isEmpty, value.valueClass == .email || value.valueClass == .url else { return false }
         // A host that cannot be told might be the forbidden one.
