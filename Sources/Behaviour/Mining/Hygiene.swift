@@ -55,6 +55,8 @@ struct Hygiene {
     /// Sessions that took a value for a tool out of a text which shows it to most who read it, or with which agents come
     /// up of themselves.
     private(set) var vouched: [ToolValue: Set<UInt64>] = [:]
+    /// Sessions that took a value for a tool out of a text that reads like instructions.
+    private(set) var instructed: [ToolValue: Set<UInt64>] = [:]
     private var vouchedOfAll: [UInt64: Set<UInt64>] = [:]
     /// Tools that mostly sessions called which are not learned from, with those sessions and all that called them.
     private(set) var tools: [AgentTool: (left: Int, of: Int)] = [:]
@@ -178,6 +180,8 @@ struct Hygiene {
             return
         }
         let phrase = phrase(value)
+        let isInstructed = taken.contains { isInstructing($0, value.key, phrase) }
+        if isInstructed { instructed[use, default: []].insert(trace.key) }
         var best: (shown: Int, sessions: Int)?
         var sources: Set<ServerTool> = []
         for reading in taken {
@@ -193,6 +197,8 @@ struct Hygiene {
         }
         guard let best else { return }
         guard Double(best.shown) < parameters.shownShare * Double(best.sessions) else {
+            // What tells everybody to do something vouches for nothing.
+            if isInstructed { return }
             vouched[use, default: []].insert(trace.key)
             return
         }
@@ -220,6 +226,13 @@ struct Hygiene {
         let phrase = TextGrams.grams(value.value, hash)
         grams[value.key] = phrase
         return phrase
+    }
+
+    /// Whether a text of the reading reads like instructions and shows the value.
+    private func isInstructing(_ reading: UInt64, _ value: UInt64, _ phrase: [UInt32]) -> Bool {
+        guard let texts = readings[reading]?.texts.elements else { return false }
+        let holders = holders[Asked(reading: reading, value: value)] ?? []
+        return texts.contains { $1.isInstructing && (holders.contains($0) || $1.holds(phrase)) }
     }
 
     private mutating func isStable(_ reading: UInt64, _ evidence: ReadingEvidence) -> Bool {

@@ -28,6 +28,8 @@ struct LearnedPath: Sendable {
     var maximum: Double?
     /// Sessions that had the largest number.
     var maximumSessions = 0
+    /// Sessions that took a value out of a text that reads like instructions.
+    var instructedSessions = 0
     /// Sessions that sent a credential here.
     var secretSessions = 0
     var longest = 0
@@ -41,6 +43,11 @@ struct LearnedPath: Sendable {
     var copiesPhrases = false
 
     func calls(of valueClass: ValueClass) -> Int { classes[Int(valueClass.bit)] }
+
+    /// Whether the values are parties to something that changes, so that where they come from is who decides about it.
+    func widensToAnyRead(_ tier: ToolTier) -> Bool {
+        tier >= .write && !fields.isEmpty && calls(of: .email) + calls(of: .url) + calls(of: .account) > 0
+    }
 
     /// Whether the agent writes something new here each time.
     var takesComposedText: Bool { isOpen && calls(of: .short) + calls(of: .free) > 0 }
@@ -73,8 +80,10 @@ extension LearnedPath {
         }
         rareTexts.sort { $0.tool < $1.tool }
         var identities: [String: Int] = [:]
+        var instructed: Set<UInt64> = []
         for (key, value) in evidence.values.elements {
             let use = Hygiene.ToolValue(tool: tool, value: key)
+            instructed.formUnion(hygiene.instructed[use] ?? [])
             if value.isAbridged || hygiene.values.contains(use) { continue }
             let isTextOnly = value.textOnly.count * 2 >= value.sessions.count
             for valueClass in value.valueClasses where !isTextOnly {
@@ -104,6 +113,7 @@ extension LearnedPath {
         domains = Set(
             identities.filter { $0.value >= parameters.domainIdentities && !Party.isShared($0.key) }.map(\.key)
         )
+        instructedSessions = instructed.intersection(observations.sessions).count
         minimum = evidence.numbers.minimum
         maximum = evidence.numbers.maximum
         maximumSessions = evidence.numbers.highest.first?.sessions.count ?? 0
