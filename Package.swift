@@ -108,7 +108,7 @@ let package = Package(
             ["Core", "Documents", "Expressions", "Traffic"],
             resources: [.embedInCode("Shipped")]
         ),
-        library("Behaviour", ["Core", "Documents", "Expressions", "Traffic", "Policies"]),
+        library("Behaviour", ["Core", "Documents", "Expressions", "Inspection", "Traffic", "Policies"]),
         library("Identity", ["Core", crypto, cryptoExtras]),
         library(
             "Playbooks",

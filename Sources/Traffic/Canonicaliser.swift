@@ -5,11 +5,16 @@ extension CanonicalValue {
     ///
     /// - Numbers: `100`, `100.0` and `1e2` are equal; beyond 15 digits a text stays as it is, since a rounded account
     ///   number would equal another.
+    /// - Accounts: lower case, without what stands between their groups. See `IdentitySpelling`.
     /// - Mail addresses: lower case. Web addresses: see `WebAddress`. Paths: `.` and `..` resolved.
     /// - Anything else: NFC and lower case, without the space around it.
     package init(text original: String) {
         let text = TextFolding.trimmed(original)
         let valueClass = ValueClass(trimmed: text)
+        if valueClass.mayBeIdentity, let identity = IdentitySpelling.identity(text) {
+            self = identity
+            return
+        }
         let canonical: String =
             switch valueClass {
             case .empty: ""
@@ -132,6 +137,9 @@ private struct TextShape {
 }
 
 extension ValueClass {
+    /// Whether what looks like this may be an identity in an unusual spelling.
+    fileprivate var mayBeIdentity: Bool { self == .token || self == .short || self == .free || self == .path }
+
     /// The class of a text that has no space around it.
     ///
     /// Each test is made only where the signs are there without which it fails.
@@ -265,6 +273,13 @@ enum Accounts {
             word.allSatisfy({ ASCII.isUpper($0) || ASCII.isDigit($0) })
         else { return false }
         return word.count(where: ASCII.isDigit) >= 6
+    }
+
+    /// Whether the letters and digits, all capitals, are an IBAN in whatever spelling: its length, which no digest in
+    /// hexadecimal has, and its check digits tell.
+    static func isLikelyIBAN(_ joined: [UInt8]) -> Bool {
+        (15...34).contains(joined.count) && hasCheckDigits(joined)
+            && !(joined.count == 32 && joined.allSatisfy { ASCII.hexDigit($0) != nil })
     }
 
     /// An IBAN in groups of four: the check digits tell it from other text.

@@ -11,6 +11,11 @@ enum Identities {
     static func find(in text: String) -> Set<CanonicalValue> {
         var finder = Finder()
         finder.scan(text.utf8.span)
+        if let plain = IdentitySpelling.plain(text) {
+            var folded = Finder()
+            folded.scan(plain.utf8.span)
+            finder.found.formUnion(folded.found.lazy.filter { $0.valueClass != .url })
+        }
         return finder.found
     }
 
@@ -210,46 +215,44 @@ enum Identities {
             }
         }
 
-        /// Account numbers in groups of four, as people write them; the check digits tell them from other capitals.
+        /// Account numbers in groups or in small letters, as people write them; the check digits tell them from other
+        /// words.
         private mutating func groupedAccounts(_ bytes: Span<UInt8>) {
             var at = 0
             while at + 14 < bytes.count {
-                guard ASCII.isUpper(bytes[at]), ASCII.isUpper(bytes[at + 1]), ASCII.isDigit(bytes[at + 2]),
-                    ASCII.isDigit(bytes[at + 3]), at == 0 || !ASCII.isAlphanumeric(bytes[at - 1]),
-                    found.count < Identities.limit
+                // Digits are rare, so that most of a text is passed over by this alone.
+                guard ASCII.isDigit(bytes[at + 2]), ASCII.isLetter(bytes[at]), ASCII.isLetter(bytes[at + 1]),
+                    at == 0 || !ASCII.isAlphanumeric(bytes[at - 1]), found.count < Identities.limit
                 else {
                     at += 1
                     continue
                 }
                 var joined: [UInt8] = []
                 var next = at
-                while joined.count < 34 {
-                    var length = 0
-                    while length < 4, next + length < bytes.count, Self.isAccountByte(bytes[next + length]) {
-                        joined.append(bytes[next + length])
-                        length += 1
+                while joined.count <= 34 {
+                    while next < bytes.count, joined.count <= 34, ASCII.isAlphanumeric(bytes[next]) {
+                        joined.append(ASCII.upper(bytes[next]))
+                        next += 1
                     }
-                    next += length
-                    if next < bytes.count, ASCII.isAlphanumeric(bytes[next]) { break }
-                    if length == 0 { break }
-                    if joined.count > 4, Accounts.hasCheckDigits(joined) { insert(.account, joined[...]) }
-                    guard length == 4, let gap = Self.gap(bytes, next) else { break }
+                    if Accounts.isLikelyIBAN(joined) { insert(.account, joined[...]) }
+                    guard let gap = Self.gap(bytes, next), next + gap < bytes.count,
+                        ASCII.isAlphanumeric(bytes[next + gap])
+                    else { break }
                     next += gap
                 }
-                at += 4
+                at += 3
             }
         }
 
-        private static func isAccountByte(_ byte: UInt8) -> Bool { ASCII.isUpper(byte) || ASCII.isDigit(byte) }
-
-        /// The length of what stands between two groups: one space, also one that does not break, or a hyphen.
+        /// The length of what stands between two groups: one space, also one that does not break, a hyphen or a dot.
         private static func gap(_ bytes: Span<UInt8>, _ at: Int) -> Int? {
             guard at < bytes.count else { return nil }
-            if bytes[at] == 0x20 || bytes[at] == UInt8(ascii: "-") { return 1 }
+            if [0x20, UInt8(ascii: "-"), UInt8(ascii: ".")].contains(bytes[at]) { return 1 }
             if bytes[at] == 0xC2, at + 1 < bytes.count, bytes[at + 1] == 0xA0 { return 2 }
             guard bytes[at] == 0xE2, at + 2 < bytes.count, bytes[at + 1] == 0x80 else { return nil }
-            // U+2000 to U+200A, U+202F.
-            return (0x80...0x8A).contains(bytes[at + 2]) || bytes[at + 2] == 0xAF ? 3 : nil
+            // U+2000 to U+200A, the dashes U+2010 to U+2015, U+202F.
+            return (0x80...0x8A).contains(bytes[at + 2]) || (0x90...0x95).contains(bytes[at + 2])
+                || bytes[at + 2] == 0xAF ? 3 : nil
         }
 
         private static func isJoined(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "_") || byte >= 0x80 }

@@ -498,3 +498,30 @@ func aForbidMeansEveryReadingOfAPath(_ path: String, _ isForbidden: Bool) {
     next.earlierCalls = 2
     #expect(decide(rules, next) == Decision(.deny, rule: "r", reason: "calls"))
 }
+
+@Test(arguments: [
+    "DE89 3704 0044 0532 0130 00", "de89-3704-0044-0532-0130-00", "DE89370400440532013000",
+    "DE89.3704.0044.0532.0130.00", "DE89\u{200B}370400440532013000", "\u{FF24}E89370400440532013000",
+    "de88-3704-0044-0532-0130-00",
+])
+func aForbidMeansAnAccountInEverySpelling(sent: String) {
+    let forbidden = ["DE89 3704 0044 0532 0130 00", "de89370400440532013000", "DE89-3704-0044-0532-0130-00"]
+    for text in sent.hasPrefix("de88") ? ["DE88 3704 0044 0532 0130 00"] : forbidden {
+        let tool = ServerTool(server: "s", tool: "pay")
+        let argument = ArgumentRule(path: "to", values: [CanonicalValue(.account, text)])
+        let rule = Rule(id: "f", agent: "*", tool: tool, tier: .write, effect: .forbid, arguments: [argument])
+        let policy = CompiledPolicy(Policy(name: "p", scope: .agent, rules: [rule]))
+        let value = CanonicalValue(text: sent)
+        let call = ObservedCall(
+            session: "s",
+            sequence: 0,
+            principal: "a",
+            tool: tool,
+            tier: .write,
+            succeeded: true,
+            arguments: ["to"],
+            leaves: [ObservedLeaf(argument: "to", path: "to", value: value)]
+        )
+        #expect(policy.decide(call).reason == "forbidden", "\(value) \(text)")
+    }
+}

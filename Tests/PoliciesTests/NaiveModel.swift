@@ -107,16 +107,17 @@ struct NaiveModel {
 
     private func keeps(_ relation: Relation) -> Bool {
         let others = sent(relation.other).map(\.value.text)
-        return sent(relation.path).allSatisfy { leaf in
-            if leaf.provenance.prompt == .exact || others.isEmpty { return true }
-            switch relation.kind {
-            case .equals: return others.contains(leaf.value.text)
-            case .given(let when, let values, let folders):
-                let isBelow = folders.contains {
-                    leaf.value.text.hasPrefix($0 + "/") && !leaf.value.text.contains("..")
-                }
-                return !others.contains(when.text) || isBelow || values.map(\.text).contains(leaf.value.text)
-            }
+        let bound = sent(relation.path)
+        if bound.isEmpty && others.isEmpty { return true }
+        if !bound.isEmpty && !bound.contains(where: { $0.provenance.prompt != .exact }) { return true }
+        if others.count != 1 { return false }
+        switch relation.kind {
+        case .equals: return bound.map(\.value.text) == others
+        case .given(let when, let values, let folders):
+            if others != [when.text] { return true }
+            guard bound.count == 1, let text = bound.first?.value.text else { return false }
+            let isBelow = folders.contains { text.hasPrefix($0 + "/") && !text.contains("..") }
+            return isBelow || values.map(\.text).contains(text)
         }
     }
 

@@ -7,6 +7,7 @@ import Traffic
     struct Case: Sendable, CustomTestStringConvertible {
         var name: String
         var mode: String?
+        var other: String?
         var file: String?
         var isNamed = false
         var isAllowed: Bool
@@ -32,8 +33,20 @@ import Traffic
         Case(name: "a way out of the folder", mode: "try", file: "/srv/try/../live/a", isAllowed: false),
         Case(name: "a way out, encoded", mode: "try", file: "/srv/try/%2e%2e/live/a", isAllowed: false),
         Case(name: "another mode", mode: "full", file: "/srv/live/a", isAllowed: true),
-        Case(name: "no mode", mode: nil, file: "/srv/live/a", isAllowed: true),
-        Case(name: "no file", mode: "try", file: nil, isAllowed: true),
+        Case(name: "no mode", mode: nil, file: "/srv/live/a", isAllowed: false),
+        Case(name: "an empty mode", mode: "", file: "/srv/live/a", isAllowed: false),
+        Case(name: "two modes", mode: "full", other: "try", file: "/srv/try/a", isAllowed: false),
+        Case(name: "no file", mode: "try", file: nil, isAllowed: false),
+        Case(name: "an empty file", mode: "try", file: "", isAllowed: false),
+        Case(name: "no file in another mode", mode: "full", file: nil, isAllowed: true),
+        Case(name: "neither", mode: nil, file: nil, isAllowed: true),
+        Case(
+            name: "what the request names, and no mode",
+            mode: nil,
+            file: "/srv/live/a",
+            isNamed: true,
+            isAllowed: true
+        ),
         Case(name: "what the request names", mode: "try", file: "/srv/live/a", isNamed: true, isAllowed: true),
     ])
     func aCaseBinds(_ given: Case) {
@@ -46,12 +59,12 @@ import Traffic
             scope: .agent,
             rules: [Rule(id: "r", agent: "a", tool: tool, tier: .write, arguments: any, relations: [Self.relation])]
         )
-        let leaves = [("mode", given.mode), ("file", given.file)].compactMap { name, text in
+        let leaves = [("mode", given.mode), ("mode", given.other), ("file", given.file)].compactMap { name, text in
             text.map {
                 ObservedLeaf(
                     argument: name,
                     path: name,
-                    value: CanonicalValue(name == "file" ? .path : .token, $0),
+                    value: CanonicalValue($0.isEmpty ? .empty : name == "file" ? .path : .token, $0),
                     provenance: Provenance(prompt: given.isNamed ? .exact : .none)
                 )
             }

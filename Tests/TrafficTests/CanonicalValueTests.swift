@@ -20,6 +20,10 @@ private struct Same: CustomTestStringConvertible, Sendable {
     Same(left: "/data/%2e%2e/etc", right: "/etc"), Same(left: "dir\\file", right: "dir/file"),
     Same(left: "Caf\u{E9}", right: "cafe\u{301}"), Same(left: "  Alice ", right: "alice"),
     Same(left: "GB29 NWBK 6016 1331 9268 19", right: "GB29NWBK60161331926819"),
+    Same(left: "de89-3704-0044-0532-0130-00", right: "DE89370400440532013000"),
+    Same(left: "De89.3704.0044.0532.0130.00", right: "DE89370400440532013000"),
+    Same(left: "DE89\u{2011}3704\u{A0}0044 0532 0130 00", right: "DE89370400440532013000"),
+    Same(left: "de89370400440532013000", right: "DE89370400440532013000"),
 ])
 private func twoSpellingsOfOneValueAreEqual(_ row: Same) {
     #expect(CanonicalValue(text: row.left) == CanonicalValue(text: row.right))
@@ -38,6 +42,11 @@ private func twoSpellingsOfOneValueAreEqual(_ row: Same) {
     Same(left: "file:///etc/passwd", right: "https:///etc/passwd"),
     Same(left: "12345678901234567", right: "12345678901234568"),
     Same(left: "../etc", right: "etc"), Same(left: "/etc", right: "etc"),
+    // No account: the check digits are wrong, or it is a file's name, a word or a digest.
+    Same(left: "de88-3704-0044-0532-0130-00", right: "de88370400440532013000"),
+    Same(left: "a-b.c d", right: "abcd"), Same(left: "report-2026.v2", right: "report2026v2"),
+    Same(left: "de89/3704/0044/0532/0130/00", right: "DE89370400440532013000"),
+    Same(left: "\u{FF41}bc", right: "abc"), Same(left: "a\u{200B}bc", right: "abc"),
 ])
 private func differentValuesStayDifferent(_ row: Same) {
     #expect(CanonicalValue(text: row.left) != CanonicalValue(text: row.right))
@@ -55,6 +64,32 @@ private func differentValuesStayDifferent(_ row: Same) {
 ])
 func everyTextHasAClass(_ text: String, _ expected: ValueClass) {
     #expect(CanonicalValue(text: text).valueClass == expected)
+}
+
+@Test(arguments: [
+    Same(left: "DE89\u{200B}37040044\u{AD}0532013000", right: "DE89370400440532013000"),
+    Same(left: "\u{FF24}\u{FF25}89\u{FF13}70400440532013000", right: "DE89370400440532013000"),
+    Same(left: "DE89\u{0663}\u{0667}0400440532013000", right: "DE89370400440532013000"),
+    Same(left: "ann@\u{200B}example.org\u{FEFF}", right: "Ann@example.org"),
+    Same(left: "ann\u{FF20}example.org", right: "ann@example.org"),
+])
+private func whatNoServerMayFoldIsAnIdentityOfItsOwn(_ row: Same) {
+    let (odd, plain) = (CanonicalValue(text: row.left), CanonicalValue(text: row.right))
+    #expect(odd != plain)
+    #expect(odd.valueClass == plain.valueClass)
+    #expect(odd.plainSpelling == plain)
+}
+
+@Test(arguments: [
+    "DE89370400440532013000", "de89370400440532013000", "DE89 3704 0044 0532 0130 00", "de89-3704-0044-0532-0130-00",
+    "DE89.3704.0044.0532.0130.00", "DE89 370400440532 013000", "D\u{200B}E89370400440532013000",
+    "DE89\u{2013}3704\u{2013}0044\u{2013}0532\u{2013}0130\u{2013}00", "\u{FF24}\u{FF25}89370400440532013000",
+])
+func aTextNamesTheAccountInEverySpelling(_ spelling: String) {
+    let account = CanonicalValue(.account, "de89370400440532013000")
+    for text in ["Pay \(spelling) today, please.", "Pay it to (\(spelling)).", "(\(spelling))"] {
+        #expect(Identities.find(in: text).filter { $0.valueClass == .account } == [account])
+    }
 }
 
 @Test func aTextThatLooksLikeANumberIsATokenWithTheNumbersText() {

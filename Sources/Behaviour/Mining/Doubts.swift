@@ -48,6 +48,12 @@ struct Doubts {
         if argument.maximum != nil, path.maximumSessions == 1 {
             add("lonely-extreme", "one session alone has the largest number")
         }
+        if path.instructedSessions > 0 {
+            add(
+                "instructing-text",
+                "\(path.instructedSessions) sessions took values from a text that reads like instructions"
+            )
+        }
         let texts = path.constants.values.filter(\.isTextOnly)
         if !texts.isEmpty {
             add("text-only-identity", "mostly known from texts: \(texts.count) of \(path.constants.count) values")
@@ -121,6 +127,33 @@ struct Doubts {
                     evidence: evidence?.pointers.places ?? [],
                     uncertainty: Binomial.upperBound(most, of: path.sessions, confidence: parameters.confidence),
                     reach: 0.2
+                )
+            )
+        }
+        if path.instructedSessions > 0 {
+            items.append(
+                item(
+                    .instructingText,
+                    path.path,
+                    "\(path.instructedSessions) sessions took values from a text that reads like instructions",
+                    sessions: path.instructedSessions,
+                    evidence: evidence?.pointers.places ?? [],
+                    uncertainty: 1,
+                    reach: 1
+                )
+            )
+        }
+        if path.widensToAnyRead(rule.tier), alternatives.chosen.rule.fromAnyRead {
+            items.append(
+                item(
+                    .anyRead,
+                    path.path,
+                    "any field of any closed read may name whom it concerns, and \(path.fields.count) were used",
+                    sessions: path.sessions,
+                    sources: Array(Set(path.fields.values.map(\.tool))).sorted(),
+                    evidence: evidence?.pointers.places ?? [],
+                    uncertainty: 1,
+                    reach: 0.8
                 )
             )
         }

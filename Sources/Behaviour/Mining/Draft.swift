@@ -104,6 +104,10 @@ struct Draft {
         proposal.policy.rules.append(rule)
     }
 
+    mutating func review(_ refusals: Refusals, _ evidence: AgentEvidence, key: UInt64) {
+        proposal.review += refusals.items(evidence, key: key) { id(evidence.principal, nil, $0) }
+    }
+
     /// Values that only a minority of a source's readings shows: one item for each, however many sessions took it.
     mutating func review(_ findings: [SuspiciousValue]) {
         struct Key: Hashable {

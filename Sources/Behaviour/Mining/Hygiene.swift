@@ -16,6 +16,7 @@ package struct SuspiciousValue: Sendable, Hashable {
     package var readings: Int
     package var shown: Int
     package var pointer: EvidencePointer?
+    var use: Hygiene.ToolValue
 }
 
 /// Finds sessions that are not to be learned from.
@@ -23,6 +24,11 @@ struct Hygiene {
     struct ToolValue: Hashable {
         var tool: UInt64
         var value: UInt64
+    }
+
+    struct AgentTool: Hashable {
+        var agent: UInt64
+        var tool: UInt64
     }
 
     private struct Asked: Hashable {
@@ -40,9 +46,20 @@ struct Hygiene {
     private var shares: [Asked: (shown: Int, sessions: Int)] = [:]
     private var stable: [UInt64: Bool] = [:]
 
+    /// The sessions that called a tool, where it can do more than read.
+    private var callers: [AgentTool: Set<UInt64>] = [:]
+
     private(set) var sessions: Set<UInt64> = []
     private(set) var values: Set<ToolValue> = []
     private(set) var findings: [SuspiciousValue] = []
+    /// Sessions that took a value for a tool out of a text which shows it to most who read it, or with which agents come
+    /// up of themselves.
+    private(set) var vouched: [ToolValue: Set<UInt64>] = [:]
+    /// Sessions that took a value for a tool out of a text that reads like instructions.
+    private(set) var instructed: [ToolValue: Set<UInt64>] = [:]
+    private var vouchedOfAll: [UInt64: Set<UInt64>] = [:]
+    /// Tools that mostly sessions called which are not learned from, with those sessions and all that called them.
+    private(set) var tools: [AgentTool: (left: Int, of: Int)] = [:]
 
     init(_ profile: Profile, _ parameters: MiningParameters) {
         self.parameters = parameters
@@ -52,11 +69,50 @@ struct Hygiene {
         for trace in traces { collectHolders(trace) }
         for trace in traces { collectUnshown(trace) }
         for trace in traces { examine(trace) }
+        let found = Dictionary(findings.map { ($0.use, $0) }, uniquingKeysWith: { first, _ in first })
+        for trace in traces where !sessions.contains(trace.key) { follow(found, trace) }
+        for (use, sessions) in vouched { vouchedOfAll[use.value, default: []].formUnion(sessions) }
+        for (tool, callers) in callers {
+            let left = callers.intersection(sessions).count
+            if left * 2 > callers.count { tools[tool] = (left, callers.count) }
+        }
     }
+
+    /// What one source gave away is planted in others too: where a session took the same value for the same tool out of
+    /// a text that cannot be compared, it is not learned from either.
+    private mutating func follow(_ found: [ToolValue: SuspiciousValue], _ trace: SessionTrace) {
+        for call in trace.calls where call.tier != .read && call.succeeded {
+            for leaf in call.leaves {
+                if Self.isTaken(leaf) { follow(found, leaf.value.key, leaf, call, trace) }
+                for entity in leaf.entities where entity.isTextOnly {
+                    follow(found, entity.value.key, leaf, call, trace)
+                }
+            }
+        }
+    }
+
+    private mutating func follow(
+        _ found: [ToolValue: SuspiciousValue],
+        _ value: UInt64,
+        _ leaf: TracedLeaf,
+        _ call: TracedCall,
+        _ trace: SessionTrace
+    ) {
+        guard var finding = found[ToolValue(tool: call.tool.key, value: value)] else { return }
+        finding.session = trace.session
+        finding.path = leaf.path.value
+        finding.pointer = call.pointer
+        sessions.insert(trace.key)
+        findings.append(finding)
+    }
+
+    /// How many sessions took the value for one tool or another from where most see it.
+    func vouched(_ value: UInt64) -> Int { vouchedOfAll[value]?.count ?? 0 }
 
     /// Notes who came by a value alone: what agents use of themselves nobody had to plant.
     private mutating func collectUnshown(_ trace: SessionTrace) {
         for call in trace.calls where call.tier != .read && call.succeeded {
+            callers[AgentTool(agent: trace.principal.key, tool: call.tool.key), default: []].insert(trace.key)
             for leaf in call.leaves where leaf.texts.isEmpty && !leaf.isAbridged {
                 unshown[ToolValue(tool: call.tool.key, value: leaf.value.key), default: []].insert(trace.key)
             }
@@ -119,8 +175,13 @@ struct Hygiene {
         _ seen: [UInt64: ServerTool]
     ) {
         let use = ToolValue(tool: call.tool.key, value: value.key)
-        if let others = unshown[use], others.count >= parameters.unshownSessions { return }
+        if let others = unshown[use], others.count >= parameters.unshownSessions {
+            vouched[use, default: []].insert(trace.key)
+            return
+        }
         let phrase = phrase(value)
+        let isInstructed = taken.contains { isInstructing($0, value.key, phrase) }
+        if isInstructed { instructed[use, default: []].insert(trace.key) }
         var best: (shown: Int, sessions: Int)?
         var sources: Set<ServerTool> = []
         for reading in taken {
@@ -134,7 +195,13 @@ struct Hygiene {
             // One source that shows the value to most is enough to explain it.
             if best.map({ share.shown * $0.sessions > $0.shown * share.sessions }) ?? true { best = share }
         }
-        guard let best, Double(best.shown) < parameters.shownShare * Double(best.sessions) else { return }
+        guard let best else { return }
+        guard Double(best.shown) < parameters.shownShare * Double(best.sessions) else {
+            // What tells everybody to do something vouches for nothing.
+            if isInstructed { return }
+            vouched[use, default: []].insert(trace.key)
+            return
+        }
         sessions.insert(trace.key)
         values.insert(use)
         findings.append(
@@ -148,7 +215,8 @@ struct Hygiene {
                 sources: sources.sorted(),
                 readings: best.sessions,
                 shown: best.shown,
-                pointer: call.pointer
+                pointer: call.pointer,
+                use: use
             )
         )
     }
@@ -158,6 +226,13 @@ struct Hygiene {
         let phrase = TextGrams.grams(value.value, hash)
         grams[value.key] = phrase
         return phrase
+    }
+
+    /// Whether a text of the reading reads like instructions and shows the value.
+    private func isInstructing(_ reading: UInt64, _ value: UInt64, _ phrase: [UInt32]) -> Bool {
+        guard let texts = readings[reading]?.texts.elements else { return false }
+        let holders = holders[Asked(reading: reading, value: value)] ?? []
+        return texts.contains { $1.isInstructing && (holders.contains($0) || $1.holds(phrase)) }
     }
 
     private mutating func isStable(_ reading: UInt64, _ evidence: ReadingEvidence) -> Bool {

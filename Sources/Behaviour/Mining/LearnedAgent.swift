@@ -37,32 +37,40 @@ struct LearnedAgent: Sendable {
     init(
         _ evidence: AgentEvidence,
         traces: [SessionTrace],
-        suspicious: Set<Hygiene.ToolValue>,
+        agent: UInt64,
+        _ hygiene: Hygiene,
         _ parameters: MiningParameters
     ) {
         principal = evidence.principal
         let observations = Observations(traces)
+        let refusals = Refusals(hygiene: hygiene)
         for (key, tool) in evidence.tools.elements where tool.learned > 0 {
-            tools[key] = LearnedTool(tool, key: key, observations, suspicious, parameters)
+            if refusals.refusal(of: tool, key: key, agent: agent) != nil { continue }
+            tools[key] = LearnedTool(tool, key: key, observations, hygiene, parameters)
         }
-        learnParties(evidence, Set(suspicious.map(\.value)), parameters)
+        learnParties(evidence, hygiene, parameters)
     }
 
     private mutating func learnParties(
         _ evidence: AgentEvidence,
-        _ suspicious: Set<UInt64>,
+        _ hygiene: Hygiene,
         _ parameters: MiningParameters
     ) {
+        let suspicious = Set(hygiene.values.map(\.value))
         var byDomain: [String: Int] = [:]
         for (_, identity) in evidence.identities.elements {
             let value = identity.value
             let domain = Party.domain(of: value)
-            if identity.isParty, let domain { byDomain[domain, default: 0] += 1 }
+            let isTextOnly = identity.textOnly.count * 2 >= identity.explained.count + identity.unexplained.count
+            if identity.isParty, !isTextOnly, !suspicious.contains(identity.text), let domain {
+                byDomain[domain, default: 0] += 1
+            }
             guard !suspicious.contains(identity.text),
                 parameters.isKnown(
                     explained: identity.explained.count,
                     unexplained: identity.unexplained.count,
-                    textOnly: identity.textOnly.count
+                    textOnly: identity.textOnly.count,
+                    vouched: hygiene.vouched(identity.text)
                 )
             else { continue }
             identities.insert(value)
@@ -107,7 +115,7 @@ extension LearnedTool {
         _ evidence: ToolEvidence,
         key: UInt64,
         _ observations: Observations,
-        _ suspicious: Set<Hygiene.ToolValue>,
+        _ hygiene: Hygiene,
         _ parameters: MiningParameters
     ) {
         tool = evidence.tool
@@ -139,7 +147,7 @@ extension LearnedTool {
                 key: path,
                 tool: key,
                 observations: observations,
-                suspicious: suspicious,
+                hygiene,
                 parameters
             )
             paths[path] = learned

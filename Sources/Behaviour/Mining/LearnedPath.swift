@@ -28,6 +28,8 @@ struct LearnedPath: Sendable {
     var maximum: Double?
     /// Sessions that had the largest number.
     var maximumSessions = 0
+    /// Sessions that took a value out of a text that reads like instructions.
+    var instructedSessions = 0
     /// Sessions that sent a credential here.
     var secretSessions = 0
     var longest = 0
@@ -42,6 +44,11 @@ struct LearnedPath: Sendable {
 
     func calls(of valueClass: ValueClass) -> Int { classes[Int(valueClass.bit)] }
 
+    /// Whether the values are parties to something that changes, so that where they come from is who decides about it.
+    func widensToAnyRead(_ tier: ToolTier) -> Bool {
+        tier >= .write && !fields.isEmpty && calls(of: .email) + calls(of: .url) + calls(of: .account) > 0
+    }
+
     /// Whether the agent writes something new here each time.
     var takesComposedText: Bool { isOpen && calls(of: .short) + calls(of: .free) > 0 }
 }
@@ -52,7 +59,7 @@ extension LearnedPath {
         key: UInt64,
         tool: UInt64,
         observations: Observations,
-        suspicious: Set<Hygiene.ToolValue>,
+        _ hygiene: Hygiene,
         _ parameters: MiningParameters
     ) {
         path = evidence.path
@@ -73,20 +80,25 @@ extension LearnedPath {
         }
         rareTexts.sort { $0.tool < $1.tool }
         var identities: [String: Int] = [:]
+        var instructed: Set<UInt64> = []
         for (key, value) in evidence.values.elements {
-            for valueClass in value.valueClasses where !value.isAbridged {
+            let use = Hygiene.ToolValue(tool: tool, value: key)
+            instructed.formUnion(hygiene.instructed[use] ?? [])
+            if value.isAbridged || hygiene.values.contains(use) { continue }
+            let isTextOnly = value.textOnly.count * 2 >= value.sessions.count
+            for valueClass in value.valueClasses where !isTextOnly {
                 if let domain = Party.domain(of: CanonicalValue(valueClass, value.text)) {
                     identities[domain, default: 0] += 1
                     break
                 }
             }
-            guard !value.isAbridged, !suspicious.contains(Hygiene.ToolValue(tool: tool, value: key)) else { continue }
             let isConstant =
                 value.isIdentity
                 ? parameters.isKnown(
                     explained: value.explained.count,
                     unexplained: value.unexplained.count,
-                    textOnly: value.textOnly.count
+                    textOnly: value.textOnly.count,
+                    vouched: hygiene.vouched[use]?.count ?? 0
                 )
                 : value.sessions.count >= parameters.constantSessions
             guard isConstant else { continue }
@@ -101,6 +113,7 @@ extension LearnedPath {
         domains = Set(
             identities.filter { $0.value >= parameters.domainIdentities && !Party.isShared($0.key) }.map(\.key)
         )
+        instructedSessions = instructed.intersection(observations.sessions).count
         minimum = evidence.numbers.minimum
         maximum = evidence.numbers.maximum
         maximumSessions = evidence.numbers.highest.first?.sessions.count ?? 0
@@ -257,9 +270,10 @@ extension ValueClass {
 extension MiningParameters {
     /// Whether an identity is the agent's own habit.
     ///
-    /// What the request explains is the user's choice of the day, and what only texts explain may be somebody else's.
-    func isKnown(explained: Int, unexplained: Int, textOnly: Int) -> Bool {
+    /// What the request explains is the user's choice of the day, and what only texts explain may be somebody else's,
+    /// unless most who read the text are shown it.
+    func isKnown(explained: Int, unexplained: Int, textOnly: Int, vouched: Int) -> Bool {
         if explained >= unexplained || unexplained < constantSessions { return false }
-        return textOnly * 2 < unexplained || unexplained >= textOnlySessions
+        return textOnly * 2 < unexplained || vouched >= textOnlySessions
     }
 }

@@ -25,17 +25,19 @@ package struct Miner: Sendable {
         draft.proposal.isExact = isExact
         draft.proposal.excludedSessions = Array(Set(hygiene.findings.map(\.session))).sorted(by: precedes)
         for (key, whole) in profile.agents.elements.sorted(by: { precedes($0.value.principal, $1.value.principal) }) {
+            draft.label(whole.principal, among: profile.agents.elements.map(\.value.principal))
+            draft.review(Refusals(hygiene: hygiene), whole, key: key)
+            guard Refusals.isExact(whole.principal) else { continue }
             let traces = kept.filter { $0.principal.key == key }
             let evidence = isExact ? Self.fold(traces, whole.principal, profile.hash) : whole
-            let agent = LearnedAgent(evidence, traces: traces, suspicious: hygiene.values, parameters)
-            draft.label(agent.principal, among: profile.agents.elements.map(\.value.principal))
+            let agent = LearnedAgent(evidence, traces: traces, agent: key, hygiene, parameters)
             switch scope {
             case .agent: draft.add(agent, evidence, task: nil, Observations(traces))
             case .task:
                 draft.add(agent, evidence, task: nil, Observations(traces), only: { $0 == .read })
                 for (task, own) in Self.byTask(traces) {
                     let evidence = Self.fold(own, whole.principal, profile.hash)
-                    var learned = LearnedAgent(evidence, traces: own, suspicious: hygiene.values, parameters)
+                    var learned = LearnedAgent(evidence, traces: own, agent: key, hygiene, parameters)
                     learned.borrow(from: agent, parameters)
                     draft.add(learned, evidence, task: task, Observations(own), only: { $0 != .read })
                 }

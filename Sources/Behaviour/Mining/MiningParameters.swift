@@ -5,9 +5,10 @@
 package struct MiningParameters: Sendable, Hashable {
     /// Sessions before a value becomes a constant: one session may be the attack.
     package var constantSessions = 2
-    /// Sessions before an identity that only texts explain becomes one: injected instructions look like that.
+    /// Sessions before an identity that only texts explain becomes one, each of which took it out of a source that shows it
+    /// to most: injected instructions look like that, and however many sessions follow them say no more than one.
     package var textOnlySessions = 3
-    /// Different identities of one domain before the domain is allowed.
+    /// Different identities of one domain before the domain is allowed; those that mostly texts explain do not count.
     package var domainIdentities = 3
     /// Sessions before values may come from a structured field.
     package var fieldSessions = 2

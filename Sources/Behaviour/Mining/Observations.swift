@@ -23,9 +23,12 @@ struct Observations {
 
     private var values: [Place: [Value]] = [:]
     private var calls: [UInt64: [Call]] = [:]
+    /// All that are learned from.
+    let sessions: Set<UInt64>
 
     /// Closed reads are left out: what they may be asked is not learned by value.
     init(_ traces: [SessionTrace]) {
+        sessions = Set(traces.lazy.map(\.key))
         for trace in traces {
             for call in trace.calls where call.succeeded && call.tier != .read {
                 calls[call.tool.key, default: []].append(

@@ -75,6 +75,14 @@ package struct ReviewItem: Sendable {
         case rareText = "rare-text"
         /// A session made more calls than the rule allows.
         case manyCalls = "many-calls"
+        /// Mostly sessions that are not learned from called the tool.
+        case suspectTool = "suspect-tool"
+        /// A name that a policy would take for many.
+        case wildcardName = "wildcard-name"
+        /// Values came from a text that reads like instructions.
+        case instructingText = "instructing-text"
+        /// Whom a tool that changes something deals with may come from any field that was read.
+        case anyRead = "any-read"
         /// A credential goes where the rule lets none pass.
         case secret
     }

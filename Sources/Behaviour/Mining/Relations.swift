@@ -33,11 +33,11 @@ struct Relations {
         var relations: [Relation] = []
         for (key, path) in paths {
             for (otherKey, other) in paths where otherKey != key {
-                guard let pairs = pairs(key, otherKey) else { continue }
-                if path.path > other.path, isEqual(pairs) {
+                guard let (pairs, alone) = pairs(key, otherKey) else { continue }
+                if path.path > other.path, alone.isEmpty, isEqual(pairs) {
                     relations.append(Relation(path: path.path, other: other.path, kind: .equals))
                 } else {
-                    relations += given(pairs, path, other)
+                    relations += given(pairs, alone, path, other)
                 }
             }
         }
@@ -48,23 +48,32 @@ struct Relations {
         path.calls(of: .free) == 0 && path.calls(of: .secret) == 0 && path.secretSessions == 0
     }
 
-    /// Nil where too few sessions sent both, or where one call sent several: which belongs to which is not known.
-    private func pairs(_ key: UInt64, _ other: UInt64) -> [Pair]? {
+    /// What was sent together, and the values of the other argument with which the bound one was not sent.
+    ///
+    /// Nil where too few sessions sent both, where one call sent several, so that which belongs to which is not known, or
+    /// where the bound one came without the other.
+    private func pairs(_ key: UInt64, _ other: UInt64) -> (pairs: [Pair], alone: Set<UInt64>)? {
         var pairs: [Pair] = []
+        var alone: Set<UInt64> = []
         var sessions: Set<UInt64> = []
         for call in calls {
             let values = call.leaves.filter { $0.path.key == key && !$0.isEmpty }
             let others = call.leaves.filter { $0.path.key == other && !$0.isEmpty }
-            if values.isEmpty || others.isEmpty { continue }
-            guard values.count == 1, others.count == 1, !values[0].isAbridged, !others[0].isAbridged else { return nil }
-            if values[0].prompt == .exact { continue }
-            pairs.append(Pair(session: call.session, task: call.task, value: values[0], other: others[0]))
+            if values.isEmpty, others.isEmpty { continue }
+            if !values.isEmpty, values.allSatisfy({ $0.prompt == .exact }) { continue }
+            guard others.count == 1, values.count <= 1 else { return nil }
+            guard let value = values.first else {
+                alone.insert(others[0].value.key)
+                continue
+            }
+            guard !value.isAbridged, !others[0].isAbridged else { return nil }
+            pairs.append(Pair(session: call.session, task: call.task, value: value, other: others[0]))
             sessions.insert(call.session)
         }
         guard sessions.count >= parameters.relationSessions else { return nil }
         let tasks = Set(pairs.compactMap(\.task)).count
         // What holds in one or two tasks is what they are about.
-        return isOneTask || tasks == 0 || tasks >= parameters.leaveOutUnits ? pairs : nil
+        return isOneTask || tasks == 0 || tasks >= parameters.leaveOutUnits ? (pairs, alone) : nil
     }
 
     private func isEqual(_ pairs: [Pair]) -> Bool {
@@ -73,7 +82,12 @@ struct Relations {
     }
 
     /// For each value of the other argument what this one held.
-    private func given(_ pairs: [Pair], _ path: LearnedPath, _ other: LearnedPath) -> [Relation] {
+    private func given(
+        _ pairs: [Pair],
+        _ alone: Set<UInt64>,
+        _ path: LearnedPath,
+        _ other: LearnedPath
+    ) -> [Relation] {
         guard pairs.allSatisfy({ $0.other.valueClass == .token || $0.other.valueClass == .boolean }) else { return [] }
         let groups = Dictionary(grouping: pairs) { $0.other.value.key }
         guard groups.count > 1, groups.count <= parameters.mostCases else { return [] }
@@ -81,11 +95,11 @@ struct Relations {
         for way in ways {
             var relations: [Relation] = []
             var denied: Set<UInt64> = []
-            for (_, group) in groups.sorted(by: {
+            for (key, group) in groups.sorted(by: {
                 precedes($0.value[0].other.value.value, $1.value[0].other.value.value)
             }) {
                 let sessions = Set(group.lazy.map(\.session)).count
-                guard sessions >= parameters.caseSessions, let found = way(group),
+                guard !alone.contains(key), sessions >= parameters.caseSessions, let found = way(group),
                     isUnlikely(found.kind, group, among: pairs)
                 else { continue }
                 denied.formUnion(found.denied)

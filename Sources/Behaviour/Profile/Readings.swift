@@ -1,4 +1,5 @@
 package import Core
+import Inspection
 
 /// One text that a source showed, as keyed hashes of its words and of its pairs of neighbouring words.
 ///
@@ -13,8 +14,13 @@ package struct ShownText: Sampled {
     /// Ascending; the low halves of the hashes.
     private var grams: [UInt32]
     private var isCut = false
+    /// Whether the text reads like instructions to whoever reads it.
+    package private(set) var isInstructing = false
+    /// So much of a text is looked at for instructions: finding them costs more than all else that is done with it.
+    private static let longestInstructing = 8 << 10
 
     init(_ text: String, _ hash: KeyedHash) {
+        isInstructing = !PoisonSignals.find(in: String(text.unicodeScalars.prefix(Self.longestInstructing))).isEmpty
         var all: [UInt32] = []
         all.reserveCapacity(text.utf8.count / 3)
         TextGrams.forEachGram(text, hash) { all.append($0) }
@@ -85,7 +91,8 @@ package struct ShownText: Sampled {
     package var json: JSON.Value {
         var digits: [UInt8] = []
         writeGrams(to: &digits)
-        return .array([Form.count(sessions), .bool(isCut), .string(String(decoding: digits, as: UTF8.self))])
+        let parts = [Form.count(sessions), .bool(isCut), .string(String(decoding: digits, as: UTF8.self))]
+        return .array(isInstructing ? parts + [.bool(true)] : parts)
     }
 
     package func write(to bytes: inout [UInt8]) {
@@ -95,7 +102,7 @@ package struct ShownText: Sampled {
         JSON.append(.bool(isCut), to: &bytes)
         bytes += ",\"".utf8
         writeGrams(to: &bytes)
-        bytes += "\"]".utf8
+        bytes += isInstructing ? "\",true]".utf8 : "\"]".utf8
     }
 
     /// Eight hexadecimal digits each, since there are thousands of them.
@@ -123,6 +130,7 @@ package struct ShownText: Sampled {
         else { return nil }
         self.sessions = sessions
         self.isCut = isCut
+        isInstructing = json[3]?.bool ?? false
         self.grams = grams.sorted()
     }
 }

@@ -4,6 +4,8 @@ import Traffic
 final class CompiledArgument: Sendable {
     let rule: ArgumentRule
     let values: Set<String>
+    /// Accounts among the values, as their letters and digits.
+    private let accounts: Set<String>
     let domains: Set<String>
     let fields: Set<ResultField>
     let texts: Set<ServerTool>
@@ -15,7 +17,10 @@ final class CompiledArgument: Sendable {
     init(_ rule: ArgumentRule) {
         self.rule = rule
         // A value's class follows from its text, but for numbers that were sent as text.
-        values = Set(rule.values.map(\.text))
+        // People write identities as they find them, and calls hold them in canonical form.
+        let respelled = rule.values.lazy.filter(\.valueClass.isIdentity).map { CanonicalValue(text: $0.text) }
+        values = Set(rule.values.map(\.text)).union(respelled.filter(\.valueClass.isIdentity).map(\.text))
+        accounts = Set(rule.values.lazy.filter { $0.valueClass == .account }.compactMap(\.compactAccount))
         domains = Set(rule.domains)
         fields = Set(rule.fromFields)
         texts = Set(rule.fromTexts)
@@ -80,6 +85,8 @@ final class CompiledArgument: Sendable {
 
     private func names(_ value: CanonicalValue) -> Bool {
         if values.contains(value.text) || isMeant(value) { return true }
+        if let plain = value.plainSpelling, values.contains(plain.text) { return true }
+        if !accounts.isEmpty, let account = value.compactAccount, accounts.contains(account) { return true }
         guard !domains.isEmpty, value.valueClass == .email || value.valueClass == .url else { return false }
         // A host that cannot be told might be the forbidden one.
         return Hosts.named(by: value).map { Hosts.isHost($0, in: domains) } ?? true

@@ -2,20 +2,30 @@ import Traffic
 
 extension Relation {
     /// Whether a call keeps to it.
+    ///
+    /// A list where one value was always sent, or none, leaves open which value the server will take, and so breaks it.
     func holds(_ call: ObservedCall) -> Bool {
-        let others = call.leaves.filter { $0.path == other && $0.value.valueClass != .empty }
-        if others.isEmpty { return true }
-        return call.leaves.allSatisfy { leaf in
-            if leaf.path != path || leaf.value.valueClass == .empty || leaf.provenance.prompt == .exact { return true }
-            switch kind {
-            case .equals: return others.contains { $0.value.text == leaf.value.text }
-            case .given(let when, let values, let folders):
-                // Of several values one that binds is enough: the call may mean that one.
-                guard others.contains(where: { $0.value.text == when.text }) else { return true }
-                return values.contains { $0.text == leaf.value.text }
-                    || folders.contains { Self.isUnder($0, leaf.value.text) }
-            }
+        let bound = sent(path, call)
+        let others = sent(other, call)
+        if bound.isEmpty, others.isEmpty { return true }
+        // What the user's own request names is the user's choice.
+        if !bound.isEmpty, bound.allSatisfy({ $0.provenance.prompt == .exact }) { return true }
+        switch kind {
+        case .equals:
+            return bound.count == 1 && others.count == 1 && bound[0].value.text == others[0].value.text
+        case .given(let when, let values, let folders):
+            guard others.count == 1 else { return false }
+            guard others[0].value.text == when.text else { return true }
+            return bound.count == 1
+                && bound.allSatisfy { leaf in
+                    values.contains { $0.text == leaf.value.text }
+                        || folders.contains { Self.isUnder($0, leaf.value.text) }
+                }
         }
+    }
+
+    private func sent(_ path: String, _ call: ObservedCall) -> [ObservedLeaf] {
+        call.leaves.filter { $0.path == path && $0.value.valueClass != .empty }
     }
 
     private static func isUnder(_ folder: String, _ text: String) -> Bool {

@@ -260,8 +260,8 @@ extension PolicyReading {
             let texts = inner.strings(kind.rawValue, mayBeOne: true)?.value ?? []
             values += texts.map { CanonicalValue(kind, $0.value) }
             switch kind {
-            case .token, .short, .email, .account: texts.forEach(warnOfCase)
-            case .url, .path, .free, .date, .number, .boolean, .empty, .secret: break
+            case .token, .short: texts.forEach(warnOfCase)
+            case .email, .account, .url, .path, .free, .date, .number, .boolean, .empty, .secret: break
             }
         }
         inner.finish()

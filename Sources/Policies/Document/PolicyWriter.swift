@@ -181,7 +181,7 @@ extension Rule {
     var bindsByDefault: Bool { origin == .written }
 
     /// Whether the rule names many tools; such a rule never grants.
-    var isPattern: Bool { tool.server == "*" || tool.tool.hasSuffix("*") }
+    var isPattern: Bool { tool.namesMany }
 
     /// Whether the arguments say which calls are meant, and not what they may hold.
     var isSelecting: Bool { effect == .forbid || isPattern }

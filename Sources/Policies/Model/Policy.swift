@@ -75,6 +75,16 @@ package struct Policy: Sendable, Hashable {
     }
 }
 
+extension Policy {
+    /// The name that means every agent.
+    package static let everyAgent = "*"
+}
+
+extension ServerTool {
+    /// Whether a policy would take the name for many tools: `*` as the server, or a tool that ends with `*`.
+    package var namesMany: Bool { server == "*" || tool.hasSuffix("*") }
+}
+
 /// What one agent may do with one tool.
 ///
 /// Of the mined rules about a tool those of the call's task replace those without a task. What people wrote applies

@@ -2,8 +2,9 @@ package import Traffic
 
 /// What one argument of a call says about another; a call that breaks it is denied.
 ///
-/// It only ever narrows: what no argument's own rule admits stays denied. Where one of the two was not sent it says
-/// nothing, and a value that the user's own request names is the user's choice.
+/// It only ever narrows: what no argument's own rule admits stays denied. Where neither of the two was sent it says
+/// nothing; where one alone was, or a list in place of one value, it is broken, since nobody knows what the server makes
+/// of that. A value that the user's own request names is the user's choice.
 package struct Relation: Sendable, Hashable {
     package enum Kind: Sendable, Hashable {
         /// The two hold the same value.
