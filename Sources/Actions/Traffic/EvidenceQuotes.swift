@@ -178,7 +178,9 @@ extension ReviewItem.Kind {
     fileprivate var isPlacedByCalls: Bool {
         switch self {
         case .lonelyExtreme, .rareText, .secret: true
-        case .varyingSource, .textOnlyIdentity, .openText, .fewSessions, .severalDefinitions, .manyCalls: false
+        case .varyingSource, .textOnlyIdentity, .openText, .fewSessions, .severalDefinitions, .manyCalls, .suspectTool,
+            .wildcardName, .instructingText, .anyRead:
+            false
         }
     }
 }

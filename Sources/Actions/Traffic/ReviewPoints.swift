@@ -82,9 +82,11 @@ extension Proposal {
             let argument = alternatives.first { $0.rule == item.rule && $0.path == item.path }
             return argument?.chosen.rule.maximum.map { String($0) }
         case .manyCalls: return item.detail
-        case .rareText: return item.sources.map(\.description).sorted().joined(separator: " ")
+        case .rareText, .anyRead: return item.sources.map(\.description).sorted().joined(separator: " ")
         case .severalDefinitions: return policy.rules.first { $0.id == item.rule }?.definition
-        case .textOnlyIdentity, .varyingSource, .openText, .fewSessions, .secret: return nil
+        case .textOnlyIdentity, .varyingSource, .openText, .fewSessions, .secret, .suspectTool, .wildcardName,
+            .instructingText:
+            return nil
         }
     }
 }
