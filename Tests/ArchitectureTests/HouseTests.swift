@@ -12,7 +12,7 @@ private let house: [String: (own: Set<String>, outside: Set<String>)] = [
     "Inspection": (["Core"], []),
     "Traffic": (["Core"], []),
     "Policies": (["Core", "Documents", "Expressions", "Traffic"], []),
-    "Behaviour": (["Core", "Documents", "Expressions", "Traffic", "Policies"], ["Glibc"]),
+    "Behaviour": (["Core", "Documents", "Expressions", "Traffic", "Inspection", "Policies"], ["Glibc"]),
     "Identity": (["Core"], ["Crypto", "CryptoExtras", "Glibc"]),
     "Playbooks": (["Core", "Documents", "Expressions"], []),
     "Ledger": (["Core"], ["GRDB", "GRDBSQLite", "Glibc"]),

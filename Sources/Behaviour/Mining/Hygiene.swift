@@ -184,24 +184,27 @@ struct Hygiene {
         if isInstructed { instructed[use, default: []].insert(trace.key) }
         var best: (shown: Int, sessions: Int)?
         var sources: Set<ServerTool> = []
+        var (isExplained, isUnclear) = (false, false)
         for reading in taken {
             guard let tool = seen[reading] else { continue }
-            // Of a source about which too little is known nothing is said.
-            guard let evidence = readings[reading], evidence.sessions >= parameters.sourceSessions,
-                isStable(reading, evidence)
-            else { return }
+            guard let evidence = readings[reading], evidence.sessions >= parameters.sourceSessions else {
+                isUnclear = true
+                continue
+            }
             let share = share(reading, value.key, phrase, evidence)
             sources.insert(tool)
             // One source that shows the value to most is enough to explain it.
+            if Double(share.shown) >= parameters.shownShare * Double(share.sessions) { isExplained = true }
+            if !isStable(reading, evidence) { isUnclear = true }
             if best.map({ share.shown * $0.sessions > $0.shown * share.sessions }) ?? true { best = share }
         }
-        guard let best else { return }
-        guard Double(best.shown) < parameters.shownShare * Double(best.sessions) else {
+        if isExplained {
             // What tells everybody to do something vouches for nothing.
-            if isInstructed { return }
-            vouched[use, default: []].insert(trace.key)
+            if !isInstructed { vouched[use, default: []].insert(trace.key) }
             return
         }
+        // Of a value that a source about which too little is known may explain, nothing is said.
+        guard let best, !isUnclear else { return }
         sessions.insert(trace.key)
         values.insert(use)
         findings.append(
