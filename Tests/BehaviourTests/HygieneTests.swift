@@ -177,14 +177,17 @@ import Traffic
     }
 
     /// Where any field of what was read may say who is paid, one field that somebody else fills in says it.
-    @Test func whoMayBePaidFromAnyFieldIsAQuestion() {
-        let sessions = Self.payments(20, following: 0, reading: false)
+    @Test(arguments: [(20, true), (80, false)])
+    func whoMayBePaidFromAnyFieldIsAQuestionUntilEnoughIsSeen(count: Int, isWide: Bool) {
+        let sessions = Self.payments(count, following: 0, reading: false)
         let proposal = Miner().mine(Recordings.profile(sessions), name: "p")
         let item = proposal.review.first { $0.kind == .anyRead }
-        #expect(item?.path == "iban")
-        #expect(item?.sources == [ServerTool(server: "books", tool: "list_accounts")])
+        #expect(item?.path == (isWide ? "iban" : nil))
         let rule = proposal.policy.rules.first { $0.tool.tool == "pay_bill" }
-        #expect(rule?.warnings.contains { $0.code == "any-read" && $0.path == "iban" } == true)
+        let argument = rule?.arguments.first { $0.path == "iban" }
+        #expect(argument?.fromAnyRead == isWide)
+        #expect(argument?.fromFields.isEmpty == false)
+        #expect(rule?.warnings.contains { $0.code == "any-read" && $0.path == "iban" } == isWide)
     }
 
     @Test(arguments: [

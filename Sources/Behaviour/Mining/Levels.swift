@@ -39,7 +39,9 @@ struct Levels {
         sourced.fromPrompt = true
         sourced.fromFields = learned.fields.values.sorted()
         sourced.fromTexts = learned.texts.values.sorted()
-        sourced.fromAnyRead = !learned.fields.isEmpty
+        // So many sessions would have shown the fields that name parties; where fewer did, a person is asked.
+        let isNarrow = learned.widensToAnyRead(tool.tier) && learned.sessions >= parameters.relationSessions
+        sourced.fromAnyRead = !learned.fields.isEmpty && !isNarrow
         if learned.calls(of: .boolean) > 0 { sourced.open = [.boolean] }
         // Which credential it is cannot be ruled, nor who asked for it once it is a token: that one is sent to what
         // changes something, a person decides.
