@@ -46,8 +46,13 @@ struct Hygiene {
     private var shares: [Asked: (shown: Int, sessions: Int)] = [:]
     private var stable: [UInt64: Bool] = [:]
 
+    /// The sessions of an agent.
+    private var sessionsOfAgent: [UInt64: Int] = [:]
     /// The sessions that called a tool, where it can do more than read.
     private var callers: [AgentTool: Set<UInt64>] = [:]
+
+    /// Sessions that took a value for a tool out of texts that cannot be compared.
+    private var unclear: [ToolValue: [(session: UInt64, agent: UInt64, finding: SuspiciousValue)]] = [:]
 
     private(set) var sessions: Set<UInt64> = []
     private(set) var values: Set<ToolValue> = []
@@ -69,10 +74,12 @@ struct Hygiene {
         for trace in traces { collectHolders(trace) }
         for trace in traces { collectUnshown(trace) }
         for trace in traces { examine(trace) }
-        let found = Dictionary(findings.map { ($0.use, $0) }, uniquingKeysWith: { first, _ in first })
-        for trace in traces where !sessions.contains(trace.key) { follow(found, trace) }
+        for trace in traces { sessionsOfAgent[trace.principal.key, default: 0] += 1 }
+        follow()
         for (use, sessions) in vouched { vouchedOfAll[use.value, default: []].formUnion(sessions) }
         for (tool, callers) in callers {
+            // What so many call is no tool that only the few call who follow planted instructions.
+            guard isRare(callers.count, of: tool.agent) else { continue }
             let left = callers.intersection(sessions).count
             if left * 2 > callers.count { tools[tool] = (left, callers.count) }
         }
@@ -80,30 +87,21 @@ struct Hygiene {
 
     /// What one source gave away is planted in others too: where a session took the same value for the same tool out of
     /// a text that cannot be compared, it is not learned from either.
-    private mutating func follow(_ found: [ToolValue: SuspiciousValue], _ trace: SessionTrace) {
-        for call in trace.calls where call.tier != .read && call.succeeded {
-            for leaf in call.leaves {
-                if Self.isTaken(leaf) { follow(found, leaf.value.key, leaf, call, trace) }
-                for entity in leaf.entities where entity.isTextOnly {
-                    follow(found, entity.value.key, leaf, call, trace)
-                }
+    private mutating func follow() {
+        for (use, followers) in unclear where values.contains(use) {
+            let sure = Set(findings.lazy.filter { $0.use == use }.map(\.session))
+            let all = sure.union(followers.map(\.finding.session))
+            // What so many do was not planted for a few.
+            guard let agent = followers.first?.agent, isRare(all.count, of: agent) else { continue }
+            for follower in followers where sessions.insert(follower.session).inserted {
+                findings.append(follower.finding)
             }
         }
     }
 
-    private mutating func follow(
-        _ found: [ToolValue: SuspiciousValue],
-        _ value: UInt64,
-        _ leaf: TracedLeaf,
-        _ call: TracedCall,
-        _ trace: SessionTrace
-    ) {
-        guard var finding = found[ToolValue(tool: call.tool.key, value: value)] else { return }
-        finding.session = trace.session
-        finding.path = leaf.path.value
-        finding.pointer = call.pointer
-        sessions.insert(trace.key)
-        findings.append(finding)
+    /// Whether few enough of an agent's sessions do something for it to have been planted.
+    private func isRare(_ count: Int, of agent: UInt64) -> Bool {
+        Double(count) < parameters.suspectUse * Double(sessionsOfAgent[agent] ?? 0)
     }
 
     /// How many sessions took the value for one tool or another from where most see it.
@@ -203,25 +201,27 @@ struct Hygiene {
             if !isInstructed { vouched[use, default: []].insert(trace.key) }
             return
         }
-        // Of a value that a source about which too little is known may explain, nothing is said.
-        guard let best, !isUnclear else { return }
+        let finding = SuspiciousValue(
+            principal: trace.principal.value,
+            session: trace.session,
+            tool: call.tool.value,
+            tier: call.tier,
+            path: leaf.path.value,
+            value: CanonicalValue(valueClass, value.value),
+            sources: sources.sorted(),
+            readings: best?.sessions ?? 0,
+            shown: best?.shown ?? 0,
+            pointer: call.pointer,
+            use: use
+        )
+        // Of a value that a source about which too little is known may explain, nothing is said on its own.
+        guard best != nil, !isUnclear else {
+            unclear[use, default: []].append((trace.key, trace.principal.key, finding))
+            return
+        }
         sessions.insert(trace.key)
         values.insert(use)
-        findings.append(
-            SuspiciousValue(
-                principal: trace.principal.value,
-                session: trace.session,
-                tool: call.tool.value,
-                tier: call.tier,
-                path: leaf.path.value,
-                value: CanonicalValue(valueClass, value.value),
-                sources: sources.sorted(),
-                readings: best.sessions,
-                shown: best.shown,
-                pointer: call.pointer,
-                use: use
-            )
-        )
+        findings.append(finding)
     }
 
     private mutating func phrase(_ value: Keyed<String>) -> [UInt32] {
