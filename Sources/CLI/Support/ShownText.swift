@@ -11,6 +11,8 @@ import Workspace
 struct ShownText {
     /// More rows than this are counted; `--show --format json` prints all of them.
     private static let rowLimit = 120
+    /// Lines are what people decided, and are read one by one.
+    private static let lineLimit = 1_000
     private static let columnLimit = 12
 
     let view: ApprovalView
@@ -147,10 +149,14 @@ struct ShownText {
         guard let list = value.array else { return plain(value) }
         if list.isEmpty { return "  nothing" }
         let names = list.compactMap(\.string)
-        let more = list.count > Self.rowLimit ? "\nand \(list.count - Self.rowLimit) more" : ""
         if names.count == list.count {
-            return names.prefix(Self.rowLimit).map { "  \($0)" }.joined(separator: "\n") + more
+            let more =
+                list.count > Self.lineLimit
+                ? "\nand \(list.count - Self.lineLimit) more, which `--show --format json` prints" : ""
+            // No text may look like a line that is signed beside it.
+            return names.prefix(Self.lineLimit).map { "  \(Output.printable($0))" }.joined(separator: "\n") + more
         }
+        let more = list.count > Self.rowLimit ? "\nand \(list.count - Self.rowLimit) more" : ""
         let objects = list.compactMap(\.object)
         guard objects.count == list.count else { return plain(value) }
         // Canonical bytes have their members in alphabetical order; a reader wants the name first.
