@@ -16,7 +16,9 @@ extension ReviewItem {
         case .varyingSource: return isNamed(in: policy) || passesFromSources(in: policy) ? .allowed : .denied
         // What stands in such a text passes once the text is a source, and not for standing there before.
         case .rareText: return passesFromSources(in: policy) ? .allowed : .denied
-        case .openText, .lonelyExtreme, .anyRead, .fewSessions, .severalDefinitions, .instructingText: return .allowed
+        case .openText, .lonelyExtreme, .anyRead, .fewSessions, .severalDefinitions: return .allowed
+        // Nothing was learned from those sessions; what the texts hold passes where any text or any wording does.
+        case .instructingText: return takesTexts(in: policy) ? .allowed : .denied
         case .manyCalls: return .denied
         // Nothing was learned of the tool; a rule that somebody wrote may grant it all the same.
         case .suspectTool, .wildcardName: return rules(of: policy).isEmpty ? .denied : .allowed
@@ -39,6 +41,12 @@ extension ReviewItem {
     private func isNamed(in policy: Policy) -> Bool {
         let named = Set(arguments(in: policy).flatMap(\.values).map(\.text))
         return values.contains { named.contains($0.text) }
+    }
+
+    private func takesTexts(in policy: Policy) -> Bool {
+        arguments(in: policy).contains { argument in
+            !argument.fromTexts.isEmpty || argument.open.contains { $0 != .boolean && $0 != .empty }
+        }
     }
 
     private func passesFromSources(in policy: Policy) -> Bool {
