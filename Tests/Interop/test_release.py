@@ -117,6 +117,22 @@ def test_whoever_started_the_run_cannot_approve_it(workspace: Shell, people: lis
 
 
 def test_too_little_traffic_pauses_and_says_how_much_is_missing(workspace: Shell):
+    few = write(workspace.folder / "few.ndjson", sessions(29))
+    run = workspace("run", PLAYBOOK, "--input", f"recordings={few}")
+    assert "bound of 0.098," in run.out, run.out
+    status = workspace("status", "latest").expect(0).out
+    # Whoever resumes or measures again is asked the same: what counts is mined anew, from more.
+    for told in (run.out, status):
+        commands = [line.strip() for line in told.splitlines() if line.startswith("    lockstep ")]
+        assert [command.split()[1] for command in commands] == ["retry", "tick"] and commands[0].endswith(" mine"), told
+    more = write(workspace.folder / "more.ndjson", [record for record in sessions(40) if int(record["session"][1:]) >= 29])
+    workspace("traffic", "import", str(more)).expect(0)
+    for command in commands:
+        told = workspace(*shlex.split(command)[1:]).expect(0)
+    assert "policy_review waits for approval" in told.out, told.out
+
+
+def test_far_too_little_traffic_pauses_as_well(workspace: Shell):
     few = write(workspace.folder / "few.ndjson", sessions(5))
     run = workspace("run", PLAYBOOK, "--input", f"recordings={few}")
     assert "policy_review waits" not in run.out + run.err and "5 sessions were seen" in run.out + run.err
@@ -127,13 +143,29 @@ def test_too_little_traffic_pauses_and_says_how_much_is_missing(workspace: Shell
 def test_a_policy_that_was_changed_after_the_approval_is_refused(workspace: Shell, people: list[Person]):
     started(workspace)
     mined = workspace.folder / "policies/mined.yaml"
-    mined.write_text(mined.read_text().replace("at-most: 106", "at-most: 9000"))
     approve(workspace, people[1]).expect(0)
+    mined.write_text(mined.read_text().replace("at-most: 106", "at-most: 9000"))
     tick = workspace("tick", "latest")
     assert "sha256:" in tick.out + tick.err + workspace("status", "latest").out
     assert not (workspace.folder / "policies/release.json").exists()
     made = workspace("policy", "release", "--policy", "policies/mined.yaml", "--out", "r.json").expect(2)
     assert "release.wrong-digest" in made.err
+
+
+def test_a_policy_that_was_changed_while_votes_are_asked_takes_none(workspace: Shell, people: list[Person]):
+    started(workspace)
+    mined = workspace.folder / "policies/mined.yaml"
+    before = mined.read_text()
+    mined.write_text(before.replace("at-most: 106", "at-most: 9000"))
+    refused = approve(workspace, people[1]).expect(2)
+    assert "[vote.policy-changed]" in refused.err and refused.err.count("error: ") == 1, refused.err
+    status = workspace("status", "latest").expect(0).out
+    for told in (refused.err, status):
+        commands = [line.strip() for line in told.splitlines() if line.startswith("    lockstep ")]
+        assert [command.split()[1] for command in commands] == ["cancel", "tick", "run"], told
+        assert "is another policy" in told
+    mined.write_text(before)
+    approve(workspace, people[1]).expect(0)
 
 
 def test_killed_at_any_moment_it_ends_the_same(workspace: Shell, people: list[Person]):

@@ -88,8 +88,7 @@ struct ShownText {
         let review =
             isChanged
             ? [
-                "`\(file)` is another policy by now, and a vote is about the one that was mined; to have the changed one",
-                "approved, give it to a new run as `baseline`:",
+                asked.isChangedWords(file)
             ]
             : [
                 "to decide points of the policy before anybody votes, give the decided one to a new run as `baseline`:",
@@ -214,12 +213,18 @@ struct ShownText {
 }
 
 extension AskedPolicy {
-    fileprivate func isAt(_ view: ApprovalView) -> Bool { run == view.run && step == view.step }
+    func isAt(_ view: ApprovalView) -> Bool { run == view.run && step == view.step }
+
+    /// That the policy was changed since it was asked about, and what is done then.
+    func isChangedWords(_ file: String) -> String {
+        "`\(file)` is another policy by now, and a vote would be about the one that was mined; to have the changed one "
+            + "approved, give it to a new run as `baseline`:"
+    }
 }
 
 extension Estate {
     /// Whether a file of the workspace holds something else than the policy with this digest.
-    fileprivate func isAnother(_ file: String, than digest: Digest) -> Bool {
+    func isAnother(_ file: String, than digest: Digest) -> Bool {
         guard let bytes = try? DurableFile.read(file, limit: 64 << 20) else { return false }
         return Digest.sha256(bytes) != digest
     }
