@@ -11,6 +11,7 @@ enum PolicyOverwrite {
     ///   - new: What would be written; nil for one that has nothing of people in it.
     ///   - command: The first part of the code.
     ///   - keeping: How they are kept, for the help.
+    /// - Throws: `CommandFailure` with the code `COMMAND.would-overwrite`.
     static func refuse(_ file: String, by new: Policy?, _ command: String, keeping: String) throws {
         guard Recordings.exists(file), let bytes = try? Recordings.bytes(file, limit: 64 << 20),
             let old = PolicyReader.read(bytes, file: file).policy
