@@ -130,6 +130,10 @@ def test_too_little_traffic_pauses_and_says_how_much_is_missing(workspace: Shell
     for command in commands:
         told = workspace(*shlex.split(command)[1:]).expect(0)
     assert "policy_review waits for approval" in told.out, told.out
+    report = workspace("report", "progress", "latest", "--as", "json").expect(0).json
+    (gate,) = [gate for gate in report["gates"] if gate["instance"].endswith("sufficient")]
+    measured = {entry["name"]: entry["last"] for entry in gate["measurements"]}
+    assert measured["mine.sessions"] == 40 and "mine.would_deny" in measured, gate
 
 
 def test_far_too_little_traffic_pauses_as_well(workspace: Shell):
