@@ -117,6 +117,26 @@ def test_whoever_started_the_run_cannot_approve_it(workspace: Shell, people: lis
 
 
 def test_too_little_traffic_pauses_and_says_how_much_is_missing(workspace: Shell):
+    few = write(workspace.folder / "few.ndjson", sessions(29))
+    run = workspace("run", PLAYBOOK, "--input", f"recordings={few}")
+    assert "bound of 0.098," in run.out, run.out
+    status = workspace("status", "latest").expect(0).out
+    # Whoever resumes or measures again is asked the same: what counts is mined anew, from more.
+    for told in (run.out, status):
+        commands = [line.strip() for line in told.splitlines() if line.startswith("    lockstep ")]
+        assert [command.split()[1] for command in commands] == ["retry", "tick"] and commands[0].endswith(" mine"), told
+    more = write(workspace.folder / "more.ndjson", [record for record in sessions(40) if int(record["session"][1:]) >= 29])
+    workspace("traffic", "import", str(more)).expect(0)
+    for command in commands:
+        told = workspace(*shlex.split(command)[1:]).expect(0)
+    assert "policy_review waits for approval" in told.out, told.out
+    report = workspace("report", "progress", "latest", "--as", "json").expect(0).json
+    (gate,) = [gate for gate in report["gates"] if gate["instance"].endswith("sufficient")]
+    measured = {entry["name"]: entry["last"] for entry in gate["measurements"]}
+    assert measured["mine.sessions"] == 40 and "mine.would_deny" in measured, gate
+
+
+def test_far_too_little_traffic_pauses_as_well(workspace: Shell):
     few = write(workspace.folder / "few.ndjson", sessions(5))
     run = workspace("run", PLAYBOOK, "--input", f"recordings={few}")
     assert "policy_review waits" not in run.out + run.err and "5 sessions were seen" in run.out + run.err
@@ -127,13 +147,29 @@ def test_too_little_traffic_pauses_and_says_how_much_is_missing(workspace: Shell
 def test_a_policy_that_was_changed_after_the_approval_is_refused(workspace: Shell, people: list[Person]):
     started(workspace)
     mined = workspace.folder / "policies/mined.yaml"
-    mined.write_text(mined.read_text().replace("at-most: 106", "at-most: 9000"))
     approve(workspace, people[1]).expect(0)
+    mined.write_text(mined.read_text().replace("at-most: 106", "at-most: 9000"))
     tick = workspace("tick", "latest")
     assert "sha256:" in tick.out + tick.err + workspace("status", "latest").out
     assert not (workspace.folder / "policies/release.json").exists()
     made = workspace("policy", "release", "--policy", "policies/mined.yaml", "--out", "r.json").expect(2)
     assert "release.wrong-digest" in made.err
+
+
+def test_a_policy_that_was_changed_while_votes_are_asked_takes_none(workspace: Shell, people: list[Person]):
+    started(workspace)
+    mined = workspace.folder / "policies/mined.yaml"
+    before = mined.read_text()
+    mined.write_text(before.replace("at-most: 106", "at-most: 9000"))
+    refused = approve(workspace, people[1]).expect(2)
+    assert "[vote.policy-changed]" in refused.err and refused.err.count("error: ") == 1, refused.err
+    status = workspace("status", "latest").expect(0).out
+    for told in (refused.err, status):
+        commands = [line.strip() for line in told.splitlines() if line.startswith("    lockstep ")]
+        assert [command.split()[1] for command in commands] == ["cancel", "tick", "run"], told
+        assert "is another policy" in told
+    mined.write_text(before)
+    approve(workspace, people[1]).expect(0)
 
 
 def test_killed_at_any_moment_it_ends_the_same(workspace: Shell, people: list[Person]):
@@ -182,7 +218,8 @@ def test_what_was_decided_before_is_kept_by_the_next_run(workspace: Shell, peopl
     policy = (workspace.folder / "policies/mined.yaml").read_text()
     assert "the note is a fraud" in policy and f"review.{item}" in policy and "by: user:ana" in policy
     shown = workspace("approve", "latest", "policy_review", "--show").expect(0).out
-    assert "wider" not in shown
+    assert "deny, now DENIED: text-only-identity" in shown and 'why "the note is a fraud"' in shown, shown
+    assert not [line for line in shown.splitlines() if "wider: " in line and STRANGER.lower() in line]
 
 
 def test_whoever_decides_while_the_run_waits_is_told_how_to_go_on(workspace: Shell, people: list[Person]):
@@ -210,6 +247,71 @@ def test_whoever_decides_while_the_run_waits_is_told_how_to_go_on(workspace: She
     approve(workspace, people[1]).expect(0)
     workspace("tick", "latest").expect(0)
     verify(workspace).expect(0)
+
+
+def page(shell: Shell) -> str:
+    """What is signed, in one text."""
+    return "\n".join(
+        line for value in json.loads(shell("approve", "latest", "policy_review", "--show", "--format", "json").expect(0).out)["show"]
+        if isinstance(value, list) for line in value
+    )
+
+
+def test_whoever_approves_sees_what_a_baseline_decided_and_whether_it_passes(workspace: Shell, people: list[Person]):
+    seen = started(workspace)
+    shown = page(workspace)
+    assert f"open, DENIED: text-only-identity: clerk.books.pay_invoice iban = {STRANGER.lower()}" in shown, shown
+    assert "the difference is against nothing" in shown and "baseline" not in shown
+    (item,) = [
+        entry["short"]
+        for entry in workspace("policy", "review", "--recording", str(seen), "--format", "json").expect(2).json["review"]
+        if entry["kind"] == "text-only-identity"
+    ]
+    told = workspace(
+        "policy", "review", "--recording", ".lockstep/recordings", "--policy", "policies/mined.yaml",
+        "--decide", f"{item}=accept:a supplier", "--out", "bad.yaml",
+    )
+    commands = [line.strip() for line in told.err.splitlines() if line.startswith("    lockstep ")]
+    for command in commands:
+        workspace(*shlex.split(command)[1:])
+    shown = page(workspace)
+    assert "accept, now ALLOWED: text-only-identity: clerk.books.pay_invoice iban" in shown, shown
+    assert f'"{STRANGER.lower()}", by "user:ana" at ' in shown and 'why "a supplier"' in shown
+    assert "decided, ALLOWED: text-only-identity" in shown and "open, DENIED: text-only" not in shown
+    # Nobody released the baseline, so the account is new.
+    assert "the baseline was given by name" in shown and "is not released" in shown
+    assert "the difference is against nothing" in shown
+    difference = shown[shown.rindex("decided, "):]
+    assert "wider: clerk.books.pay_invoice" in difference, difference
+    table = workspace("approve", "latest", "policy_review", "--show").expect(0).out
+    assert "mine: decisions (1)" in table and "accept, now ALLOWED" in table and "mine: basis (2)" in table, table
+    approve(workspace, people[1]).expect(0)
+    workspace("tick", "latest").expect(0)
+    verify(workspace).expect(0)
+    # What was released is what the next one is compared with, whatever it is begun with.
+    workspace("run", PLAYBOOK, *inputs(seen)).expect(4)
+    shown = page(workspace)
+    assert "the difference is against the last verified release" in shown and "approved by ben" in shown
+    assert "tighter: clerk.books.pay_invoice" in shown and STRANGER.lower() in shown[shown.index("tighter: "):], shown
+
+
+def test_a_rule_that_a_baseline_writes_by_hand_is_on_the_page(workspace: Shell, people: list[Person]):
+    seen = started(workspace)
+    base = (workspace.folder / "policies/mined.yaml").read_text()
+    at = "        - id: clerk.books.list_invoices\n"
+    assert base.count(at) == 1
+    rule = (
+        "        - id: extra\n          tool: pay_invoice\n          tier: destructive\n"
+        f"          arguments: {{amount: {{at-most: 999}}, iban: {{values: {{account: {STRANGER.lower()}}}}}}}\n"
+    )
+    (workspace.folder / "bad.yaml").write_text(base.replace(at, rule + at))
+    approve(workspace, people[1], verdict="reject").expect(0)
+    workspace("tick", "latest")
+    workspace("run", PLAYBOOK, *inputs(seen, baseline="bad.yaml")).expect(4)
+    shown = page(workspace)
+    assert "written by hand, allow: extra, clerk on books/pay_invoice" in shown, shown
+    # Undecided, and yet it passes.
+    assert "open, ALLOWED: text-only-identity" in shown, shown
 
 
 # MARK: What does not hold

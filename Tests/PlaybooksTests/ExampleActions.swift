@@ -97,7 +97,8 @@ extension Catalogue {
                 ],
                 gives: [
                     ("policy", .string), ("digest", .string), ("rules", .integer), ("sessions", .integer),
-                    ("more_sessions", .integer), ("would_deny", .number), ("review", .list), ("difference", .list),
+                    ("more_sessions", .integer), ("would_deny", .number), ("basis", .list), ("decisions", .list),
+                    ("open", .integer), ("review", .list), ("difference", .list),
                 ],
                 isAdditive: true
             ),

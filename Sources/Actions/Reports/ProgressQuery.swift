@@ -69,7 +69,8 @@ package struct ProgressQuery: Sendable {
         for step in (plan?.steps ?? []) + (plan?.finally ?? []) { planned[step.id] = step }
         let verdicts = try estate.ledger.verdicts(of: run.id)
         let samples = Dictionary(grouping: try estate.ledger.samples(of: run.id), by: \.instance)
-        for step in try estate.ledger.steps(of: run.id) {
+        let steps = try estate.ledger.steps(of: run.id)
+        for step in steps {
             let name = prefix + step.instance.description
             if snapshot.steps.count < Self.mostSteps {
                 snapshot.steps.append(
@@ -92,7 +93,8 @@ package struct ProgressQuery: Sendable {
                         name,
                         planned[step.instance.step],
                         verdicts.last { $0.instance == step.instance },
-                        samples[step.instance] ?? []
+                        samples[step.instance] ?? [],
+                        steps
                     )
                 )
             }
@@ -130,10 +132,16 @@ package struct ProgressQuery: Sendable {
         _ name: String,
         _ planned: PlannedStep?,
         _ verdict: VerdictRecord?,
-        _ samples: [SampleRecord]
+        _ samples: [SampleRecord],
+        _ steps: [StepRecord]
     ) -> ProgressSnapshot.Gate {
         var condition = ""
-        if case .gate(let gate) = planned?.kind { condition = gate.pass.source }
+        var read: [ProgressSnapshot.Gate.Measurement] = []
+        if case .gate(let gate) = planned?.kind {
+            condition = gate.pass.source
+            // A gate without metrics was decided by what steps before it gave.
+            if gate.metrics.isEmpty, !samples.isEmpty { read = Self.outputs(readBy: gate.pass, of: steps) }
+        }
         var measurements: [ProgressSnapshot.Gate.Measurement] = []
         for (metric, _) in samples.last?.measurements ?? [:] {
             let values = samples.compactMap { $0.measurements[metric]?.double }
@@ -147,9 +155,27 @@ package struct ProgressQuery: Sendable {
             verdict: verdict?.result ?? step.result ?? "running",
             decided: verdict?.time,
             samples: samples.count,
-            measurements: measurements,
+            measurements: measurements.isEmpty ? read : measurements,
             message: verdict?.reason ?? samples.last?.note ?? ""
         )
+    }
+
+    /// The numbers among the outputs that a condition reads, each once, named `mine.sessions`.
+    private static func outputs(
+        readBy condition: Expression,
+        of steps: [StepRecord]
+    ) -> [ProgressSnapshot.Gate.Measurement] {
+        var found: [ProgressSnapshot.Gate.Measurement] = []
+        for reference in condition.references where reference.root == "steps" && reference.path.count > 2 {
+            let path = reference.path.prefix(3).map(\.name)
+            let name = "\(path[0]).\(path[2])"
+            guard path[1] == "outputs", !found.contains(where: { $0.name == name }),
+                let step = steps.last(where: { $0.instance.description == path[0] }),
+                let value = step.outputs?[path[2]]?.double
+            else { continue }
+            found.append(ProgressSnapshot.Gate.Measurement(name: name, last: value, count: 1))
+        }
+        return found
     }
 
     private func blocker(

@@ -1,5 +1,6 @@
 import Behaviour
 import Core
+import Documents
 package import Playbooks
 import Policies
 import Workspace
@@ -37,7 +38,7 @@ package struct MinePolicy: StepAction {
                     "baseline",
                     .string,
                     rule: .recordingOrNothing,
-                    summary: "the policy as it is, with which the new one is compared"
+                    summary: "the policy as it is: what people wrote and decided in it is kept"
                 ),
                 .init(
                     "path",
@@ -51,7 +52,8 @@ package struct MinePolicy: StepAction {
                 ("policy", .string), ("digest", .string), ("rules", .integer), ("calls", .integer),
                 ("sessions", .integer), ("skipped", .integer), ("insufficient", .integer),
                 ("more_sessions", .integer), ("would_deny", .number), ("excluded_sessions", .list),
-                ("review", .list), ("difference", .list), ("widens", .boolean), ("exact", .boolean),
+                ("basis", .list), ("decisions", .list), ("open", .integer), ("review", .list), ("difference", .list),
+                ("widens", .boolean), ("exact", .boolean),
                 ("artifact", .artifact),
             ]
         )
@@ -62,9 +64,11 @@ package struct MinePolicy: StepAction {
         let files = try estate.recordings(request)
         // An input that was left empty names no policy.
         let named = request.parameters["baseline"]?.string.flatMap { $0.isEmpty ? nil : $0 }
-        let baseline = try named.map { file throws(StepError) in
-            try estate.policy(file, now: request.now).policy
+        let given = try named.map { file throws(StepError) in
+            try estate.policy(file, now: request.now)
         }
+        let baseline = given?.policy
+        let released = try estate.lastRelease(now: request.now)
         let profile: Profile
         do throws(RecordingFiles.Failure) {
             profile = try TrafficProfile.of(files, hash: KeyedHash(digest: estate.secretDigest)).profile
@@ -78,11 +82,13 @@ package struct MinePolicy: StepAction {
         )
         let levels = proposal.levels
         let policy = baseline.map { proposal.policy.keepingWhatPeopleWrote(in: $0, levels: levels) } ?? proposal.policy
-        // Without an earlier policy everything is new, and whoever approves it sees what.
+        // Whoever starts a run names its baseline, and nobody approved that: what changes is told from what was released.
         let difference = PolicyDifference(
-            from: baseline ?? Policy(name: policy.name, scope: policy.scope),
+            from: released?.policy ?? Policy(name: policy.name, scope: policy.scope),
             to: policy
         )
+        let points = proposal.points.map { PointStanding($0.item, $0.point, in: policy) }
+        let open = points.filter(\.isOpen)
         let bytes = Array(PolicyWriter.write(policy).utf8)
         let evidence: Evidence
         do {
@@ -103,15 +109,44 @@ package struct MinePolicy: StepAction {
                 "more_sessions": .integer(Int64(lacking.compactMap(\.moreSessions).max() ?? 0)),
                 "would_deny": .number(wouldDeny),
                 "excluded_sessions": .array(proposal.excludedSessions.prefix(Self.shown).map { .string($0) }),
-                "review": Self.lines(proposal.review.map(\.line)),
+                "basis": .array(
+                    Self.basis(released, named.flatMap { file in given.map { (file, $0.digest) } }).map { .string($0) }
+                ),
+                "decisions": .array(policy.decisionLines(points).map { .string($0) }),
+                "open": .integer(Int64(open.count)),
+                "review": Self.lines(
+                    (open.filter { $0.standing == .allowed } + open.filter { $0.standing != .allowed }
+                        + points.filter { !$0.isOpen }).map(\.line)
+                ),
                 "difference": Self.lines(difference.lines), "widens": .bool(difference.widens),
                 "exact": .bool(proposal.isExact),
                 "artifact": .string(evidence.digest.description),
             ],
             summary: "\(policy.rules.count) rules from \(profile.calls) calls of \(profile.sessions) sessions, "
-                + "\(proposal.review.count) points to review",
+                + "\(open.count) of \(points.count) points of the review are open",
             evidence: [evidence]
         )
+    }
+
+    /// What the policy is compared with, and where its decisions come from.
+    private static func basis(
+        _ released: LastRelease?,
+        _ baseline: (file: String, digest: Digest)?
+    ) -> [String] {
+        var lines = [
+            released.map {
+                "the difference is against the last verified release of this workspace: \($0.digest), approved by "
+                    + "\($0.approvers.joined(separator: ", ")) on \($0.approved)"
+            } ?? "the difference is against nothing: this workspace has no verified release that holds"
+        ]
+        if let baseline {
+            lines.append(
+                "the baseline was given by name, \(baseline.file.inMessage) (\(baseline.digest)), and "
+                    + (baseline.digest == released?.digest
+                        ? "is what was released" : "is not released: nobody signed what it decides and who it says did")
+            )
+        }
+        return lines
     }
 
     private static func lines(_ lines: [String]) -> JSON.Value {

@@ -97,7 +97,10 @@ struct Doubts {
                     values: value.valueClasses.map { CanonicalValue($0, value.text) },
                     sources: value.texts,
                     evidence: value.pointers.places,
-                    uncertainty: 1 / Double(value.sessions.count + 1),
+                    // Whom only a text names is likely whom somebody planted there, however often it worked: where
+                    // something is written, that comes before what merely reaches far.
+                    uncertainty: (rule.tier >= .write ? 0.9 : 0)
+                        + (rule.tier >= .write ? 0.1 : 1) / Double(value.sessions.count + 1),
                     reach: 1
                 )
             )
@@ -153,7 +156,7 @@ struct Doubts {
                     sources: Array(Set(path.fields.values.map(\.tool))).sorted(),
                     evidence: evidence?.pointers.places ?? [],
                     uncertainty: 1,
-                    reach: 0.8
+                    reach: 0.6
                 )
             )
         }

@@ -17,9 +17,20 @@ extension PolicyCommand {
         @Option(help: "The name of the policy.") var name = "mined"
         @Option(name: .customLong("out"), help: "Where the policy is written; standard output unless given.")
         var out: String?
+        @Flag(help: "Write over a policy with decisions or rules of people that would be lost.") var replace = false
         @Flag(help: "Exit with 2 where a rule rests on too little.") var requireSufficient = false
 
         func run() async throws {
+            if let out, !replace {
+                // Before anything is read: nothing that is mined now has what people decided.
+                try PolicyOverwrite.refuse(
+                    out,
+                    by: nil,
+                    "mine",
+                    keeping:
+                        "`lockstep policy suggest --policy \(out) --recording … --out \(out)` mines anew and keeps them"
+                )
+            }
             let profile = try Recordings.profile(recordings, file: profile)
             guard profile.calls > 0 else {
                 throw CommandFailure(

@@ -116,6 +116,13 @@ extension PolicyCommand {
             }
         }
 
+        private static func meaning(of mode: Policies.Release.Mode) -> String {
+            switch mode {
+            case .shadow: "shadow (every rule only computed)"
+            case .enforce: "enforce"
+            }
+        }
+
         private func answer(_ verified: VerifiedRelease) {
             let release = verified.release
             let shadow = release.rules.values.count { $0 == .shadow }
@@ -137,9 +144,10 @@ extension PolicyCommand {
                     ),
                 ])
             case .table:
+                let only = shadow > 0 && release.terms.mode == .enforce ? ", \(shadow) of them only computed" : ""
                 var lines = [
-                    "policy    \(release.digest)", "mode      \(release.terms.mode.rawValue)",
-                    "rules     \(release.rules.count), \(shadow) of them in shadow", "expires   \(verified.expires)",
+                    "policy    \(release.digest)", "mode      \(Self.meaning(of: release.terms.mode))",
+                    "rules     \(release.rules.count)\(only)", "expires   \(verified.expires)",
                 ]
                 if let name = release.startedBy { lines.append("started   \(Output.cell(name))") }
                 lines += verified.approvals.map {

@@ -33,6 +33,7 @@ extension PolicyCommand {
         @Option(help: "A document of kind PolicyDecisions.") var decisions: String?
         @Option(name: .customLong("out"), help: "Where the decided policy is written; may be that of --policy.")
         var out: String?
+        @Flag(help: "Write over a policy with decisions or rules of people that would be lost.") var replace = false
         @Flag(help: "Write nothing: say what the decisions would change, and which recorded calls would be denied.")
         var dryRun = false
         @Option(help: "How many points the table shows; --format json has them all.") var limit = 40
@@ -77,7 +78,7 @@ extension PolicyCommand {
                 try desk.decide(try chosen(among: points, names))
                 switch output.format {
                 case .json: Output.answer(json(proposal, profile, points, quotes, names, desk))
-                case .table: Output.answer(table(points, quotes, names, desk))
+                case .table: Output.answer(table(points, proposal.policy, quotes, names, desk))
                 }
             }
             if quotes.lackTexts {
@@ -86,6 +87,14 @@ extension PolicyCommand {
                 )
             }
             if let out {
+                if policy == nil, !replace {
+                    try PolicyOverwrite.refuse(
+                        out,
+                        by: desk.policy,
+                        "review",
+                        keeping: "--policy \(out) decides about it"
+                    )
+                }
                 let given = try policy.map { Digest.sha256(try Recordings.bytes($0, limit: 64 << 20)) }
                 let bytes = Array(PolicyWriter.write(desk.policy).utf8)
                 let decided = Digest.sha256(bytes)
@@ -226,6 +235,8 @@ extension PolicyCommand {
                         )
                         object["quotes"] = .array(quotes[point].map(\.json))
                         let record = desk.policy.reviewed(point)
+                        let standing = item.untilDecided(in: record == nil ? desk.policy : proposal.policy)
+                        object["until_decided"] = .string(standing.rawValue)
                         object["decision"] = record.map { .string($0.decision.rawValue) } ?? .null
                         object["decided"] =
                             record.map {
@@ -242,20 +253,25 @@ extension PolicyCommand {
 
         private func table(
             _ points: [(item: ReviewItem, point: ReviewPoint)],
+            _ mined: Policy,
             _ quotes: EvidenceQuotes,
             _ names: PointNames,
             _ desk: ReviewDesk
         ) -> String {
             let hasDecisions = points.contains { desk.policy.reviewed($0.point) != nil }
             var header = [
-                "urgency", "item", "kind", "rule", "argument", "values", "shown by", "sessions", "what", "evidence",
+                "urgency", "item", "kind", "until decided", "rule", "argument", "values", "shown by", "sessions",
+                "what",
+                "evidence",
             ]
             if hasDecisions { header.insert("decision", at: 2) }
             let rows = points.prefix(max(0, limit)).map { item, point in
+                let standing = item.untilDecided(in: desk.policy.reviewed(point) == nil ? desk.policy : mined)
                 var row = [
-                    item.roundedUrgency.description, names.short(point), item.kind.rawValue, item.rule, item.path ?? "",
-                    Self.some(item.shownValues.map(\.text)), Self.some(item.sources.map(\.description)),
-                    String(item.sessions), item.detail,
+                    item.roundedUrgency.description, names.short(point), item.kind.rawValue, standing.rawValue,
+                    item.rule,
+                    item.path ?? "", Self.some(item.shownValues.map(\.text)),
+                    Self.some(item.sources.map(\.description)), String(item.sessions), item.detail,
                     Self.some(quotes.places(point).map { "\($0.session)#\($0.sequence)" }),
                 ]
                 if hasDecisions { row.insert(desk.policy.reviewed(point)?.decision.rawValue ?? "", at: 2) }

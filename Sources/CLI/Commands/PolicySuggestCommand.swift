@@ -28,6 +28,7 @@ extension PolicyCommand {
         @Flag(help: "Also take away what this traffic did not use.") var removeUnseen = false
         @Option(name: .customLong("out"), help: "Where the suggested policy is written, for a person to review.")
         var out: String?
+        @Flag(help: "Write over a policy with decisions or rules of people that would be lost.") var replace = false
         @OptionGroup var output: OutputOptions
 
         func run() async throws {
@@ -54,6 +55,13 @@ extension PolicyCommand {
             switch output.format {
             case .json: Output.answer(difference.json)
             case .table: Output.answer(difference.table)
+            }
+            if let out, !replace {
+                let keeping =
+                    removes && absolute(out) == absolute(policy)
+                    ? "without --earlier and --remove-unseen what lately was not used stays, with what was decided about it"
+                    : "`--policy \(out)` begins with it and keeps them"
+                try PolicyOverwrite.refuse(out, by: suggested, "suggest", keeping: keeping)
             }
             if let out { try Recordings.write(Array(PolicyWriter.write(suggested).utf8), to: out) }
             Output.talk(

@@ -85,6 +85,7 @@ struct StatusCommand: AsyncParsableCommand {
     private func unblocking(_ run: RunRecord, root: RunRecord, path: String, _ session: Session) throws -> [String] {
         var lines: [String] = []
         let remedy = Remedy(estate: session.estate)
+        var isHeldByOutputs = false
         for step in try session.ledger.steps(of: run.id, in: [.waiting, .needsAttention]) {
             let name = path + step.instance.description
             var commands: [String] = []
@@ -92,8 +93,13 @@ struct StatusCommand: AsyncParsableCommand {
                 commands = ["lockstep retry \(root.id) \(name)", "lockstep skip \(root.id) \(name) --reason \"…\""]
             } else if step.waitsFor?.hasPrefix("approval") ?? false {
                 commands = ["lockstep approve \(root.id) \(name) --reason \"…\""]
-                if try session.estate.askedPolicies().contains(where: { $0.run == run.id && $0.step == step.instance })
-                {
+                let asked = try session.estate.askedPolicies().first { $0.run == run.id && $0.step == step.instance }
+                if let asked, let file = asked.file, session.estate.isAnother(file, than: asked.digest) {
+                    lines += ["  \(name)", "    # \(Output.printable(asked.isChangedWords(file)))"]
+                    lines += asked.restart(with: file).map { "    \(Output.printable($0))" }
+                    continue
+                }
+                if asked != nil {
                     commands.append(
                         "lockstep approve \(root.id) \(name) --show   # says how points of the policy are decided first"
                     )
@@ -102,6 +108,8 @@ struct StatusCommand: AsyncParsableCommand {
                 commands = ["lockstep \(run.state == .paused ? "resume" : "tick") \(root.id)"]
             } else if step.kind == "gate" {
                 commands = try remedy.commands(forGate: step.instance, of: run.id, root: root.id)
+                let again = try remedy.commands(forOutputsReadBy: step.instance, of: run.id, root: root.id)
+                if step.waitsFor == "resume", !again.isEmpty { isHeldByOutputs = true }
             }
             guard !commands.isEmpty else { continue }
             lines.append("  \(name)")
@@ -111,7 +119,8 @@ struct StatusCommand: AsyncParsableCommand {
             guard let parent = child.parent else { continue }
             lines += try unblocking(child, root: root, path: "\(path)\(parent.instance)/", session)
         }
-        if run.state == .paused { lines += ["  run \(run.id)", "    lockstep resume \(run.id)"] }
+        // Whoever resumes is asked the same by a gate that reads what is there already.
+        if run.state == .paused, !isHeldByOutputs { lines += ["  run \(run.id)", "    lockstep resume \(run.id)"] }
         return lines
     }
 

@@ -1,3 +1,4 @@
+import Actions
 import ArgumentParser
 import Core
 import Engine
@@ -93,6 +94,7 @@ private struct Voting {
             let changes = try shown.changes()
             if !changes.isEmpty { Output.talk(text) }
             try refuseChanged(changes, view)
+            try refuseChangedPolicy(view)
         }
         if let place {
             Output.talk(text)
@@ -128,6 +130,23 @@ private struct Voting {
         }
         if !ballot.isAuthenticated { Output.talk("this vote is not signed and prints as unauthenticated") }
         if delivery == .applied, state != .open { Output.talk("go on with `lockstep tick`") }
+    }
+
+    /// Refuses an approval of a policy whose file is another one by now: no release would come of it.
+    private func refuseChangedPolicy(_ view: ApprovalView) throws {
+        guard view.record.state == .open,
+            let asked = try session.estate.askedPolicies().first(where: { $0.isAt(view) }), let file = asked.file,
+            session.estate.isAnother(file, than: asked.digest)
+        else { return }
+        let commands = asked.restart(with: file).map { "\n    \(Output.printable($0))" }.joined()
+        throw CommandFailure(
+            "vote.policy-changed",
+            "`\(Output.printable(file))` is another policy than the one that `\(options.step)` asks about",
+            help: commands.isEmpty
+                ? "put the policy back that was mined, or start a new run"
+                : "put the policy back that was mined, or give the changed one to a new run as `baseline`:" + commands,
+            status: ExitStatus.answerIsNo
+        )
     }
 
     /// Refuses an approval of what is not there any more: it is asked anew, from the step that wrote down what was shown.

@@ -138,14 +138,19 @@ enum RunSummaryText {
             for command in (try? remedy.commands(for: waiting, of: summary.run)) ?? [] {
                 lines.append("    \(command)")
             }
-            if waiting.waitsFor == "resume", waiting.run != summary.run {
+            let again = (try? remedy.again(for: waiting, of: summary.run)) ?? []
+            lines += again.map { "    \($0)" }
+            if waiting.waitsFor == "resume", waiting.run != summary.run, again.isEmpty {
                 lines.append("    lockstep resume \(waiting.run)")
             }
             if waiting.waitsFor == "question" {
                 lines.append("    lockstep retry \(waiting.run) \(waiting.path)   or   lockstep skip …")
             }
         }
-        if summary.state == .paused { lines.append("    lockstep resume \(summary.run)") }
+        let isOnlyAgain = summary.waiting.contains {
+            ((try? remedy.again(for: $0, of: summary.run)) ?? []).isEmpty == false
+        }
+        if summary.state == .paused, !isOnlyAgain { lines.append("    lockstep resume \(summary.run)") }
         return lines.joined(separator: "\n")
     }
 
@@ -170,5 +175,10 @@ extension Remedy {
     func commands(for waiting: RunSummary.Waiting, of root: RunID) throws -> [String] {
         guard waiting.waitsFor.hasPrefix("gate"), let name = waiting.path.split(separator: "/").last else { return [] }
         return try commands(forGate: StepInstance(parsing: String(name)), of: waiting.run, root: root)
+    }
+    /// What makes a gate that holds the run say something else, where resuming would only ask it again.
+    func again(for waiting: RunSummary.Waiting, of root: RunID) throws -> [String] {
+        guard waiting.waitsFor == "resume", let name = waiting.path.split(separator: "/").last else { return [] }
+        return try commands(forOutputsReadBy: StepInstance(parsing: String(name)), of: waiting.run, root: root)
     }
 }

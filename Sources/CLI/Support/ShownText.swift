@@ -11,6 +11,8 @@ import Workspace
 struct ShownText {
     /// More rows than this are counted; `--show --format json` prints all of them.
     private static let rowLimit = 120
+    /// Lines are what people decided, and are read one by one.
+    private static let lineLimit = 1_000
     private static let columnLimit = 12
 
     let view: ApprovalView
@@ -86,8 +88,7 @@ struct ShownText {
         let review =
             isChanged
             ? [
-                "`\(file)` is another policy by now, and a vote is about the one that was mined; to have the changed one",
-                "approved, give it to a new run as `baseline`:",
+                asked.isChangedWords(file)
             ]
             : [
                 "to decide points of the policy before anybody votes, give the decided one to a new run as `baseline`:",
@@ -147,10 +148,14 @@ struct ShownText {
         guard let list = value.array else { return plain(value) }
         if list.isEmpty { return "  nothing" }
         let names = list.compactMap(\.string)
-        let more = list.count > Self.rowLimit ? "\nand \(list.count - Self.rowLimit) more" : ""
         if names.count == list.count {
-            return names.prefix(Self.rowLimit).map { "  \($0)" }.joined(separator: "\n") + more
+            let more =
+                list.count > Self.lineLimit
+                ? "\nand \(list.count - Self.lineLimit) more, which `--show --format json` prints" : ""
+            // No text may look like a line that is signed beside it.
+            return names.prefix(Self.lineLimit).map { "  \(Output.printable($0))" }.joined(separator: "\n") + more
         }
+        let more = list.count > Self.rowLimit ? "\nand \(list.count - Self.rowLimit) more" : ""
         let objects = list.compactMap(\.object)
         guard objects.count == list.count else { return plain(value) }
         // Canonical bytes have their members in alphabetical order; a reader wants the name first.
@@ -208,12 +213,18 @@ struct ShownText {
 }
 
 extension AskedPolicy {
-    fileprivate func isAt(_ view: ApprovalView) -> Bool { run == view.run && step == view.step }
+    func isAt(_ view: ApprovalView) -> Bool { run == view.run && step == view.step }
+
+    /// That the policy was changed since it was asked about, and what is done then.
+    func isChangedWords(_ file: String) -> String {
+        "`\(file)` is another policy by now, and a vote would be about the one that was mined; to have the changed one "
+            + "approved, give it to a new run as `baseline`:"
+    }
 }
 
 extension Estate {
     /// Whether a file of the workspace holds something else than the policy with this digest.
-    fileprivate func isAnother(_ file: String, than digest: Digest) -> Bool {
+    func isAnother(_ file: String, than digest: Digest) -> Bool {
         guard let bytes = try? DurableFile.read(file, limit: 64 << 20) else { return false }
         return Digest.sha256(bytes) != digest
     }

@@ -65,7 +65,10 @@ package struct PointNames: Sendable {
     }
 
     private func absent(_ name: String, _ stem: String) -> Fault {
-        if let near = points.first(where: { $0.stem == stem }) {
+        func isCloser(_ left: ReviewPoint, _ right: ReviewPoint) -> Bool {
+            left.id.commonPrefix(with: name) < right.id.commonPrefix(with: name)
+        }
+        if let near = points.filter({ $0.stem == stem }).max(by: isCloser) {
             return Fault(
                 message:
                     "there is no point \(name.inMessage) any more: other values are in question now, and it stays open",
@@ -78,4 +81,9 @@ package struct PointNames: Sendable {
             help: near.map { "did you mean `\($0)`?" } ?? "`lockstep policy review` lists the points"
         )
     }
+}
+
+extension String {
+    /// How many bytes both begin with.
+    fileprivate func commonPrefix(with other: String) -> Int { zip(utf8, other.utf8).prefix { $0 == $1 }.count }
 }

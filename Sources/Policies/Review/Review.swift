@@ -202,7 +202,10 @@ package struct Review: Sendable {
         Refusal(code: "no-step", item: record.item, message: message, help: help)
     }
 
-    static func id(_ record: ReviewRecord) -> String { "review.\(record.item)" }
+    static func id(_ record: ReviewRecord) -> String { ruleID(ofItem: record.item) }
+
+    /// The id of the rule that holds a decision about a point beside the rule in question.
+    package static func ruleID(ofItem item: String) -> String { "review.\(item)" }
 
     /// The rule that holds beside the one in question, if the decision needs one.
     private static func rule(_ record: ReviewRecord, _ point: ReviewPoint) -> Rule? {
