@@ -107,7 +107,8 @@ package struct TrafficStats: Sendable {
                     ]
                 }
             ),
-            "coverage": coverage.json, "gaps": .array(gaps.map { .string($0) }),
+            "coverage": coverage.json, "missing": coverage.lackingJSON(of: calls),
+            "gaps": .array(gaps.map { .string($0) }),
         ]
     }
 }
