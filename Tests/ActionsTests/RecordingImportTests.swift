@@ -178,6 +178,16 @@ private func importer(_ results: ResultStorage = .full) -> RecordingImport {
         #expect(recording.summaries.first?.json["examples"]?[0]?["detail"] == .string(detail))
     }
 
+    @Test(arguments: [
+        (276, 276, 0, "276 calls of 9 sessions read, 276 imported, 0 lines quarantined"),
+        (276, 0, 276, "276 calls of 9 sessions read, 0 imported, 276 were there already, 0 lines quarantined"),
+        (2, 1, 1, "2 calls of 9 sessions read, 1 imported, 1 was there already, 0 lines quarantined"),
+    ])
+    func aStepSaysWhatWasThereAlready(_ calls: Int, _ added: Int, _ known: Int, _ words: String) {
+        let summary = ImportTraffic.summary(calls: calls, added: added, known: known, sessions: 9, quarantined: 0)
+        #expect(summary == words)
+    }
+
     @Test func theExampleOfTheNativeFormIsOne() throws {
         let record = try NativeReader.read(line: Array(NativeReader.example.utf8).span)
         #expect(record.task?.text != nil && record.result?.text != nil)
