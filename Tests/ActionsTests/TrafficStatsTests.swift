@@ -56,6 +56,17 @@ import Wire
         #expect(stats.provenance == provenance)
     }
 
+    @Test(arguments: [("crm/find/email", true), ("crm/*/email", true), ("crm/find/name", false), ("find/email", false)])
+    func whatSomebodyDeclaredIsProposedNoMore(_ declared: String, _ isGone: Bool) throws {
+        let lines = (0..<4).map {
+            recordedLine("s", $0, ["server": "crm", "tool": "find", "arguments": ["email": "ann@example.org"]])
+        }
+        var stats = try stats(lines)
+        #expect(stats.dataClasses.map(\.field) == ["crm/find/email"])
+        stats.leaveOut(declared: [declared])
+        #expect(stats.dataClasses.isEmpty == isGone)
+    }
+
     @Test func whatIsThereAndWhatIsMissingAreTwoNumbers() throws {
         let lines = (0..<4).map { recordedLine("s", $0, $0 < 3 ? Self.result : [:]) }
         let stats = try stats(lines)

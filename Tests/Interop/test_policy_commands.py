@@ -94,6 +94,27 @@ def test_a_suggestion_keeps_what_people_wrote(books: Shell):
     assert "mode: shadow" in (books.folder / "next.yaml").read_text()
 
 
+def test_what_is_made_of_recordings_is_for_its_owner_alone(books: Shell):
+    books("policy", "suggest", "--policy", "policy.yaml", "--recording", "seen.ndjson", "--out", "next.yaml").expect(0)
+    books("policy", "export", "--to", "json-schema", "--policy", "policy.yaml", "--out", "schemas").expect(0)
+    files = [books.folder / "policy.yaml", books.folder / "next.yaml", *(file for file in (books.folder / "schemas").rglob("*") if file.is_file())]
+    assert len(files) > 3 and {oct(file.stat().st_mode & 0o777) for file in files} == {"0o600"}
+
+
+def test_a_dash_is_standard_output_or_refused(books: Shell):
+    mined = books("policy", "mine", "--recording", "seen.ndjson", "--out", "-").expect(0)
+    assert mined.out.startswith("# What no rule") and mined.out.strip() == (books.folder / "policy.yaml").read_text().strip()
+    assert "written to" not in mined.err and "1 was used" in mined.err and "1 were" not in mined.err
+    assert "output.standard" in books("policy", "suggest", "--policy", "policy.yaml", "--recording", "seen.ndjson", "--out", "-").expect(3).err
+    assert not (books.folder / "-").exists()
+
+
+def test_statistics_of_what_is_no_recording_point_to_the_import(books: Shell):
+    (books.folder / "calls.csv").write_text("at,action\n2026-03-02T09:00:00Z,pay\n")
+    refused = books("traffic", "stats", "calls.csv").expect(1)
+    assert "stats.nothing" in refused.err and "lockstep traffic import" in refused.err
+
+
 def test_a_suggestion_opens_only_what_a_denied_call_needs(books: Shell):
     """Mined anew the policy would say more ways for the account again; no call needs them."""
     text = (books.folder / "policy.yaml").read_text()
@@ -350,7 +371,8 @@ def test_an_extreme_shows_the_call_that_has_it_and_a_larger_one_is_another_point
     # A profile does not know which call it was, and names none.
     (told,) = [line for line in books("policy", "mine", "--profile", "seen.profile").expect(0).err.split("\n") if "lonely-extreme" in line]
     assert "(session" not in told
-    decide(books, "--decide", f"{first['item']}=accept").expect(0)
+    # The point about any field of a read waits still.
+    decide(books, "--decide", f"{first['item']}=accept").expect(2)
     larger = recorded(5e9)
     assert larger["item"] != first["item"]
     again = decide(books, "--decide", f"{first['item']}=accept", policy="decided.yaml", out="never.yaml").expect(3)
