@@ -30,7 +30,6 @@ import Traffic
         let narrow = suggested.opening(old, onlyFor: [])
         let wider = PolicyDifference(from: old, to: narrow).changes.filter { $0.direction != .tighter }
         #expect(wider.isEmpty)
-        if !removesUnseen { #expect(PolicyDifference(from: old, to: narrow).isEmpty) }
     }
 
     @Test func whatOneCallNeedsIsAllThatIsOpened() throws {
@@ -54,7 +53,7 @@ import Traffic
             principal: CallRecord.Principal(id: "clerk", kind: .declared),
             server: "books",
             tool: "pay",
-            arguments: ["memo": "june", "vendor": "globex"]
+            arguments: ["memo": "for the rent", "vendor": "globex"]
         )
         var observer = SessionObserver(taskText: nil)
         let call = observer.observe(record)
