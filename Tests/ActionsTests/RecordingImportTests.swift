@@ -163,6 +163,79 @@ private func importer(_ results: ResultStorage = .full) -> RecordingImport {
         #expect(failure?.words.code == code)
     }
 
+    @Test(
+        arguments: [
+            ("session", "`session` is missing"), ("arguments", "`arguments` is missing"),
+            ("server", "`server` is missing"), ("principal", "`principal` is missing"),
+        ]
+    )
+    func theMemberThatIsMissingIsNamed(_ member: String, _ detail: String) throws {
+        let files = try RecordedFiles()
+        var recording = importer()
+        try recording.add(files.file("in", recordedLine("s", 0, [member: .null]))) { _ in }
+        let example = try #require(recording.summaries.first?.examples.first)
+        #expect(example.reason == "recording.missing-member" && example.detail == detail)
+        #expect(recording.summaries.first?.json["examples"]?[0]?["detail"] == .string(detail))
+    }
+
+    @Test(arguments: [
+        (276, 276, 0, "276 calls of 9 sessions read, 276 imported, 0 lines quarantined"),
+        (276, 0, 276, "276 calls of 9 sessions read, 0 imported, 276 were there already, 0 lines quarantined"),
+        (2, 1, 1, "2 calls of 9 sessions read, 1 imported, 1 was there already, 0 lines quarantined"),
+    ])
+    func aStepSaysWhatWasThereAlready(_ calls: Int, _ added: Int, _ known: Int, _ words: String) {
+        let summary = ImportTraffic.summary(calls: calls, added: added, known: known, sessions: 9, quarantined: 0)
+        #expect(summary == words)
+    }
+
+    @Test func theExampleOfTheNativeFormIsOne() throws {
+        let record = try NativeReader.read(line: Array(NativeReader.example.utf8).span)
+        #expect(record.task?.text != nil && record.result?.text != nil)
+    }
+
+    @Test func anUnknownTableNamesTheMap() throws {
+        let files = try RecordedFiles()
+        var recording = importer()
+        let file = try files.file("in.csv", "at,who,action\n2026-03-02T09:00:01Z,ann,pay\n")
+        let failure = #expect(throws: RecordingImport.Failure.self) { try recording.add(file) { _ in } }
+        #expect(failure?.words.help?.contains("--map tool=") == true)
+    }
+
+    /// The table and the map that README shows.
+    @Test func theDocumentedMapReadsItsTableWhole() throws {
+        let files = try RecordedFiles()
+        let text = """
+            at,who,run,system,action,arg_vendor,arg_amount,answer,ok,goal,note
+            2026-11-02T09:00:00Z,clerk,r1,books,pay,acme,120,paid,true,pay what acme is owed,checked
+            """
+        var recording = importer()
+        recording.fieldMap = try FieldMap(declarations: [
+            "time=at,principal=who,session=run,server=system,tool=action",
+            "argument-prefix=arg_,result=answer,outcome=ok,task-text=goal",
+        ])
+        var calls: [CallRecord] = []
+        try recording.add(files.file("calls.csv", text + "\n")) { calls.append($0) }
+        let call = try #require(calls.first)
+        #expect(call.session == "r1" && call.principal.id == "clerk" && call.tool == "pay")
+        #expect(call.server.hasSuffix("books") && call.result?.text == "paid" && call.outcome == .ok)
+        #expect(call.arguments == ["vendor": "acme", "amount": "120"])
+        #expect(call.task?.text == "pay what acme is owed" && call.task?.id == nil)
+        #expect(recording.summaries.first?.unread == ["note"])
+    }
+
+    @Test(arguments: ["task", "task_text", "task-text", "task.text"])
+    func theTextOfATaskNamesNoSession(_ column: String) throws {
+        let files = try RecordedFiles()
+        let text = "tool,time,\(column)\npay,2026-03-02T09:00:01Z,pay the rent\n"
+        var recording = importer()
+        var calls: [CallRecord] = []
+        try recording.add(files.file("calls.csv", text), format: "csv") { calls.append($0) }
+        let call = try #require(calls.first)
+        #expect(call.task == CallRecord.Task(id: nil, text: "pay the rent"))
+        #expect(!call.session.contains("rent"))
+        #expect(recording.summaries.first?.unread == [])
+    }
+
     @Test func sessionsOfForeignFilesGoOn() throws {
         let files = try RecordedFiles()
         let text = "tool,time,session\na,2026-03-02T09:00:01Z,s\nb,2026-03-02T09:00:02Z,s\n"

@@ -38,7 +38,7 @@ import Wire
                     recordedLine("s", 0, result),
                     recordedLine("s", 1, ["result": ["text": "ok"], "arguments_known": false]),
                 ],
-                ["arguments for 1 of 2 calls", "task for 1 of 2 calls"], nil
+                ["no arguments for 1 of 2 calls, told for 1", "no task for 1 of 2 calls, told for 1"], nil
             ),
             (
                 [recordedLine("s", 0, ["principal": ["id": "x", "kind": "unknown"]])],
@@ -54,6 +54,25 @@ import Wire
         let stats = try stats(lines)
         #expect(stats.gaps == gaps)
         #expect(stats.provenance == provenance)
+    }
+
+    @Test(arguments: [("crm/find/email", true), ("crm/*/email", true), ("crm/find/name", false), ("find/email", false)])
+    func whatSomebodyDeclaredIsProposedNoMore(_ declared: String, _ isGone: Bool) throws {
+        let lines = (0..<4).map {
+            recordedLine("s", $0, ["server": "crm", "tool": "find", "arguments": ["email": "ann@example.org"]])
+        }
+        var stats = try stats(lines)
+        #expect(stats.dataClasses.map(\.field) == ["crm/find/email"])
+        stats.leaveOut(declared: [declared])
+        #expect(stats.dataClasses.isEmpty == isGone)
+    }
+
+    @Test func whatIsThereAndWhatIsMissingAreTwoNumbers() throws {
+        let lines = (0..<4).map { recordedLine("s", $0, $0 < 3 ? Self.result : [:]) }
+        let stats = try stats(lines)
+        #expect(stats.gaps == ["no results for 1 of 4 calls, told for 3", "no task for 1 of 4 calls, told for 3"])
+        #expect(stats.json["coverage"]?["task"] == .integer(3) && stats.json["missing"]?["task"] == .integer(1))
+        #expect(stats.json["missing"]?["results"] == .integer(1) && stats.json["missing"]?["times"] == .integer(0))
     }
 
     @Test func callsAreCountedByToolAndSession() throws {

@@ -94,6 +94,48 @@ def test_a_suggestion_keeps_what_people_wrote(books: Shell):
     assert "mode: shadow" in (books.folder / "next.yaml").read_text()
 
 
+def test_what_is_made_of_recordings_is_for_its_owner_alone(books: Shell):
+    books("policy", "suggest", "--policy", "policy.yaml", "--recording", "seen.ndjson", "--out", "next.yaml").expect(0)
+    books("policy", "export", "--to", "json-schema", "--policy", "policy.yaml", "--out", "schemas").expect(0)
+    files = [books.folder / "policy.yaml", books.folder / "next.yaml", *(file for file in (books.folder / "schemas").rglob("*") if file.is_file())]
+    assert len(files) > 3 and {oct(file.stat().st_mode & 0o777) for file in files} == {"0o600"}
+
+
+def test_a_dash_is_standard_output_or_refused(books: Shell):
+    mined = books("policy", "mine", "--recording", "seen.ndjson", "--out", "-").expect(0)
+    assert mined.out.startswith("# What no rule") and mined.out.strip() == (books.folder / "policy.yaml").read_text().strip()
+    assert "written to" not in mined.err and "1 was used" in mined.err and "1 were" not in mined.err
+    assert "output.standard" in books("policy", "suggest", "--policy", "policy.yaml", "--recording", "seen.ndjson", "--out", "-").expect(3).err
+    assert not (books.folder / "-").exists()
+
+
+def test_statistics_of_what_is_no_recording_point_to_the_import(books: Shell):
+    (books.folder / "calls.csv").write_text("at,action\n2026-03-02T09:00:00Z,pay\n")
+    refused = books("traffic", "stats", "calls.csv").expect(1)
+    assert "stats.nothing" in refused.err and "lockstep traffic import" in refused.err
+
+
+def test_a_suggestion_opens_only_what_a_denied_call_needs(books: Shell):
+    """Mined anew the policy would say more ways for the account again; no call needs them."""
+    text = (books.folder / "policy.yaml").read_text()
+    narrow = "\n".join(line for line in text.split("\n") if "field /invoices/*/iban" not in line)
+    (books.folder / "narrow.yaml").write_text(narrow)
+    asked = ["--policy", "narrow.yaml", "--recording", "seen.ndjson"]
+    books("policy", "replay", *asked).expect(0)
+    same = books("policy", "suggest", *asked, "--out", "next.yaml").expect(0)
+    assert "left out: no call that the policy denies needs" in same.err
+    books("policy", "diff", "narrow.yaml", "next.yaml").expect(0)
+    # Where a call was denied, only what it needs is opened.
+    lower = narrow.replace('"105", "106"]', '"105"]').replace("from: [the request, any read result]", "from: the request").replace("at-most: 106", "at-most: 105")
+    (books.folder / "lower.yaml").write_text(lower)
+    asked[1] = "lower.yaml"
+    books("policy", "replay", *asked).expect(2)
+    books("policy", "suggest", *asked, "--out", "next.yaml", "--format", "json").expect(2)
+    books("policy", "replay", "--policy", "next.yaml", "--recording", "seen.ndjson").expect(0)
+    opened = books("policy", "diff", "lower.yaml", "next.yaml", "--format", "json").json
+    assert "iban" not in json.dumps(opened) and "amount" in json.dumps(opened), opened
+
+
 def test_a_suggestion_takes_away_only_what_the_whole_known_window_did_not_use(books: Shell):
     write(books.folder / "lately.ndjson", [call(f"l{n}", 0, "list_invoices", {"month": "2026-04"}, "[]") for n in range(20)])
     asked = ["policy", "suggest", "--policy", "policy.yaml", "--recording", "lately.ndjson"]
@@ -379,7 +421,12 @@ def test_an_extreme_shows_the_call_that_has_it_and_a_larger_one_is_another_point
 
     first = recorded(9999.5)
     assert first["evidence"] == [{"session": "s17", "sequence": 1}] and first["quotes"][0]["argument"] == "9999.5"
-    books("policy", "mine", "--recording", "seen.ndjson", "--out", "policy.yaml").expect(0)
+    mined = books("policy", "mine", "--recording", "seen.ndjson", "--out", "policy.yaml").expect(0)
+    assert "the largest number (session s17, call 1)" in mined.err, mined.err
+    books("profile", "seen.ndjson", "--out", "seen.profile").expect(0)
+    # A profile does not know which call it was, and names none.
+    (told,) = [line for line in books("policy", "mine", "--profile", "seen.profile").expect(0).err.split("\n") if "lonely-extreme" in line]
+    assert "(session" not in told
     assert "policy written" in decide(books, "--decide", f"{first['item']}=accept").err
     larger = recorded(5e9)
     assert larger["item"] != first["item"]

@@ -59,6 +59,31 @@ def test_recordings_are_encrypted_and_every_reader_reads_them(stored: Shell):
     assert doctor["recordings"]["ok"] and doctor["retention"]["ok"] and doctor["recordings journal"]["ok"]
 
 
+def test_a_declared_field_is_proposed_no_more_and_one_that_names_the_server_is_a_problem(stored: Shell):
+    def fields(text: str) -> None:
+        configuration = (stored.folder / "lockstep.yaml").read_text().split("servers:")[0]
+        (stored.folder / "lockstep.yaml").write_text(configuration + "servers:\n  books: {fields: {" + text + ": payment}}\n")
+
+    def proposed() -> list[str]:
+        return [item["field"] for item in stored("traffic", "stats", "--format", "json").expect(0).json["data_classes"]]
+
+    def check() -> dict:
+        return next(check for check in stored("doctor", "--format", "json").json if check["check"] == "fields")
+
+    assert "books/pay_invoice/iban" in proposed()
+    fields("books/pay_invoice/iban")
+    assert not check()["ok"] and "`pay_invoice/iban`" in check()["help"] and "books/pay_invoice/iban" in proposed()
+    fields("pay_invoice/iban")
+    assert check()["ok"] and "books/pay_invoice/iban" not in proposed()
+
+
+def test_a_backup_says_what_is_in_it(stored: Shell):
+    told = " ".join(stored("backup", "--help").expect(0).out.split())
+    for word in ("lockstep.yaml", "ledger", "artifacts", "keys", "recordings", "audit log", "Not in it", "`policies/`"):
+        assert word in told, told
+    assert "whole workspace" not in told
+
+
 def test_a_retry_counts_nothing_twice(stored: Shell):
     before = content(stored)
     again = stored("traffic", "import", "seen.ndjson", "--format", "json").expect(0).json

@@ -5,6 +5,20 @@ import Testing
 import Traffic
 
 @Suite struct DocumentTests {
+    @Test(arguments: [
+        (0, "4 calls, 4 sessions, 1 day, 1 principal"), (1, "4 calls, 4 sessions, 1 task, 1 day, 1 principal"),
+        (3, "4 calls, 4 sessions, 3 tasks, 1 day, 1 principal"),
+    ])
+    func tasksThatNothingTellsApartAreNotCountedAsNone(_ tasks: Int, _ words: String) throws {
+        let support = Support(calls: 4, sessions: 4, tasks: tasks, days: 1, principals: 1)
+        let tool = ServerTool(server: "books", tool: "pay")
+        let rule = Rule(id: "r", agent: "clerk", tool: tool, tier: .write, support: support)
+        let text = PolicyWriter.write(Policy(name: "p", scope: .agent, rules: [rule]))
+        #expect(text.contains("support: \"\(words)\""))
+        let read = PolicyReader.read(Array(text.utf8), file: "p.yaml").policy
+        #expect(read?.rules.first?.support == support)
+    }
+
     @Test(arguments: 0..<200 as Range<UInt64>) func whatIsWrittenReadsBackTheSame(seed: UInt64) throws {
         var dice = Dice(seed: seed)
         var policy = Samples.policy(&dice)

@@ -255,13 +255,27 @@ import Traffic
                 agent: bot
                 call: {server: bank, tool: send, task: {text: Pay ann@acme.com}, arguments: {to: ann@acme.com, amount: 500}}
                 expect: allow
+              - name: two that fail
+                agent: bot
+                call: {server: bank, tool: send, task: {text: Read the bill}, arguments: {to: eve@evil.org, amount: 500}}
+                expect: deny
+                argument: amount
             """
         let read = PolicyReader.read(Array(policy.utf8), file: "p.yaml")
         #expect(read.diagnostics.isEmpty, "\(read.diagnostics.map(\.line))")
         let (file, diagnostics) = PolicyTestFile.read(Array(tests.utf8), file: "t.yaml")
         #expect(diagnostics.isEmpty, "\(diagnostics.map(\.line))")
         let outcomes = try #require(file).run(CompiledPolicy(try #require(read.policy)))
-        #expect(outcomes.map(\.failure) == [nil, nil, "expected allow, not deny (number)"])
+        let nowhere = "from nowhere that was seen"
+        #expect(
+            outcomes.map(\.failure) == [
+                nil, nil,
+                "expected allow, not deny (number); `amount` is the first that fails, by `number`: "
+                    + "the call had a value of class number, \(nowhere)",
+                "expected argument `amount`, not `to`; `to` is the first that fails, by `identity`: "
+                    + "the call had a value of class email, \(nowhere)",
+            ]
+        )
     }
 
     @Test(arguments: [

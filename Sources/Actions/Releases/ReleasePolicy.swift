@@ -64,7 +64,7 @@ package struct ReleasePolicy: StepAction {
         let release = verified.release
         let evidence: Evidence
         do {
-            try estate.write(release.bytes, to: path, mode: 0o644)
+            try estate.write(release.bytes, to: path, mode: 0o600)
             evidence = try estate.keep(release.bytes, name: path, mediaType: "application/json", at: request.now)
         } catch {
             throw StepError(error, otherwise: "the release could not be written")

@@ -45,9 +45,8 @@ package struct EvidenceQuotes: Sendable {
         from files: [String]
     ) throws(RecordingFiles.Failure) {
         var wanted: [Place: [Int]] = [:]
-        let placed = files.isEmpty ? [:] : try Self.placed(points, files)
         for (index, (item, point)) in points.enumerated() {
-            let evidence = placed[point] ?? item.evidence
+            let evidence = item.evidence
             pointers[point] = evidence
             for pointer in evidence.prefix(Self.places) {
                 wanted[Place(session: pointer.session, sequence: pointer.sequence), default: []].append(index)
@@ -97,6 +96,21 @@ package struct EvidenceQuotes: Sendable {
 
     /// Whether a quote has no source because the recordings keep no texts.
     package var lackTexts: Bool { quotes.values.contains { $0.contains(where: \.lacksTexts) } }
+
+    /// The review queue of a proposal, each point with the calls that hold what it is about; read from the recordings, since
+    /// a profile keeps only some calls of an argument.
+    package static func placing(_ proposal: Proposal, from files: [String]) throws(RecordingFiles.Failure) -> Proposal {
+        var proposal = proposal
+        // What was read from standard input cannot be read once more.
+        guard !files.isEmpty, !files.contains("-") else { return proposal }
+        let placed = try placed(proposal.points, files)
+        for index in proposal.review.indices {
+            if let places = placed[proposal.point(of: proposal.review[index])] {
+                proposal.review[index].evidence = places
+            }
+        }
+        return proposal
+    }
 
     /// The calls with the very values, for points where a profile only knows calls of the rule.
     private static func placed(

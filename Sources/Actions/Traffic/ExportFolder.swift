@@ -73,7 +73,7 @@ package struct ExportFolder: Sendable {
                     // One that is there keeps its mode.
                     if unsafe access(folder, F_OK) != 0 { try DurableFile.makeFolder(folder, mode: 0o755) }
                 }
-                try DurableFile.write(file.bytes, to: "\(root)/\(file.path)", mode: 0o644)
+                try DurableFile.write(file.bytes, to: "\(root)/\(file.path)", mode: 0o600)
             } catch {
                 throw Failure(code: "export.unwritable", message: "`\(file.path)` could not be written in `\(root)`")
             }

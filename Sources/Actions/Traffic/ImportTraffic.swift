@@ -44,7 +44,8 @@ package struct ImportTraffic: StepAction {
             ],
             outputs: [
                 ("recording", .string), ("digest", .string), ("calls", .integer), ("sessions", .integer),
-                ("quarantined", .integer), ("gaps", .list), ("coverage", .list),
+                ("quarantined", .integer), ("added", .integer), ("known", .integer), ("gaps", .list),
+                ("coverage", .list),
             ]
         )
     }
@@ -56,6 +57,7 @@ package struct ImportTraffic: StepAction {
         var files: [String] = []
         for file in request.parameters.texts("files") ?? [] { files.append(try estate.recording(file)) }
         let (path, digest): (String, Digest)
+        var addition: RecordingStore.Addition?
         if let name = request.parameters["path"]?.string {
             recording.results = given ?? estate.recordedResults ?? .full
             (path, digest) = try write(files, format, &recording, to: name)
@@ -63,7 +65,7 @@ package struct ImportTraffic: StepAction {
             recording.results = given ?? estate.recordedResults ?? .provenance
             do {
                 let store = RecordingStore(estate)
-                _ = try store.add(files, format: format, &recording, now: request.now)
+                addition = try store.add(files, format: format, &recording, now: request.now)
                 // Shards are never changed, so their names say what there is.
                 let names = try store.folder.shards().map(\.name).joined(separator: "\n")
                 (path, digest) = (Self.store, Digest.sha256(Array(names.utf8)))
@@ -82,14 +84,29 @@ package struct ImportTraffic: StepAction {
                 "recording": .string(path), "digest": .string(digest.description),
                 "calls": .integer(Int64(calls)), "sessions": .integer(Int64(sessions)),
                 "quarantined": .integer(Int64(quarantined)),
+                "added": .integer(Int64(addition?.calls ?? calls)), "known": .integer(Int64(addition?.known ?? 0)),
                 "gaps": .array(
                     summaries.flatMap { summary in summary.gaps.map { .string("\(summary.file): \($0)") } }
                 ),
                 "coverage": .array(summaries.map(\.json)),
             ],
             summary:
-                "\(counted(calls, "call")) of \(counted(sessions, "session")) imported, \(counted(quarantined, "line")) quarantined"
+                Self.summary(
+                    calls: calls,
+                    added: addition?.calls ?? calls,
+                    known: addition?.known ?? 0,
+                    sessions: sessions,
+                    quarantined: quarantined
+                )
         )
+    }
+
+    /// What came in: a call that was there already did not.
+    package static func summary(calls: Int, added: Int, known: Int, sessions: Int, quarantined: Int) -> String {
+        let read = "\(counted(calls, "call")) of \(counted(sessions, "session")) read"
+        let there = known == 1 ? "1 was there already" : "\(known) were there already"
+        let added = "\(added) imported" + (known == 0 ? "" : ", \(there)")
+        return "\(read), \(added), \(counted(quarantined, "line")) quarantined"
     }
 
     private func write(

@@ -75,11 +75,17 @@ package struct MinePolicy: StepAction {
         } catch {
             throw StepError(.permanent, "`\(error.file)` cannot be read: \(error.fault)")
         }
-        let proposal = PolicyMining.propose(
+        let mined = PolicyMining.propose(
             profile,
             name: request.parameters["name"]?.string ?? "mined",
             scope: request.parameters["scope"]?.string.flatMap(Policy.Scope.init(rawValue:)) ?? .agent
         )
+        let proposal: Proposal
+        do throws(RecordingFiles.Failure) {
+            proposal = try EvidenceQuotes.placing(mined, from: files)
+        } catch {
+            throw StepError(.permanent, "`\(error.file)` cannot be read: \(error.fault)")
+        }
         let levels = proposal.levels
         let policy = baseline.map { proposal.policy.keepingWhatPeopleWrote(in: $0, levels: levels) } ?? proposal.policy
         // Whoever starts a run names its baseline, and nobody approved that: what changes is told from what was released.
@@ -92,7 +98,8 @@ package struct MinePolicy: StepAction {
         let bytes = Array(PolicyWriter.write(policy).utf8)
         let evidence: Evidence
         do {
-            try estate.write(bytes, to: path, mode: 0o644)
+            // It names the parties that the agents deal with.
+            try estate.write(bytes, to: path, mode: 0o600)
             evidence = try estate.keep(bytes, name: path, mediaType: "application/yaml", at: request.now)
         } catch {
             throw StepError(error, otherwise: "the policy could not be written")

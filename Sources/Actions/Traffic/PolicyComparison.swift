@@ -60,3 +60,33 @@ package struct PolicyComparison: Sendable {
     /// How many calls that were not allowed would be.
     package var allowed: Int { turns.filter { $0.key.after == .allow }.map(\.value.count).reduce(0, +) }
 }
+
+/// What speaks for opening a policy further.
+package enum PolicySuggestion {
+    /// So many calls are weighed at most.
+    private static let mostCalls = 20_000
+
+    /// The calls that were refused by a policy and would not be by the suggested one; nil where they are too many to weigh.
+    ///
+    /// A call that failed needed nothing: it is not learned from either.
+    package static func calls(
+        deniedBy old: Policy,
+        allowedBy suggested: Policy,
+        over files: [String]
+    ) throws(RecordingFiles.Failure) -> [NeededCall]? {
+        let before = CompiledPolicy(old.enforced)
+        let after = CompiledPolicy(suggested.enforced)
+        var follower = SessionFollower()
+        var calls: [NeededCall] = []
+        _ = try RecordingFiles.read(files) { record in
+            let call = follower.observe(record)
+            let context = PolicyReplay.context(record, false)
+            guard calls.count <= mostCalls, call.succeeded,
+                before.decide(call, context: context).verdict == .deny,
+                after.decide(call, context: context).verdict != .deny
+            else { return }
+            calls.append(NeededCall(call, context: context))
+        }
+        return calls.count > mostCalls ? nil : calls
+    }
+}

@@ -21,13 +21,18 @@ package struct RecordingImport {
         /// The first places that were set aside, with the reason.
         package var examples: [Example] = []
         package var unmapped: [String: Int] = [:]
+        /// Columns, or members of flat lines, that nothing was read from.
+        package var unread: [String] = []
 
         package var quarantinedTotal: Int { quarantined.values.reduce(0, +) }
     }
 
     package struct Example: Sendable {
         package var line: Int?
+        /// Stable.
         package var reason: String
+        /// What it is about the line, a sentence, where there is more to say than the reason.
+        package var detail: String?
     }
 
     package enum Failure: Error, Sendable {
@@ -49,7 +54,8 @@ package struct RecordingImport {
             case .unknownFormat(let file):
                 (
                     "import.unknown-format", "the format of `\(file)` is not known by its beginning",
-                    "name it: \(RecordingImport.formats.joined(separator: ", "))"
+                    "name it with --from: \(RecordingImport.formats.joined(separator: ", ")); of CSV, --map KEY=COLUMN "
+                        + "says what its columns are, such as --map tool=action,time=at"
                 )
             }
         }
@@ -226,6 +232,7 @@ package struct RecordingImport {
             Example(line: $0.line, reason: $0.reason.code)
         }
         summary.unmapped = report.unmapped
+        summary.unread = report.unread
         summaries.append(summary)
         var next: [String: Int64] = [:]
         for var call in recording.calls {
@@ -293,7 +300,7 @@ private struct NativeIntake {
             let code = "recording.\(refusal.code.rawValue)"
             summary.quarantined[code, default: 0] += 1
             if summary.examples.count < 20 {
-                summary.examples.append(RecordingImport.Example(line: line, reason: code))
+                summary.examples.append(RecordingImport.Example(line: line, reason: code, detail: "\(refusal)"))
             }
         }
     }
@@ -326,15 +333,19 @@ extension RecordingImport.Summary {
         return [
             "file": .string(file), "format": .string(format), "calls": .integer(Int64(calls)),
             "sessions": .integer(Int64(sessions)), "coverage": coverage.json,
-            "gaps": .array(gaps.map { .string($0) }), "provenance": .array(provenance.map { .string($0) }),
+            "missing": coverage.lackingJSON(of: calls), "gaps": .array(gaps.map { .string($0) }),
+            "provenance": .array(provenance.map { .string($0) }),
             "notices": counts(notices), "skipped": counts(skipped),
             "quarantined": counts(quarantined),
             "examples": .array(
                 examples.map {
-                    ["line": $0.line.map { .integer(Int64($0)) } ?? .null, "reason": .string($0.reason)]
+                    [
+                        "line": $0.line.map { .integer(Int64($0)) } ?? .null, "reason": .string($0.reason),
+                        "detail": $0.detail.map { .string($0) } ?? .null,
+                    ]
                 }
             ),
-            "unmapped": counts(unmapped),
+            "unmapped": counts(unmapped), "unread": .array(unread.map { .string($0) }),
         ]
     }
 }
@@ -348,6 +359,11 @@ extension ImportReport.Coverage {
             "task": .integer(Int64(task)), "times": .integer(Int64(times)),
             "outcomes": .integer(Int64(outcomes)), "conversations": .integer(Int64(conversations)),
         ]
+    }
+
+    /// How many of so many calls lack each.
+    package func lackingJSON(of calls: Int) -> JSON.Value {
+        .object(JSON.Object(lacking(of: calls).map { (key: $0.name, value: .integer(Int64($0.count))) }))
     }
 }
 

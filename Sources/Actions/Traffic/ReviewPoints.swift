@@ -64,7 +64,7 @@ extension Proposal {
         var points: [(item: ReviewItem, point: ReviewPoint)] = []
         var places: [ReviewPoint: Int] = [:]
         for item in review {
-            let point = item.point(extent(of: item))
+            let point = point(of: item)
             if let place = places[point] {
                 points[place].item = points[place].item.joined(with: item)
             } else {
@@ -74,6 +74,9 @@ extension Proposal {
         }
         return points
     }
+
+    /// What can be decided about an item.
+    func point(of item: ReviewItem) -> ReviewPoint { item.point(extent(of: item)) }
 
     /// What a decision without values was about: when it reaches further, it is another question.
     private func extent(of item: ReviewItem) -> String? {

@@ -21,6 +21,7 @@ package struct TrafficStats: Sendable {
     private var sessions: Set<Int> = []
     private var sessionsOfTool: [ServerTool: Set<Int>] = [:]
     private var survey = DataClassSurvey()
+    private var declared: Set<String> = []
     /// Detectors read every value of this many calls of each tool; more would prove no more.
     private static let surveyedCalls = 1_000
     private var first: Timestamp?
@@ -60,7 +61,18 @@ package struct TrafficStats: Sendable {
     /// The data classes that fields seem to have, by `SERVER/TOOL/FIELD`; for a person to declare in lockstep.yaml.
     ///
     /// No value is in them, only how many of the values seen look like what.
-    package var dataClasses: [DataClassProposal] { survey.proposals }
+    package var dataClasses: [DataClassProposal] {
+        survey.proposals.filter { proposal in
+            let parts = proposal.field.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false)
+            guard parts.count == 3 else { return true }
+            return !declared.contains(proposal.field) && !declared.contains("\(parts[0])/*/\(parts[2])")
+        }
+    }
+
+    /// Leaves out what somebody decided already.
+    ///
+    /// - Parameter declared: `SERVER/TOOL/FIELD`, or `*` in place of the tool.
+    package mutating func leaveOut(declared: Set<String>) { self.declared = declared }
 
     /// The most used first.
     package var tools: [ToolCount] {
@@ -107,7 +119,8 @@ package struct TrafficStats: Sendable {
                     ]
                 }
             ),
-            "coverage": coverage.json, "gaps": .array(gaps.map { .string($0) }),
+            "coverage": coverage.json, "missing": coverage.lackingJSON(of: calls),
+            "gaps": .array(gaps.map { .string($0) }),
         ]
     }
 }

@@ -151,7 +151,7 @@ struct Doubts {
                 item(
                     .anyRead,
                     path.path,
-                    "any field of any closed read may name whom it concerns, and \(path.fields.count) were used",
+                    "any field of any closed read may name whom it concerns, and \(path.fields.count) \(path.fields.count == 1 ? "was" : "were") used",
                     sessions: path.sessions,
                     sources: Array(Set(path.fields.values.map(\.tool))).sorted(),
                     evidence: evidence?.pointers.places ?? [],
@@ -180,7 +180,8 @@ struct Doubts {
                     path.path,
                     "one session alone has the largest number",
                     sessions: 1,
-                    evidence: evidence?.pointers.places ?? [],
+                    // The profile keeps some calls of the argument, and not which of them had the number.
+                    evidence: [],
                     uncertainty: alternatives.chosen.upperBound,
                     reach: 0.4
                 )

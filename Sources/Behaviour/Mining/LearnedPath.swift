@@ -100,7 +100,9 @@ extension LearnedPath {
                     textOnly: value.textOnly.count,
                     vouched: hygiene.vouched[use]?.count ?? 0
                 )
+                // A word that only texts explain is what instructions give away as well as an identity is.
                 : value.sessions.count >= parameters.constantSessions
+                    && (!isTextOnly || (hygiene.vouched[use]?.count ?? 0) >= parameters.textOnlySessions)
             guard isConstant else { continue }
             constants[key] = Constant(
                 text: value.text,

@@ -88,10 +88,32 @@ struct DoctorCommand: AsyncParsableCommand {
                 help: "add a line of ~/.ssh/*.pub to `keys` of a person in lockstep.yaml"
             )
         )
+        checks.append(fields(session.configuration))
         checks.append(artifacts(session))
         checks += RecordingChecks(session: session).all()
         checks.append(clock(session))
         return checks
+    }
+
+    /// A field is named within its server; with the server before it, as proposals name it, it is no field of any tool.
+    private static func fields(_ configuration: Workspace.Configuration) -> Check {
+        let idle = configuration.servers.flatMap { server in
+            server.fields.keys.sorted().filter {
+                let parts = $0.split(separator: "/")
+                return parts.count > 2 && parts[0] == server.id.text
+            }
+        }
+        let count = configuration.servers.map(\.fields.count).reduce(0, +)
+        return Check(
+            name: "fields",
+            isGood: idle.isEmpty,
+            message: idle.isEmpty
+                ? "\(counted(count, "declared field"))"
+                : "matches nothing: " + idle.map { "`\(Output.printable($0))`" }.joined(separator: ", "),
+            help: idle.first.map {
+                "in lockstep.yaml write `\(Output.printable($0.split(separator: "/").dropFirst().joined(separator: "/")))` under the server"
+            }
+        )
     }
 
     /// Each event of a run carries the digest of the one before it; an altered or missing one breaks the chain.

@@ -15,7 +15,7 @@ extension PolicyCommand {
         @Option(name: .customLong("profile"), help: "A profile that `lockstep profile` wrote.") var profile: String?
         @Option(help: "Rules by agent, or by agent and task.") var scope: Policy.Scope = .agent
         @Option(help: "The name of the policy.") var name = "mined"
-        @Option(name: .customLong("out"), help: "Where the policy is written; standard output unless given.")
+        @Option(name: .customLong("out"), help: "Where the policy is written; standard output unless given, or for -.")
         var out: String?
         @Flag(help: "Write over a policy with decisions or rules of people that would be lost.") var replace = false
         @Flag(help: "Exit with 2 where a rule rests on too little.") var requireSufficient = false
@@ -40,20 +40,25 @@ extension PolicyCommand {
                     status: ExitStatus.invalidInput
                 )
             }
-            let proposal = PolicyMining.propose(profile, name: name, scope: scope)
+            let mined = PolicyMining.propose(profile, name: name, scope: scope)
+            let files = recordings
+            let proposal = try Recordings.attempt { () throws(RecordingFiles.Failure) in
+                try EvidenceQuotes.placing(mined, from: files)
+            }
             let text = PolicyWriter.write(proposal.policy)
+            let out = out == "-" ? nil : out
             if let out {
                 try Recordings.write(Array(text.utf8), to: out)
             } else {
                 Output.answer(text)
             }
-            summarise(proposal, profile)
+            summarise(proposal, profile, out)
             if requireSufficient, proposal.sufficiency.contains(where: { !$0.isSufficient }) {
                 throw ExitStatus.answerIsNo
             }
         }
 
-        private func summarise(_ proposal: Proposal, _ profile: Profile) {
+        private func summarise(_ proposal: Proposal, _ profile: Profile, _ out: String?) {
             let policy = proposal.policy
             Output.talk(
                 "\(counted(policy.rules.count, "rule")) from \(counted(profile.calls, "call")) of \(counted(profile.sessions, "session"))"

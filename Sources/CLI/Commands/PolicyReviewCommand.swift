@@ -61,9 +61,12 @@ extension PolicyCommand {
             }
             let profile = try Recordings.profile(recordings, file: profile)
             let name = old?.name ?? "mined"
-            let proposal = PolicyMining.propose(profile, name: name, scope: old?.scope ?? scope ?? .agent)
-            let points = proposal.points
             let files = recordings
+            let mined = PolicyMining.propose(profile, name: name, scope: old?.scope ?? scope ?? .agent)
+            let proposal = try Recordings.attempt { () throws(RecordingFiles.Failure) in
+                try EvidenceQuotes.placing(mined, from: files)
+            }
+            let points = proposal.points
             let quotes = try Recordings.attempt { () throws(RecordingFiles.Failure) in
                 try EvidenceQuotes(points, from: files)
             }

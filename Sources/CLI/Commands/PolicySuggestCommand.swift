@@ -11,7 +11,9 @@ extension PolicyCommand {
             discussion: """
                 What people wrote is kept, and so is what the policy allows and this traffic did not use: a month says \
                 nothing about what is done once a year. With --earlier, the profile that the policy was mined from, \
-                what neither used is taken away; with --remove-unseen whatever this traffic did not use. Exit code 0 \
+                what neither used is taken away; with --remove-unseen whatever this traffic did not use. Nothing is opened \
+                further than some call of the recordings needs that the policy denies; a profile holds no calls to ask, so \
+                with --profile that is left to whoever reviews. Exit code 0 \
                 where nothing would change, 2 where something would.
                 """
         )
@@ -49,7 +51,8 @@ extension PolicyCommand {
             let removes = removeUnseen || !earlier.isEmpty
             let proposal = PolicyMining.propose(profile, name: old.name, scope: old.scope)
             let mined = proposal.policy.keepingWhatPeopleWrote(in: old, levels: proposal.levels)
-            let suggested = removes ? mined : mined.keepingWhatWasUsed(in: old)
+            let proposed = removes ? mined : mined.keepingWhatWasUsed(in: old)
+            let suggested = try opened(proposed, from: old)
             let difference = PolicyDifference(from: old, to: suggested)
             let fewer = difference.changes.count { $0.direction == .tighter }
             switch output.format {
@@ -76,7 +79,13 @@ extension PolicyCommand {
                         + "\(window) \(earlier.isEmpty ? "did not use it" : "used it")"
                 )
             }
-            let unused = PolicyDifference(from: suggested, to: mined).changes.count
+            let taken = wider(old, proposed) - wider(old, suggested)
+            if taken > 0 {
+                Output.talk(
+                    "\(counted(taken, "widening")) left out: no call that the policy denies needs \(taken == 1 ? "it" : "them")"
+                )
+            }
+            let unused = PolicyDifference(from: proposed, to: mined).changes.count
             if !removes, unused > 0 {
                 Output.talk(
                     "what this traffic did not use stays: --earlier PROFILE takes away what the known traffic did not use "
@@ -84,6 +93,21 @@ extension PolicyCommand {
                 )
             }
             if !difference.isEmpty { throw ExitStatus.answerIsNo }
+        }
+
+        /// What was proposed, opened no further than denied calls of the recordings need.
+        private func opened(_ proposed: Policy, from old: Policy) throws -> Policy {
+            let files = recordings
+            // Standard input is read once, and was.
+            guard !files.isEmpty, !files.contains("-") else { return proposed }
+            let calls = try Recordings.attempt { () throws(RecordingFiles.Failure) in
+                try PolicySuggestion.calls(deniedBy: old, allowedBy: proposed, over: files)
+            }
+            return calls.map { proposed.opening(old, onlyFor: $0) } ?? proposed
+        }
+
+        private func wider(_ old: Policy, _ new: Policy) -> Int {
+            PolicyDifference(from: old, to: new).changes.count { $0.direction == .wider }
         }
     }
 }

@@ -55,8 +55,8 @@ extension PolicyCommand {
                     status: ExitStatus.failed
                 )
             }
-            try Recordings.write(template.policy, to: out)
-            try Recordings.write(template.tests, to: beside)
+            try Recordings.write(template.policy, to: out, mode: 0o644)
+            try Recordings.write(template.tests, to: beside, mode: 0o644)
             Output.talk("policy written to \(Output.printable(out)), its tests to \(Output.printable(beside))")
             Output.talk("change its folders, sites and names, then `lockstep policy test --policy \(out) \(beside)`")
         }

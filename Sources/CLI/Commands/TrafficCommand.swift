@@ -4,6 +4,7 @@ import Core
 import Inspection
 import Traffic
 import Wire
+import Workspace
 
 struct TrafficCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -22,6 +23,13 @@ struct TrafficCommand: AsyncParsableCommand {
         var files: [String] = []
         @OptionGroup var output: OutputOptions
 
+        /// The fields whose class somebody declared, as proposals name them.
+        private static func declared() throws -> Set<String> {
+            guard try Session.surroundings() != nil else { return [] }
+            let servers = try Session.open(.reading).configuration.servers
+            return Set(servers.flatMap { server in server.fields.keys.map { "\(server.id.text)/\($0)" } })
+        }
+
         func run() async throws {
             let files = try files.isEmpty ? [Recordings.store()] : files
             var stats = TrafficStats()
@@ -29,6 +37,14 @@ struct TrafficCommand: AsyncParsableCommand {
                 try RecordingFiles.read(files) { stats.count($0) }
             }
             Recordings.report(count)
+            guard count.calls > 0 || count.quarantined == 0 else {
+                throw CommandFailure(
+                    "stats.nothing",
+                    "no line of it is a call in the native form, `lockstep.call/1`",
+                    help: "bring recordings of other forms in with `lockstep traffic import FILE`"
+                )
+            }
+            stats.leaveOut(declared: try Self.declared())
             switch output.format {
             case .json: Output.answer(stats.json)
             case .table:
@@ -43,7 +59,7 @@ struct TrafficCommand: AsyncParsableCommand {
                 let proposed =
                     classes.isEmpty
                     ? ""
-                    : "\n\nproposed for `fields` of a server in lockstep.yaml:\n"
+                    : "\n\nproposed for `fields` of a server in lockstep.yaml, there without the server:\n"
                         + Output.table(["field", "class", "evidence"], classes)
                 Output.answer(
                     stats.summary + "\n" + stats.gaps.map { "missing: \($0)\n" }.joined()

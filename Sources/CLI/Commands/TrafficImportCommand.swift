@@ -19,9 +19,21 @@ extension TrafficCommand {
                 Where arguments came from is computed from the results that a recording holds; what a file says of it itself is \
                 not believed.
                 Formats: auto, \(RecordingImport.formats.joined(separator: ", ")).
-                CSV with a header line and flat JSON lines are read by the names of their columns; --map says which is which:
-                  lockstep traffic import calls.csv --map tool=action,time=at,principal=who,argument-prefix=arg_
-                It maps \(FieldMap.keys.joined(separator: ", ")).
+
+                The native form, `lockstep.call/1`, is one JSON object a line. Required are `schema`, `time` (RFC 3339), \
+                `session`, `sequence` (a whole number that grows in a session), `principal.id`, `server`, `tool` and \
+                `arguments` (an object). Read besides, where they are there: `task.id` and `task.text` (the request in the \
+                user's words), `result.text`, `result.structured` and `result.isError`, `outcome` (\(CallRecord.Outcome.allCases
+                    .map(\.rawValue).joined(separator: ", "))), `principal.kind` (\(CallRecord.PrincipalKind.allCases
+                    .map(\.rawValue).joined(separator: ", "))), `delegation`, `client.name`, `definition`, `duration_ms`. \
+                A line:
+                  \(NativeReader.example)
+
+                CSV with a header line and flat JSON lines are read by the names of their columns; --map says which is which \
+                where they have other names:
+                  lockstep traffic import calls.csv --map time=at,principal=who,session=run,server=system,tool=action \\
+                    --map argument-prefix=arg_,result=answer,outcome=ok,task-text=goal
+                Columns that nothing reads are named at the end. --map knows \(FieldMap.keys.joined(separator: ", ")).
                 """
         )
         @Argument(help: "Recordings, plain or packed with gzip; - is standard input.") var files: [String]
@@ -84,7 +96,9 @@ extension TrafficCommand {
             throw CommandFailure(
                 "import.nothing",
                 "no call could be read, \(counted(quarantined, "line")) \(quarantined == 1 ? "was" : "were") quarantined",
-                help: "name the format with --from; a document of most formats stands on one line"
+                help: summaries.contains { $0.quarantined["tool.name"] != nil && !$0.unread.isEmpty }
+                    ? "say which columns hold what a call needs: --map tool=COLUMN,time=COLUMN"
+                    : "name the format with --from; a document of most formats stands on one line"
             )
         }
 
@@ -183,12 +197,24 @@ extension RecordingImport.Summary {
         lines += Self.counts(unmapped).map { "  not in the inventory: \($0)" }
         let told = ImportNotice.disbelievedProvenance.rawValue
         lines += Self.counts(notices.filter { $0.key != told }).map { "  noticed: \($0)" }
+        if !unread.isEmpty {
+            let rest = unread.count - 12
+            lines.append(
+                "  not read: " + unread.prefix(12).map { Output.cell($0, limit: 80) }.joined(separator: ", ")
+                    + (rest > 0 ? " and \(rest) more" : "")
+            )
+        }
         if !skipped.isEmpty { lines.append("  no calls: " + Self.counts(skipped).joined(separator: ", ")) }
         guard quarantinedTotal > 0 else { return lines }
         lines.append(
             "  \(quarantinedTotal) lines were quarantined: " + Self.counts(quarantined).joined(separator: ", ")
         )
-        return lines + examples.prefix(5).map { "    \($0.line.map { "line \($0)" } ?? "the document"): \($0.reason)" }
+        for example in examples.prefix(5) {
+            let place = example.line.map { "line \($0)" } ?? "the document"
+            let what = example.detail.map { "\(Output.printable($0)) [\(example.reason)]" } ?? example.reason
+            lines.append("    \(place): \(what)")
+        }
+        return lines
     }
 
     private static func counts(_ counts: [String: Int]) -> [String] {

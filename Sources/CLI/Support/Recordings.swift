@@ -88,8 +88,17 @@ enum Recordings {
         }
     }
 
-    /// Writes a file whole; the mode is 0600 for what holds values of calls.
-    static func write(_ bytes: [UInt8], to file: String, mode: UInt32 = 0o644) throws {
+    /// Writes a file whole, for its owner alone unless another mode is given: what is made of recordings holds values of
+    /// people.
+    static func write(_ bytes: [UInt8], to file: String, mode: UInt32 = 0o600) throws {
+        guard file != "-" else {
+            throw CommandFailure(
+                "output.standard",
+                "this is written to a file, not to standard output",
+                help: "name a file; one that is called `-` is `./-`",
+                status: ExitStatus.invalidInput
+            )
+        }
         let path = file.hasPrefix("/") ? file : FileManager.default.currentDirectoryPath + "/" + file
         try DurableFile.write(bytes, to: try Destination.checked(path), mode: mode)
     }

@@ -48,10 +48,11 @@ enum Phrases {
 
 extension Phrases {
     static func support(_ support: Support) -> String {
-        [
-            counted(support.calls, "call"), counted(support.sessions, "session"), counted(support.tasks, "task"),
-            counted(support.days, "day"), counted(support.principals, "principal"),
-        ].joined(separator: ", ")
+        // Tasks are told apart by their ids; without any nothing is known of them, which is not that there were none.
+        let tasks = support.tasks > 0 ? [counted(support.tasks, "task")] : []
+        return
+            ([counted(support.calls, "call"), counted(support.sessions, "session")] + tasks
+            + [counted(support.days, "day"), counted(support.principals, "principal")]).joined(separator: ", ")
     }
 
     private static func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }

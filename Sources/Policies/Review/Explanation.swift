@@ -25,6 +25,12 @@ package struct Explanation: Sendable {
         package var provenance: Provenance
         /// Whether it is an identity inside a longer text.
         package var isInText: Bool
+
+        /// A clause that does not say the value.
+        package var words: String {
+            let what = isInText ? "a text that names a value" : "a value"
+            return "the call had \(what) of class \(valueClass.rawValue), \(provenance.words)"
+        }
     }
 
     package struct Passed: Sendable, Hashable {
@@ -40,8 +46,7 @@ package struct Explanation: Sendable {
         if let rule { lines.append("rule \(rule.id): \(rule.agent) on \(rule.tool)") }
         if let argument = decision.argument { lines.append("argument \(argument.argumentName)") }
         if let found {
-            let what = found.isInText ? "a text that names a value" : "a value"
-            lines.append("the call had \(what) of class \(found.valueClass.rawValue), \(found.provenance.words)")
+            lines.append(found.words)
         }
         if steps.count == 1 { lines.append("one step wider: \(steps[0])") }
         if steps.count > 1 {

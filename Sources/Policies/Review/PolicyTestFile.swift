@@ -63,7 +63,15 @@ package struct PolicyTestFile: Sendable {
             var observer = SessionObserver(taskText: test.call.task?.text)
             for record in test.history { _ = observer.observe(record) }
             let decision = policy.decide(observer.explain(test.call), context: test.context)
-            return Outcome(test: test, decision: decision, failure: Self.failure(test, decision))
+            var failure = Self.failure(test, decision)
+            if let words = failure, decision.verdict == .deny, let argument = decision.argument {
+                // The first of the arguments that fail is the one that is told, so another one may fail too.
+                let found = policy.explain(observer.explain(test.call), context: test.context).found
+                failure =
+                    "\(words); \(argument.inMessage) is the first that fails, by \(decision.reason.inMessage)"
+                    + (found.map { ": \($0.words)" } ?? "")
+            }
+            return Outcome(test: test, decision: decision, failure: failure)
         }
     }
 

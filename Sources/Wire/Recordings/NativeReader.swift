@@ -7,6 +7,13 @@ package import Core
 package struct NativeReader: Sendable {
     package static let schema = "lockstep.call/1"
 
+    /// A line for people to write theirs by.
+    package static let example = """
+        {"schema":"lockstep.call/1","time":"2026-11-23T09:00:00Z","session":"s1","sequence":0,\
+        "principal":{"id":"clerk"},"server":"books","tool":"read_note","arguments":{"id":7},\
+        "task":{"text":"pay what note 7 asks for"},"result":{"text":"pay acme 120"}}
+        """
+
     /// Why a line is no record; the codes are stable.
     package struct Refusal: Error, Sendable, Hashable, CustomStringConvertible {
         package enum Code: String, Sendable, Hashable, CaseIterable {

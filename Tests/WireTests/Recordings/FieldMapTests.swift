@@ -192,8 +192,9 @@ private let map = FieldMap(
         let report = run(&importer, line(0, "a", #","args":{}"#) + "\n" + #"{"tool":"t"}"#).report
         #expect(
             report.gaps == [
-                "principal for 1 of 2 calls", "no results: no provenance of arguments from earlier results",
-                "no task: no rules per task", "times for 1 of 2 calls",
+                "no principal for 1 of 2 calls, told for 1",
+                "no results: no provenance of arguments from earlier results",
+                "no task: no rules per task", "no times for 1 of 2 calls, told for 1",
                 "no outcomes: failed calls cannot be told apart",
             ]
         )

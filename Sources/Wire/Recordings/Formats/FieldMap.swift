@@ -158,9 +158,24 @@ extension FieldMap {
 /// Reads entries through a field map.
 struct FieldReader: EntryReader {
     let map: FieldMap
+    /// Names that the map has no use for, in the order in which they came.
+    private var unread: [String] = []
+    private var known: Set<String> = []
+
+    init(map: FieldMap) { self.map = map }
+
+    /// Notes which names nothing is read from, so that a map with a gap does not pass for one without.
+    mutating func note(names: some Sequence<String>, limit: Int) {
+        for name in names where known.count < limit && known.insert(name).inserted {
+            if !map.reads(name) { unread.append(name) }
+        }
+    }
+
+    mutating func finish(into calls: inout DraftCalls) { calls.report.unread = unread }
 
     mutating func read(_ entry: JSON.Value, at line: Int, into calls: inout DraftCalls) {
         guard let object = entry.object else { return calls.quarantine(.shape, at: line) }
+        note(names: object.lazy.map(\.key), limit: calls.settings.limits.names)
         if let filter = map.filter {
             let kind = Self.text([filter.path], in: object)
             guard let kind, filter.values.contains(kind) else { return calls.skip(kind ?? "other") }
@@ -178,8 +193,13 @@ struct FieldReader: EntryReader {
         draft.server = Self.text(map.server, in: object) ?? draft.server
         draft.conversation = Self.text(map.conversation, in: object)
         draft.trace = Self.text(map.trace, in: object)
-        let task = Self.text(map.task, in: object)
-        let text = Self.text(map.taskText, in: object)
+        var task = Self.text(map.task, in: object)
+        var text = Self.text(map.taskText, in: object)
+        // A request in the user's words is no name of a task, and as one it would name the session too.
+        if let words = task, !Self.isName(words) {
+            text = text ?? words
+            task = nil
+        }
         if task != nil || text != nil { draft.task = CallRecord.Task(id: task, text: text) }
         draft.principal = Self.text(map.principal, in: object).map {
             CallRecord.Principal(id: $0, kind: map.principalKind)
@@ -212,6 +232,11 @@ struct FieldReader: EntryReader {
         return arguments
     }
 
+    /// Whether a text is of the form that identifiers have.
+    private static func isName(_ text: String) -> Bool {
+        text.utf8.count <= 128 && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+    }
+
     private static func value(_ paths: [String], in object: JSON.Object) -> JSON.Value? {
         for path in paths {
             if let value = object[path] {
@@ -232,5 +257,17 @@ struct FieldReader: EntryReader {
             if let flag = value?.bool { return flag ? "true" : "false" }
         }
         return nil
+    }
+}
+
+extension FieldMap {
+    /// Whether something is read from a column or member of this name.
+    fileprivate func reads(_ name: String) -> Bool {
+        if let prefix = argumentPrefix, name.hasPrefix(prefix), name.utf8.count > prefix.utf8.count { return true }
+        let places = [
+            tool, time, end, id, server, principal, conversation, trace, task, taskText, arguments, result, outcome,
+            error, durationMilliseconds, [filter?.path].compactMap(\.self),
+        ]
+        return places.joined().contains { $0 == name || $0.hasPrefix(name + ".") }
     }
 }

@@ -32,7 +32,7 @@ extension FieldMap {
         principal: ["principal.id", "principal"],
         conversation: ["session"],
         task: ["task.id", "task"],
-        taskText: ["task.text", "task_text"],
+        taskText: ["task.text", "task_text", "task-text"],
         arguments: ["arguments"],
         argumentPrefix: "arg_",
         result: ["result"],

@@ -107,6 +107,8 @@ package struct ImportReport: Sendable {
     package var quarantine: [Quarantined] = []
     /// Server names that no alias knows, with their calls.
     package var unmapped: [String: Int] = [:]
+    /// Columns, or members of flat lines, that nothing was read from, in the order in which they came.
+    package var unread: [String] = []
     /// Calls of servers that found no more room in `unmapped`.
     package var unmappedBeyond = 0
 
@@ -135,8 +137,18 @@ extension ImportReport.Coverage {
         ]
         return parts.compactMap { count, name, consequence in
             if count == calls { return nil }
-            return count == 0 ? "no \(name): \(consequence)" : "\(name) for \(count) of \(calls) calls"
+            // Both numbers: of one alone nobody knows whether it counts what is there or what is not.
+            return count == 0
+                ? "no \(name): \(consequence)" : "no \(name) for \(calls - count) of \(calls) calls, told for \(count)"
         }
+    }
+
+    /// How many of so many calls lack each.
+    package func lacking(of calls: Int) -> [(name: String, count: Int)] {
+        [
+            ("principal", principal), ("arguments", arguments), ("results", results + provenance), ("task", task),
+            ("times", times), ("outcomes", outcomes),
+        ].map { ($0, calls - $1) }
     }
 
     /// What was done about results that were not kept, a sentence; nil where nothing was.
