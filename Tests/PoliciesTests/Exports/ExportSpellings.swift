@@ -79,7 +79,9 @@ enum ExportSpellings {
     static let names = ["short", "free", "token", "path", "number", "pattern", "all", "bound", "other"]
 
     /// Every way in which a text that no list has may pass, and a forbid of an account whose check digits are wrong.
-    static let policy: Policy = {
+    ///
+    /// Of the arguments of the write it names one only, since some engines take short conditions only.
+    static func policy(_ name: String) -> Policy {
         func open(_ path: String, _ classes: [ValueClass]) -> ArgumentRule {
             ArgumentRule(path: path, open: classes, maximumLength: 400)
         }
@@ -97,7 +99,7 @@ enum ExportSpellings {
             name: "spellings",
             scope: .agent,
             rules: [
-                Rule(id: "send", agent: "bot", tool: write, tier: .write, arguments: composed),
+                Rule(id: "send", agent: "bot", tool: write, tier: .write, arguments: composed.filter { $0.path == name }),
                 Rule(id: "look", agent: "bot", tool: read, tier: .read, arguments: [ArgumentRule(path: "free")]),
                 Rule(
                     id: "file",
@@ -109,14 +111,14 @@ enum ExportSpellings {
                 Rule(
                     id: "never",
                     agent: "bot",
-                    tool: ServerTool(server: "*", tool: "send"),
+                    tool: write,
                     tier: .write,
                     effect: .forbid,
                     arguments: [ArgumentRule(path: "bound", values: [CanonicalValue(.account, others[2].lowercased())])]
                 ),
             ]
         )
-    }()
+    }
 
     static var options: ExportOptions {
         let strings = ToolShape(arguments: Dictionary(uniqueKeysWithValues: names.map { ($0, .string) }))
@@ -126,11 +128,11 @@ enum ExportSpellings {
         )
     }
 
-    static func call(_ dice: inout Dice) -> ExportSamples.Call {
+    static func call(_ name: String, _ dice: inout Dice) -> ExportSamples.Call {
         ExportSamples.Call(
             agent: "bot",
             tool: dice.one(of: [write, read, place]),
-            arguments: [dice.one(of: names): .string(text(&dice))],
+            arguments: [dice.chance(80) ? name : dice.one(of: names): .string(text(&dice))],
             isUsual: false
         )
     }

@@ -62,13 +62,13 @@ import Traffic
     @Test(arguments: ExportEngines.targets, Array(UInt64(0)..<12))
     func noSpellingOfAnIdentityPassesThatDecideKnows(target: ExportTarget, seed: UInt64) throws {
         var dice = Dice(seed: seed &* 13 &+ 1)
-        let compiled = CompiledPolicy(ExportSpellings.policy)
-        let engine = try ExportEngines(
-            ExportSpellings.policy.exported(to: target, options: ExportSpellings.options)
-        )
+        let name = ExportSpellings.names[Int(seed) % ExportSpellings.names.count]
+        let policy = ExportSpellings.policy(name)
+        let compiled = CompiledPolicy(policy)
+        let engine = try ExportEngines(policy.exported(to: target, options: ExportSpellings.options))
         var denied = 0
         for _ in 0..<150 {
-            let call = ExportSpellings.call(&dice)
+            let call = ExportSpellings.call(name, &dice)
             let decision = compiled.decide(
                 ExportSamples.observed(call),
                 context: DecisionContext(now: Samples.start, arguments: call.arguments)
@@ -83,7 +83,7 @@ import Traffic
     /// Whatever version of Unicode the decision knows.
     @Test(arguments: [ExportSpellings.write, ExportSpellings.read])
     func noTextPassesWithACharacterThatDecisionsReadAsAnother(tool: ServerTool) throws {
-        let engine = try ExportEngines(ExportSpellings.policy.exported(to: .jsonSchema))
+        let engine = try ExportEngines(ExportSpellings.policy("free").exported(to: .jsonSchema))
         let hiding = (UInt32(0x80)...0xE0FFF).lazy.compactMap(Unicode.Scalar.init).filter {
             CanonicalValue(.token, String($0)).plainSpelling != nil && ($0.value < 0xE0080 || $0.value > 0xE0FF0)
         }
@@ -109,7 +109,7 @@ import Traffic
         ("free", "We met on 12 March 2026 in room B12, and the 20 guests paid EUR 500 for the whole evening."),
     ]) func whatNamesNobodyStillPasses(name: String, text: String) throws {
         for target in ExportEngines.targets {
-            let export = ExportSpellings.policy.exported(to: target, options: ExportSpellings.options)
+            let export = ExportSpellings.policy(name).exported(to: target, options: ExportSpellings.options)
             let call = ExportSamples.Call(
                 agent: "bot",
                 tool: ExportSpellings.write,
