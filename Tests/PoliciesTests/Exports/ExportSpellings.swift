@@ -91,7 +91,9 @@ enum ExportSpellings {
             ArgumentRule(path: "pattern", patterns: ["/srv/data/*", "pay-*", "d*"]),
             ArgumentRule(
                 path: "bound",
-                values: [CanonicalValue(text: accounts[0]), CanonicalValue(text: others[2]), CanonicalValue(text: "x")],
+                values: [
+                    CanonicalValue(text: accounts[0]), CanonicalValue(text: others[2]), CanonicalValue(text: "x"),
+                ],
                 domains: ["acme.com"]
             ),
         ]
@@ -99,7 +101,13 @@ enum ExportSpellings {
             name: "spellings",
             scope: .agent,
             rules: [
-                Rule(id: "send", agent: "bot", tool: write, tier: .write, arguments: composed.filter { $0.path == name }),
+                Rule(
+                    id: "send",
+                    agent: "bot",
+                    tool: write,
+                    tier: .write,
+                    arguments: composed.filter { $0.path == name }
+                ),
                 Rule(id: "look", agent: "bot", tool: read, tier: .read, arguments: [ArgumentRule(path: "free")]),
                 Rule(
                     id: "file",
