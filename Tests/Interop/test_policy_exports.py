@@ -172,6 +172,76 @@ def test_typed_cedar_passes_its_own_validator(shell, target):
         assert export_judges.CedarTyped(folder).faults(sorted({tool for _, tool in TOOLS})) == []
 
 
+SPELLED = """apiVersion: lockstep/v1
+kind: Policy
+name: spelled
+scope: agent
+agents:
+  bot:
+    servers:
+      bank:
+        - id: send
+          tool: send
+          tier: write
+          arguments:
+            short: {composed: [short], longest: 100}
+            free: {composed: [free], longest: 400}
+            every: {composed: [free, short, token, path, number, date]}
+            like: {matches: ["/srv/data/*", "pay-*", "d*"]}
+            to: {values: {account: [de89370400440532013000, gb70bukb00000077777778]}}
+        - id: look
+          tool: look_up
+          tier: read
+          arguments:
+            free: {}
+            like: {matches: ["/srv/data/*"]}
+        - id: never
+          tool: send
+          effect: forbid
+          arguments:
+            to: {values: {account: [gb70bukb00000077777778]}}
+"""
+
+
+def spelled(dice: random.Random) -> str:
+    """An account or address, as a person or a program that wants it to go unnoticed might write it."""
+    text = dice.choice(["DE89370400440532013000", "GB70BUKB00000077777777", "NO9386011117947", "GB70BUKB00000077777778",
+                        "eve@evil.org", "0x52908400098527886e0f7030069857d2e4169ee7"])
+    text = dice.choice([str, str.lower, str.title])(text)
+    if dice.random() < 0.2:
+        text = "".join(chr(ord(sign) + 0xFEE0) if dice.random() < 0.5 else sign for sign in text)
+    if dice.random() < 0.8:
+        gap, size = dice.choice(["", " ", "-", ".", "  ", "\u00a0", "\u2011", "\u2013", "\u200b", "\u00ad"]), dice.choice([1, 4, 5])
+        text = gap.join(text[at:at + size] for at in range(0, len(text), size))
+    return dice.choice(["{}", "{}", "pay {}", "pay {} now", "/srv/data/{}", "pay-{}", " {}\n", "please pay " + "much " * 14 + "to {} now",
+                        "\u00dcberweisung an {}, " + "bitte " * 14 + "bald"]).format(text)
+
+
+@pytest.mark.parametrize("target", ENGINES)
+def test_no_spelling_of_an_identity_passes_that_decide_knows(shell, target):
+    dice = random.Random(7)
+    names = ["short", "free", "every", "like", "to", "other"]
+    kinds = {name: "string" for name in names}
+    calls = [{"agent": "bot", "server": "bank", "tool": dice.choice(["send", "look_up"]),
+              "arguments": {dice.choice(names): spelled(dice)}, "usual": False, "declared": names, "kinds": kinds}
+             for _ in range(80 if target == "rego" else 400)]
+    calls += [{**calls[0], "tool": "send", "arguments": arguments} for arguments in (
+        {"free": "Danke f\u00fcr die \u00dcberweisung \u2013 die Miete f\u00fcr M\u00e4rz 2026 ist damit bezahlt, 100 \u20ac."},
+        {"short": "for 12 people"}, {"like": "pay-2026-000123"}, {"to": "DE89370400440532013000"})]
+    policy = shell.folder / "spelled.yaml"
+    policy.write_text(SPELLED)
+    calls = decided(shell, policy, calls)
+    assert [call["verdict"] for call in calls[-4:]] == ["allow"] * 4
+    assert sum(call["verdict"] != "allow" for call in calls) > len(calls) / 2
+    tools = tools_file(shell, [(("bank", tool), kinds) for tool in ("send", "look_up")])
+    spelling = shell.folder / "spelled.ndjson"
+    folder = exported(shell, policy, target, "--tools", str(tools), "--recording", str(spelling))
+    counts, faults = judged(target, folder, calls)
+    assert not faults, "\n".join(faults[:10])
+    # Cedar cannot test what a text looks like.
+    assert counts["allowed by both"] >= (1 if target.startswith("cedar") else 4)
+
+
 def test_agentgateway_denies_unless_another_service_decides(shell):
     policy = CASES / "payments.yaml"
     calls = decided(shell, policy, [{**call, "tool": "pay"} for call in seeded_calls(1)])

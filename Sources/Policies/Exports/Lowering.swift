@@ -218,7 +218,7 @@ struct Lowering {
                     .entities,
                     rules: ids,
                     argument: argument.path,
-                    "a text in which somebody may be named is denied, whoever it is"
+                    "a text in which somebody may be named, or hidden by unusual characters, is denied"
                 )
             } else {
                 widen(&value, by: argument, rule, names, with: ids)

@@ -64,7 +64,7 @@ extension Lowering {
             value.tests.append(.date)
         case .free:
             value.tests.append(.free)
-            let detail = "a long text in which somebody may be named is denied, whoever it is"
+            let detail = "a long text in which somebody may be named, or hidden by unusual characters, is denied"
             statement.add(.narrower, .entities, rules: ids, argument: path, detail)
         case .short:
             value.tests.append(.fewWords)
@@ -100,9 +100,11 @@ extension Lowering {
     mutating func exclude(_ forbid: Rule, from tests: inout [RuleTest], with ids: [String]) {
         let compiled = CompiledRule(forbid)
         let paths = compiled.arguments.keys.sorted()
-        if paths.contains(where: { path in tests.contains { !$0.admitsHarmless && $0[path] == nil } }) { return }
+        // By the path, so that a member of an object is found as well.
+        func isNamed(_ path: String, _ test: RuleTest) -> Bool { test.arguments.contains { $0.path == path } }
+        if paths.contains(where: { path in tests.contains { !$0.admitsHarmless && !isNamed(path, $0) } }) { return }
         guard let path = paths.first, let argument = compiled.arguments[path] else { return }
-        if tests.allSatisfy({ $0[path] == nil }), let first = tests.indices.first {
+        if tests.allSatisfy({ !isNamed(path, $0) }), let first = tests.indices.first {
             let test = ArgumentTest(path: path, isRequired: false, maximumItems: nil, value: .harmless)
             tests[first].arguments = (tests[first].arguments + [test]).sorted { $0.path < $1.path }
         }

@@ -11,13 +11,36 @@ struct TextTest: Hashable, Sendable {
 }
 
 extension TextTest {
-    /// What every mail address, web address or account in a text shows.
-    static let identities = [
-        "@", "://",
-        // A dot before a letter or hyphen of any script: the end of a host's name begins so.
-        "\\.[^ -,.-@\\[-`{-~\\n\\r\\t]", "[0-9]\\.[0-9]+\\.[0-9]+\\.[0-9]", "[wW][wW][wW]\\.",
+    /// What may stand between the groups of a number: all that is neither a letter or digit nor another sign of ASCII.
+    private static let gap = "[^!-,/-~]"
+
+    /// What every account in a text of ASCII shows, in whatever spelling; see `IdentitySpelling`.
+    static let accounts = [
         "[A-Z][A-Z][0-9][0-9]", "0x",
+        // In groups, in either case. The check digits, which no expression can test, are taken to be right.
+        "(?:^|[^A-Za-z0-9])[A-Za-z][A-Za-z][0-9]\(gap)?[0-9](?:\(gap)?[A-Za-z0-9]){11}",
+        // And nothing else, where groups may be of one letter and gaps of any length.
+        "^\(gap)*(?:[A-Za-z]\(gap)*){2}(?:[0-9]\(gap)*){2}(?:[A-Za-z0-9]\(gap)*){11,30}$",
+        "^[A-Z] *[A-Z] *[0-9][A-Z0-9 ]{9,}[^!-~]*$",
     ]
+
+    /// What every mail address, web address or account in a text shows.
+    static let identities =
+        [
+            "@", "://",
+            // A dot before a letter or hyphen of any script: the end of a host's name begins so.
+            "\\.[^ -,.-@\\[-`{-~\\n\\r\\t]", "[0-9]\\.[0-9]+\\.[0-9]+\\.[0-9]", "[wW][wW][wW]\\.",
+        ] + accounts + [foreign]
+
+    /// A character in which an identity may hide: a full-width letter, a digit of another script, one that is not shown.
+    ///
+    /// Those change with every version of Unicode, so that the blocks are listed that have none of them: the letters of
+    /// Latin, Greek, Cyrillic, Armenian and Hebrew, signs of print and of currencies, and what East Asia writes. All are
+    /// of the basic plane, since some engines see two characters in any other.
+    private static let foreign =
+        "[^ -~\\n\\r\\t"
+        + ["\u{A1}-\u{AC}", "\u{AE}-\u{34E}", "\u{350}-\u{5FF}", "\u{2010}-\u{2027}", "\u{20A0}-\u{20CF}"].joined()
+        + ["\u{3001}-\u{3163}", "\u{3165}-\u{9FFF}", "\u{AC00}-\u{D7A3}"].joined() + "]"
 
     /// Begins as neither a list nor an object begins that was written as a text, and not with white space.
     private static let first = "[!-Z\\\\-z|}~]"
@@ -58,7 +81,7 @@ extension TextTest {
     /// What a closed read may be asked in an argument that no rule names.
     static let harmless = TextTest(
         pattern: "^[A-Za-z0-9_ ,-]{1,60}$",
-        excluding: ["[A-Z][A-Z][0-9][0-9]", "0x"]
+        excluding: accounts
     )
 
     static let email = TextTest(pattern: "^\(local)@\(label)(?:\\.\(label))+$")
@@ -90,9 +113,7 @@ extension TextTest {
             return TextTest(
                 pattern: "^" + parts.map { anyCase(String($0)) }.joined(separator: "[A-Za-z0-9._/-]*") + "$",
                 // A path that climbs, or that has two spellings.
-                excluding: [
-                    "(?:^|/)\\.\\.?(?:/|$)", "//", "/$", "\\n", "[wW][wW][wW]\\.", "[A-Z][A-Z][0-9][0-9]", "0x",
-                ],
+                excluding: ["(?:^|/)\\.\\.?(?:/|$)", "//", "/$", "\\n", "[wW][wW][wW]\\."] + accounts,
                 maximumLength: 1000
             )
         }
@@ -106,7 +127,7 @@ extension TextTest {
         guard isToken, bytes.contains(where: { (97...122).contains($0) && $0 != UInt8(ascii: "e") }) else { return nil }
         return TextTest(
             pattern: "^" + parts.map { anyCase(String($0)) }.joined(separator: "[A-Za-z0-9_-]*") + "$",
-            excluding: ["[A-Z][A-Z][0-9][0-9]", "0x"],
+            excluding: accounts,
             maximumLength: 64
         )
     }
