@@ -146,6 +146,7 @@ extension LearnedTool {
                 found,
                 key: path,
                 tool: key,
+                tier: tier,
                 observations: observations,
                 hygiene,
                 parameters

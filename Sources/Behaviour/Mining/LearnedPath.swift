@@ -58,6 +58,7 @@ extension LearnedPath {
         _ evidence: PathEvidence,
         key: UInt64,
         tool: UInt64,
+        tier: ToolTier,
         observations: Observations,
         _ hygiene: Hygiene,
         _ parameters: MiningParameters
@@ -92,17 +93,19 @@ extension LearnedPath {
                     break
                 }
             }
+            // Nobody vouches for what is destroyed but a person.
+            let vouched = tier == .destructive ? 0 : hygiene.vouched[use]?.count ?? 0
             let isConstant =
                 value.isIdentity
                 ? parameters.isKnown(
                     explained: value.explained.count,
                     unexplained: value.unexplained.count,
                     textOnly: value.textOnly.count,
-                    vouched: hygiene.vouched[use]?.count ?? 0
+                    vouched: vouched
                 )
                 // A word that only texts explain is what instructions give away as well as an identity is.
                 : value.sessions.count >= parameters.constantSessions
-                    && (!isTextOnly || (hygiene.vouched[use]?.count ?? 0) >= parameters.textOnlySessions)
+                    && (!isTextOnly || vouched >= parameters.textOnlySessions)
             guard isConstant else { continue }
             constants[key] = Constant(
                 text: value.text,
