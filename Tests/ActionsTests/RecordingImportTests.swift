@@ -71,6 +71,39 @@ private func importer(_ results: ResultStorage = .full) -> RecordingImport {
         #expect(summary.notices["provenance.disbelieved"] == 1 && summary.provenance.count == 1)
     }
 
+    @Test func twoColumnsOfOneNameAreRefusedWithTheirPlaces() throws {
+        let files = try RecordedFiles()
+        let file = try files.file("dup.csv", "tool,time,arg_a,arg_a\nx/pay,2026-01-01T00:00:00Z,1,2\n")
+        var recording = importer()
+        var calls = 0
+        let failure = #expect(throws: RecordingImport.Failure.self) {
+            try recording.add(file, format: "csv") { _ in calls += 1 }
+        }
+        #expect(calls == 0 && failure?.words.code == "import.repeated-column")
+        #expect(failure?.words.message.contains("columns 3 and 4") == true)
+    }
+
+    /// Plain and packed alike: what has no line end might have no end.
+    @Test(arguments: [false, true]) func whatNeverEndsALineIsRefused(_ isPacked: Bool) throws {
+        let files = try RecordedFiles()
+        var zeros = [UInt8](repeating: 0x20, count: 65 << 20)
+        let line = Array(recordedLine("s", 0).utf8)
+        zeros.replaceSubrange(0..<line.count, with: line)
+        let place = try files.file("zeros", zeros)
+        if isPacked {
+            let packing = Process()
+            packing.executableURL = URL(filePath: "/usr/bin/env")
+            packing.arguments = ["gzip", place]
+            try packing.run()
+            packing.waitUntilExit()
+        }
+        var calls = 0
+        let failure = #expect(throws: RecordingFiles.Failure.self) {
+            _ = try RecordingFiles.read([isPacked ? place + ".gz" : place]) { _ in calls += 1 }
+        }
+        #expect(failure?.fault == .endlessLine && calls == 1)
+    }
+
     @Test func claimsOfAFileThatIsReadAreNotBelievedEither() throws {
         let files = try RecordedFiles()
         let line = recordedLine("s", 0, ["arguments": ["a": "x"], "provenance": ["/a": ["prompt"]]])
