@@ -176,8 +176,8 @@ package enum RecordingSource {
                 if !isEndless { body($0.span, false) }
             }
         )
-        if isEndless { throw .endlessLine }
         if let failure { throw .gzip(failure) }
+        if isEndless { throw .endlessLine }
     }
 
     private static func read(_ file: Int32, _ buffer: inout [UInt8], from: Int) throws(RecordingFault) -> Int {
