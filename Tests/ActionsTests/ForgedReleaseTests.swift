@@ -301,7 +301,8 @@ import Workspace
     }
 
     @Test func whereNobodyIsNamedNobodyApproves() throws {
-        let people = "people: {ana: {keys: [\"\(try Self.line(1))\"]}, ben: {keys: [\"\(try Self.line(2))\"]}}\ngroups: {leads: [ben]}"
+        let (ana, ben) = (try Self.line(1), try Self.line(2))
+        let people = "people: {ana: {keys: [\"\(ana)\"]}, ben: {keys: [\"\(ben)\"]}}\ngroups: {leads: [ben]}"
         let text = "apiVersion: lockstep/v1\nkind: Workspace\n\(people)\n"
         let release = try Release(parsing: Self.file(Draft()))
         let renamed = try Workspace.Configuration.read(Array(text.utf8), file: "lockstep.yaml")

@@ -3,7 +3,8 @@
 /// What an option means is known of these programs alone; in other words of a text a dash says nothing.
 extension Credentials {
     private static let programs: Set<String> = [
-        "mysql", "mysqldump", "mysqladmin", "mariadb", "mariadb-dump", "sshpass", "curl", "redis-cli", "mongosh", "mongo",
+        "mysql", "mysqldump", "mysqladmin", "mariadb", "mariadb-dump", "sshpass", "curl", "redis-cli", "mongosh",
+        "mongo",
         "mongodump", "plink",
     ]
     /// Programs that take a password only at its option; what follows as a word of its own is a database.

@@ -23,7 +23,9 @@ package struct RecordingAudit: Sendable {
 
     private static let journalName = "audit/recordings.ndjson"
 
-    /// - Parameter isReading: Whether every shard is read to its end; otherwise its header is held against the journal.
+    /// - Parameters:
+    ///   - workspace: Whose recordings are compared.
+    ///   - isReading: Whether every shard is read to its end; otherwise its header is held against the journal.
     package init(_ workspace: WorkspaceFolder, isReading: Bool = true) {
         self.isReading = isReading
         let folder = RecordingFolder(workspace)
