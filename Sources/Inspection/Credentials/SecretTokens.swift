@@ -12,8 +12,8 @@ extension Credentials {
     ///
     /// For recordings on their way to the store. A secret is what has a known form, what stands under a name that says so,
     /// what the text itself calls one (`password: …`, `Bearer …`), or what looks random under a name that often means one:
-    /// `key` and `token` also name issues and pages, whose values mining needs. `token` must be
-    /// keyed and must give equal secrets equal tokens; it sees the secret, so it must not keep it.
+    /// `key` and `token` also name issues and pages, whose values mining needs. `token` must be keyed and must give equal
+    /// secrets equal tokens; it sees the secret, so it must not keep it.
     package static func tokenise(
         _ text: String,
         named name: String? = nil,
