@@ -439,7 +439,7 @@ def test_a_replay_of_nothing_is_no_pass(stored: Shell):
 def test_columns_are_mapped_by_declaration(workspace: Shell):
     (workspace.folder / "calls.csv").write_text('at,who,action,arg_q,ok\n2026-03-01T10:00:00Z,ann,find,"a, b",true\n2026-03-01T10:00:01Z,ann,find,c,false\n')
     mapped = ["--map", "tool=action,time=at,principal=who,outcome=ok"]
-    assert "2 calls of 1 sessions, read as fields" in workspace("traffic", "import", "calls.csv", *mapped).expect(0).out
+    assert "2 calls of 1 session, read as fields" in workspace("traffic", "import", "calls.csv", *mapped).expect(0).out
     assert [json.loads(line)["arguments"]["q"] for line in content(workspace)] in (["a, b", "c"], ["c", "a, b"])
     assert "did you mean `tool`?" in workspace("traffic", "import", "calls.csv", "--map", "tol=action").expect(3).err
     assert "import.map" in workspace("traffic", "import", "calls.csv", "--from", "har", *mapped).expect(3).err

@@ -22,7 +22,8 @@ extension Credentials {
         if let name, !text.isEmpty, !SecretNames.isReference(text) {
             if namesSecret(name) || SecretNames.nameSecret(name) && looksRandom(text) { return token(text) }
             let bytes = Array(text.utf8)
-            if SecretNames.parts(of: name).last.map({ shortNames.contains($0) }) ?? false, !text.hasPrefix("hmac-sha256:"),
+            if SecretNames.parts(of: name).last.map({ shortNames.contains($0) }) ?? false,
+                !text.hasPrefix("hmac-sha256:"),
                 isPasswordLike(bytes[...]), !bytes.contains(where: { $0 <= 0x20 || "/\\~".utf8.contains($0) })
             {
                 return token(text)
