@@ -197,6 +197,15 @@ import Workspace
             },
             Case("a system name that is the signer's", .ownApproval) { $0.startedBy = "os:ben" },
             Case("who started it is not said", .ownApproval) { $0.startedBy = nil },
+            Case("a system name that nobody has", nil) { $0.startedBy = "os:root" },
+            Case("a system name in other letters", .ownApproval) { $0.startedBy = "os:BEN" },
+            Case("excluded is a text", .malformed) { $0.more = ["excluded": "ben"] },
+            Case("excluded holds a number", .malformed) { $0.more = ["excluded": ["ben", 5]] },
+            Case("rehearsal is a number", .malformed) { $0.more = ["rehearsal": 0] },
+            Case("who started it is a number", .malformed) { $0.more = ["started_by": 5] },
+            Case("who started it is a list", .malformed) { $0.more = ["started_by": ["user:ben"]] },
+            Case("who started it is null", .malformed) { $0.more = ["started_by": .null] },
+            Case("the ticket is a list", .malformed) { $0.more = ["ticket": []] },
             Case("who started it may approve here", nil) {
                 $0.configuration = "releases: {approvers: [group:security-leads], distinct-from: []}"
                 ($0.startedBy, $0.signings) = (nil, [Signing(person: "ana", seed: 1)])
@@ -268,7 +277,15 @@ import Workspace
                 $0.signings[0].time = now - .seconds(91 * 86_400)
             },
             Case("signed tomorrow", .notYet) { $0.signings[0].time = now + .seconds(86_400) },
-        ]
+        ] + starters
+    }
+
+    /// Names that are nobody's, or nearly somebody's.
+    private static var starters: [Case] {
+        [
+            "", "user:", "os:", "ben", "user:Ben", "user:ben ", "user: ben", "user:b\u{200B}en", "user:user:ben",
+            "user:zoe", "USER:ben", "os:ben ", "user:\u{FF42}en", "\u{0}",
+        ].map { name in Case("started by \(name.debugDescription)", .ownApproval) { $0.startedBy = name } }
     }
 
     @Test(arguments: cases.indices) func whatAReleaseNeedsIsAskedOfWhoVerifiesIt(index: Int) throws {
@@ -284,7 +301,8 @@ import Workspace
     }
 
     @Test func whereNobodyIsNamedNobodyApproves() throws {
-        let people = "people: {ben: {keys: [\"\(try Self.line(2))\"]}}\ngroups: {leads: [ben]}"
+        let (ana, ben) = (try Self.line(1), try Self.line(2))
+        let people = "people: {ana: {keys: [\"\(ana)\"]}, ben: {keys: [\"\(ben)\"]}}\ngroups: {leads: [ben]}"
         let text = "apiVersion: lockstep/v1\nkind: Workspace\n\(people)\n"
         let release = try Release(parsing: Self.file(Draft()))
         let renamed = try Workspace.Configuration.read(Array(text.utf8), file: "lockstep.yaml")

@@ -71,6 +71,48 @@ private func importer(_ results: ResultStorage = .full) -> RecordingImport {
         #expect(summary.notices["provenance.disbelieved"] == 1 && summary.provenance.count == 1)
     }
 
+    @Test func twoColumnsOfOneNameAreRefusedWithTheirPlaces() throws {
+        let files = try RecordedFiles()
+        let file = try files.file("dup.csv", "tool,time,arg_a,arg_a\nx/pay,2026-01-01T00:00:00Z,1,2\n")
+        var recording = importer()
+        var calls = 0
+        let failure = #expect(throws: RecordingImport.Failure.self) {
+            try recording.add(file, format: "csv") { _ in calls += 1 }
+        }
+        #expect(calls == 0 && failure?.words.code == "import.repeated-column")
+        #expect(failure?.words.message.contains("columns 3 and 4") == true)
+    }
+
+    @Test func secretsInTheNamesOfThingsAreReplaced() throws {
+        let files = try RecordedFiles()
+        let token = "xoxb-123456789012-abcdefghijkl"
+        let more: JSON.Object = [
+            "id": .string(token), "client": ["name": "c", "version": .string(token)],
+            "peer": ["address": "user:Sup3rS3cret@10.0.0.1"],
+            "source": ["importer": "native", "file": "https://bob:Sup3rS3cret@host.example/x"],
+        ]
+        var recording = importer()
+        var calls: [CallRecord] = []
+        try recording.add(files.file("names.ndjson", recordedLine("s", 0, more))) { calls.append($0) }
+        let written = String(decoding: NativeWriter.line(try #require(calls.first)), as: UTF8.self)
+        #expect(!written.contains("xoxb-") && !written.contains("Sup3rS3cret"))
+        #expect(written.contains("\"address\":\"user:hmac-sha256:"))
+    }
+
+    /// What has no line end might have no end.
+    @Test func whatNeverEndsALineIsRefused() throws {
+        let files = try RecordedFiles()
+        var zeros = [UInt8](repeating: 0x20, count: 65 << 20)
+        let line = Array(recordedLine("s", 0).utf8)
+        zeros.replaceSubrange(0..<line.count, with: line)
+        let place = try files.file("zeros", zeros)
+        var calls = 0
+        let failure = #expect(throws: RecordingFiles.Failure.self) {
+            _ = try RecordingFiles.read([place]) { _ in calls += 1 }
+        }
+        #expect(failure?.fault == .endlessLine && calls == 1)
+    }
+
     @Test func claimsOfAFileThatIsReadAreNotBelievedEither() throws {
         let files = try RecordedFiles()
         let line = recordedLine("s", 0, ["arguments": ["a": "x"], "provenance": ["/a": ["prompt"]]])

@@ -15,6 +15,19 @@ import Testing
         ("my password is Tr0ub4dor&3", "my password is <11>"), ("pwd=hunter2", "pwd=<7>"),
         ("password: sk-ant-0123456789abcdef01", "password: <25>"),
         ("access token: q9Fz2Lk8Wm4Xc7Vb1Np5", "access token: <20>"),
+        ("X-Api-Key: 1234567890abcdef", "X-Api-Key: <16>"), ("DB_PASS=swordfish99", "DB_PASS=<11>"),
+        ("Cookie: session=abcdef0123456789; theme=dark\nnext", "Cookie: session=<28>\nnext"),
+        ("<password>swordfish99</password>", "<password><11></password>"),
+        ("password:\nswordfish99\nnext", "password:\n<11>\nnext"), ("Passwort: swordfish99", "Passwort: <11>"),
+        ("run mysql -u root -pswordfish99 books", "run mysql -u root -p<11> books"),
+        ("`sshpass -p swordfish99 ssh x`", "`sshpass -p <11> ssh x`"),
+        ("curl -u bob:swordfish99 https://x", "curl -u bob:<11> https://x"),
+        ("https://x.example/c?sv=2020&sig=abcDEF123%2Bxyz456%3D", "https://x.example/c?sv=2020&sig=<21>"),
+        (
+            "https://x.example/x?X-Amz-Signature=0123456789abcdef0123456789abcdef",
+            "https://x.example/x?X-Amz-Signature=<32>"
+        ),
+        ("aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/x", "aws_secret_access_key = <23>"),
     ])
     func whatATextCallsASecretIsReplaced(_ text: String, _ expected: String) {
         #expect(Credentials.tokenise(text) { "<\($0.utf8.count)>" } == expected)
@@ -26,10 +39,24 @@ import Testing
         "send the password to bob@example.org", "share the secret to DE89370400440532013000", "PWD=/home/ann/work",
         "password: hmac-sha256:01234567:0123456789abcdef0123456789abcdef", "password: ********", "key: Q3 report",
         "token: 17", "bearer of bad news", "the bearer certificates", "compass: north", "password_policy: strict",
+        "Cookie: chocolate and nuts", "cookies=yes", "the password:\nis not known", "password:\n  min_length: 8",
+        "<password></password>", "curl -u bob https://x", "mysql -u root -p books", "mkdir -p a1/b2", "ssh -p 2222 x",
+        "curl -u bob:$PASS https://x", "OLD_PWD=/home/a1", "sig=ABCDEF0123456789AB", "Signature: Jane Doe",
         "issue key: LOCK-17", "secret: {", "password", "password:", "Bearer ", "password is",
     ])
     func whatIsNoneStays(_ text: String) {
         #expect(Credentials.tokenise(text) { _ in "!" } == nil)
+    }
+
+    @Test(arguments: [
+        ("pass", "swordfish99", true), ("db_pass", "swordfish99", true), ("pwd", "swordfish99", true),
+        ("pin", "4711", true), ("cvv", "123", true), ("cardCvv", "123", true), ("credentials", "swordfish99", true),
+        ("X-Api-Key", "abc", true), ("pass", "12", false), ("pwd", "/home/ann1", false), ("pin", "yes", false),
+        ("credentials", "include", false), ("boarding", "A1B2C3", false), ("pin_code", "4711", false),
+        ("pass", "a day pass, 2 people", false),
+    ])
+    func aNameSaysThatItsValueIsASecret(_ name: String, _ value: String, _ isSecret: Bool) {
+        #expect((Credentials.tokenise(value, named: name) { _ in "!" } == "!") == isSecret)
     }
 
     @Test func tokenisingAgainChangesNothing() {

@@ -431,10 +431,40 @@ def test_doctor_compares_the_shards_with_the_journal(stored: Shell):
     assert "recordings.change-altered" not in found() and journal.read_bytes() == after
 
 
+@pytest.mark.parametrize("change", ["missing", "swapped", "unlisted"])
+def test_nothing_is_learned_from_a_store_that_was_altered(stored: Shell, change: str):
+    stored("policy", "mine", "--recording", STORE, "--out", "whole.yaml").expect(0)
+    first, second = shards(stored)
+    one, two = first.read_bytes(), second.read_bytes()
+    if change == "missing":
+        first.unlink()
+    elif change == "swapped":
+        first.write_bytes(two)
+        second.write_bytes(one)
+    else:
+        (stored.folder / STORE / "2026-03-09-aaaaaaaaaaaaaaaa.shard").write_bytes(one)
+    for command in (
+        ["policy", "mine", "--recording", STORE, "--out", "part.yaml"],
+        ["policy", "replay", "--policy", "whole.yaml", "--recording", STORE],
+        ["profile", STORE, "--out", "p.json"],
+        ["traffic", "stats"],
+    ):
+        told = stored(*command).expect(3).err
+        assert "[recordings.altered]" in told and "lockstep doctor" in told, told
+    assert not (stored.folder / "part.yaml").exists()
+
+
+def test_a_replay_of_nothing_is_no_pass(stored: Shell):
+    stored("policy", "mine", "--recording", STORE, "--out", "whole.yaml").expect(0)
+    (stored.folder / "empty.ndjson").write_text("")
+    told = stored("policy", "replay", "--policy", "whole.yaml", "--recording", "empty.ndjson").expect(1)
+    assert "[policy.nothing-replayed]" in told.err and not told.out
+
+
 def test_columns_are_mapped_by_declaration(workspace: Shell):
     (workspace.folder / "calls.csv").write_text('at,who,action,arg_q,ok\n2026-03-01T10:00:00Z,ann,find,"a, b",true\n2026-03-01T10:00:01Z,ann,find,c,false\n')
     mapped = ["--map", "tool=action,time=at,principal=who,outcome=ok"]
-    assert "2 calls of 1 sessions, read as fields" in workspace("traffic", "import", "calls.csv", *mapped).expect(0).out
+    assert "2 calls of 1 session, read as fields" in workspace("traffic", "import", "calls.csv", *mapped).expect(0).out
     assert [json.loads(line)["arguments"]["q"] for line in content(workspace)] in (["a, b", "c"], ["c", "a, b"])
     assert "did you mean `tool`?" in workspace("traffic", "import", "calls.csv", "--map", "tol=action").expect(3).err
     assert "import.map" in workspace("traffic", "import", "calls.csv", "--from", "har", *mapped).expect(3).err

@@ -22,6 +22,11 @@ private func changed(_ old: String, _ new: String) -> String { good.replacing(ol
     (changed(#"{"id":"a"}"#, #"{"id":"a","kind":"root"}"#), .badValue), (changed(#"{"id":"a"}"#, #""a""#), .wrongType),
     (changed(#""x":1"#, #""x":1e999"#), .json), (changed(#""tool":"t""#, #""tool":null"#), .missingMember),
     (changed(#""tool":"t""#, #""tool":"t","result":{"text":5}"#), .wrongType),
+    (changed(#""tool":"t""#, #""tool":"""#), .badValue), (changed(#""tool":"t""#, #""tool":"\n""#), .badValue),
+    (changed(#""tool":"t""#, #""tool":" \u0085\u2028""#), .badValue),
+    (changed(#""server":"i""#, #""server":"\u200b""#), .badValue),
+    (changed(#""session":"s""#, #""session":"""#), .badValue),
+    (changed(#"{"id":"a"}"#, #"{"id":"\u0000\t"}"#), .badValue),
 ])
 func aBadLineIsSetAsideWithItsReason(_ line: String, _ code: NativeReader.Refusal.Code) {
     let (records, quarantined) = NativeReader.read(Array("\(good)\n\(line)\n\n\(good)".utf8))

@@ -51,6 +51,25 @@ enum Tampering: String, CaseIterable, Sendable {
         }
     }
 
+    /// What comes later must not make good what was taken away.
+    @Test(arguments: [Tampering.rollBack, .cutJournal, .cutJournalOfPurge, .removeJournal])
+    func nothingIsTakenInAfterAJournalThatWasCut(_ tampering: Tampering) throws {
+        let place = try ShardPlace()
+        try add(place, "one", day: 1)
+        let early = try contents(place)
+        try add(place, "two", day: 2)
+        let full = try contents(place)
+        try purge(place, day: 2)
+        try tamper(place, tampering, early, full)
+        let before = (RecordingAudit(place.folder).findings, try contents(place))
+        #expect(before.0.contains { $0.code == "journal.truncated" })
+        let error = #expect(throws: WorkspaceError.self) { try add(place, "four", day: 4) }
+        #expect(error?.code == .damaged && error?.message.contains("[journal.truncated]") == true)
+        #expect(throws: WorkspaceError.self) { try purge(place, day: 1) }
+        #expect(RecordingAudit(place.folder).findings == before.0)
+        #expect(try shards(place).map { "\(place.folder.recordings)/\($0)" }.allSatisfy { before.1[$0] != nil })
+    }
+
     private func tamper(_ place: ShardPlace, _ what: Tampering, _ early: [String: Data], _ full: [String: Data]) throws
     {
         let names = try shards(place)
@@ -136,6 +155,7 @@ enum Tampering: String, CaseIterable, Sendable {
         for path in try shards(place).map({ "\(place.folder.recordings)/\($0)" }) + [
             place.folder.audit + "/recordings.ndjson"
         ] {
+            guard FileManager.default.fileExists(atPath: path) else { continue }
             contents[path] = try Data(contentsOf: URL(filePath: path))
         }
         return contents

@@ -122,9 +122,28 @@ extension Release {
                 help: "have the policy approved again with this version"
             )
         }
-        let name = startedBy.dropping(prefix: "user:") ?? startedBy.dropping(prefix: "os:") ?? startedBy
-        // A name of the system may be somebody's who is listed under another one.
-        return configuration.people.first { !startedBy.hasPrefix("user:") && $0.osUser == name }?.id ?? PersonID(name)
+        if let name = startedBy.dropping(prefix: "user:") {
+            if let person = configuration.people.first(where: { $0.id.text == name }) { return person.id }
+        } else if let name = startedBy.dropping(prefix: "os:"), Self.isSystemName(name) {
+            // A name of the system may be somebody's who is listed under another one; many systems fold the case.
+            return configuration.people.first { $0.osUser?.lowercased() == name.lowercased() }?.id
+                ?? configuration.people.first { $0.id.text.lowercased() == name.lowercased() }?.id
+        }
+        throw Fault(
+            .ownApproval,
+            "what was approved names nobody whom lockstep.yaml knows as who started the run, so nobody can say whose "
+                + "approval does not count",
+            help: "list them under `people`, or have the policy approved again"
+        )
+    }
+
+    /// Letters, digits and a few signs, as systems name their users (POSIX 3.437 and the signs of directories).
+    private static func isSystemName(_ name: String) -> Bool {
+        !name.isEmpty
+            && name.utf8.allSatisfy {
+                (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0)
+                    || "._-@+$\\".utf8.contains($0)
+            }
     }
 }
 

@@ -40,6 +40,8 @@ package struct RecordingImport {
         /// zstd, which is unpacked by whoever has it.
         case compressed(file: String)
         case unknownFormat(file: String)
+        /// Two columns have one name, and nobody can say which is meant.
+        case repeatedColumn(file: String, Int, Int)
 
         /// One sentence, with what to do about it.
         package var words: (code: String, message: String, help: String?) {
@@ -56,6 +58,11 @@ package struct RecordingImport {
                     "import.unknown-format", "the format of `\(file)` is not known by its beginning",
                     "name it with --from: \(RecordingImport.formats.joined(separator: ", ")); of CSV, --map KEY=COLUMN "
                         + "says what its columns are, such as --map tool=action,time=at"
+                )
+            case .repeatedColumn(let file, let first, let second):
+                (
+                    "import.repeated-column", "columns \(first) and \(second) of `\(file)` have one name",
+                    "rename or remove one of them: nothing says which of them is meant"
                 )
             }
         }
@@ -175,7 +182,7 @@ package struct RecordingImport {
         case .native(var native):
             native.finish { hand($0, body) }
             summaries.append(native.summary)
-        case .foreign(var importer): take(importer.finish(), name, body)
+        case .foreign(var importer): try take(importer.finish(), name, body)
         case nil: break
         }
     }
@@ -219,8 +226,15 @@ package struct RecordingImport {
             || String(decoding: beginning.prefix(64 << 10), as: UTF8.self).contains("\"lockstep.call/")
     }
 
-    private mutating func take(_ recording: ImportedRecording, _ file: String, _ body: (CallRecord) -> Void) {
+    private mutating func take(
+        _ recording: ImportedRecording,
+        _ file: String,
+        _ body: (CallRecord) -> Void
+    ) throws(Failure) {
         let report = recording.report
+        for case .repeatedColumn(let first, let second) in report.quarantined.keys {
+            throw .repeatedColumn(file: file, first, second)
+        }
         var summary = Summary(file: file, format: report.format.rawValue)
         summary.calls = report.calls
         summary.sessions = report.sessions

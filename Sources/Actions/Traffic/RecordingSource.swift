@@ -13,6 +13,10 @@ package enum RecordingFault: Error, Sendable, Hashable, CustomStringConvertible 
     /// A folder that is not the recordings of a workspace.
     case folder
     case workspace(String)
+    /// The recordings of a workspace are not those that were taken in; the first finding.
+    case altered(String)
+    /// Too much in a row without a line end.
+    case endlessLine
 
     package var code: String {
         switch self {
@@ -20,6 +24,8 @@ package enum RecordingFault: Error, Sendable, Hashable, CustomStringConvertible 
         case .gzip(let failure): "input.gzip-\(failure.rawValue)"
         case .shard(let fault): fault.code
         case .workspace: "workspace.recording"
+        case .altered: "recordings.altered"
+        case .endlessLine: "input.endless-line"
         }
     }
 
@@ -30,7 +36,25 @@ package enum RecordingFault: Error, Sendable, Hashable, CustomStringConvertible 
         case .shard(let fault): fault.description
         case .folder: "is a folder, and not the `.lockstep/recordings` of a workspace"
         case .workspace(let words): words
+        case .altered(let finding):
+            "the recordings are not those that were taken in: \(finding); see `lockstep doctor`"
+        case .endlessLine: "holds more than \(LineBound.mostBytes >> 20) MB without a line end"
         }
+    }
+}
+
+/// How much was read since the last line end: what never ends a line is no recording, and might never end at all.
+private struct LineBound {
+    static let mostBytes = 64 << 20
+    private var bytes = 0
+
+    /// Whether the line at hand may still end.
+    mutating func take(_ piece: Span<UInt8>) -> Bool {
+        var at = piece.count
+        while at > 0, piece[at - 1] != 0x0A { at -= 1 }
+        // Only what begins in an earlier piece can be longer than one.
+        bytes = at > 0 ? piece.count - at : bytes + piece.count
+        return bytes <= Self.mostBytes
     }
 }
 
@@ -56,12 +80,17 @@ package enum RecordingSource {
         let path = absolute(name)
         let names = path.split(separator: "/").filter { $0 != "." }
         guard names.suffix(2).elementsEqual([".lockstep", "recordings"]) else { throw .folder }
-        let folder = RecordingFolder(WorkspaceFolder(root: "/" + names.dropLast(2).joined(separator: "/")))
+        let workspace = WorkspaceFolder(root: "/" + names.dropLast(2).joined(separator: "/"))
+        let shards: [RecordingFolder.Shard]
+        let doubt: RecordingAudit.Finding?
         do throws(WorkspaceError) {
-            return try folder.shards().map { Part(name: $0.name, place: $0.place) }
+            // What is mined without a day of it, or with another in its place, says something else.
+            (shards, doubt) = try RecordingAudit.checkedShards(of: workspace)
         } catch {
             throw .workspace("cannot be listed: \(error.message)")
         }
+        if let doubt { throw .altered(doubt.sentence) }
+        return shards.map { Part(name: $0.name, place: $0.place) }
     }
 
     /// Hands over the plain bytes in pieces, each with whether this workspace sealed it.
@@ -89,7 +118,9 @@ package enum RecordingSource {
         let head = Array(buffer[..<min(length, 64)])
         if ShardHeader.isShard(head) { return try decrypted(part, isInput, body) }
         if Gunzip.isGzip(head) { try unpacked(Array(buffer[..<length]), descriptor, body); return nil }
+        var bound = LineBound()
         while length > 0 {
+            guard bound.take(buffer.span.extracting(0..<length)) else { throw .endlessLine }
             body(buffer.span.extracting(0..<length), false)
             length = try read(descriptor, &buffer, from: 0)
         }
@@ -129,17 +160,24 @@ package enum RecordingSource {
     ) throws(RecordingFault) {
         var piece = beginning
         var buffer = [UInt8](repeating: 0, count: pieceBytes)
+        var bound = LineBound()
+        var isEndless = false
         let failure = try Gunzip.unpack(
             { () throws(RecordingFault) in
+                guard !isEndless else { throw .endlessLine }
                 guard piece.isEmpty else {
                     defer { piece = [] }
                     return piece
                 }
                 return Array(buffer[..<(try read(descriptor, &buffer, from: 0))])
             },
-            { body($0.span, false) }
+            {
+                isEndless = isEndless || !bound.take($0.span)
+                if !isEndless { body($0.span, false) }
+            }
         )
         if let failure { throw .gzip(failure) }
+        if isEndless { throw .endlessLine }
     }
 
     private static func read(_ file: Int32, _ buffer: inout [UInt8], from: Int) throws(RecordingFault) -> Int {

@@ -38,6 +38,15 @@ extension PolicyCommand {
             }
             Output.stream(lines)
             Recordings.report(count)
+            // A replay of nothing would read as a proof.
+            guard count.calls > 0 else {
+                throw CommandFailure(
+                    "policy.nothing-replayed",
+                    "there is no call in the recordings, so nothing was measured",
+                    help: "name recordings with calls",
+                    status: ExitStatus.failed
+                )
+            }
             switch format {
             case .table: Output.answer(tally.text)
             case .json: Output.answer(tally.json)

@@ -39,6 +39,11 @@ extension Credentials {
             return isToken && isOpen(bytes, value) ? value : nil
         }
         guard let (start, isProse) = connector(in: bytes, after: end, name) else { return nil }
+        if name.isCookie { return cookie(bytes, from: start, isProse) }
+        if name.strength == .certain, !isProse, let line = nextLine(bytes, from: start) {
+            guard let value = wordAlone(bytes, from: line) else { return nil }
+            return isPasswordLike(bytes[value]) && isOpen(bytes, value) ? value : nil
+        }
         // `password=x&page=2` of a query ends before the next pair.
         let isPair = !isProse && bytes[start - 1] == UInt8(ascii: "=")
         var value = quoted(bytes, from: start) ?? run(bytes, from: start, isPair: isPair)
@@ -54,6 +59,7 @@ extension Credentials {
         case .certain: return isProse && !isPasswordLike(bytes[value]) ? nil : value
         case .short: return isPasswordLike(bytes[value]) && bytes[value.lowerBound] != UInt8(ascii: "/") ? value : nil
         case .doubtful: return looksRandom(text) ? value : nil
+        case .query: return isPair && value.count >= 16 ? value : nil
         }
     }
 
@@ -64,6 +70,10 @@ extension Credentials {
         _ name: SecretWord
     ) -> (start: Int, isProse: Bool)? {
         var at = end
+        if at < bytes.count, bytes[at] == UInt8(ascii: ">") {
+            // `<password>x</password>`; attributes are left aside.
+            return name.start > 0 && bytes[name.start - 1] == UInt8(ascii: "<") ? (at + 1, false) : nil
+        }
         // `"password": …`, escaped or not, and **Password:** of a page.
         while at < bytes.count, at < end + 3, [0x22, 0x27, 0x60, 0x5C, 0x2A].contains(bytes[at]) { at += 1 }
         at = skip(spaces: bytes, from: at, most: 3)
@@ -83,6 +93,33 @@ extension Credentials {
         }
         let start = skip(spaces: bytes, from: word.upperBound, most: 3)
         return start > word.upperBound ? (start, true) : nil
+    }
+
+    /// The pairs of a `Cookie` header, to the end of its line.
+    private static func cookie(_ bytes: [UInt8], from start: Int, _ isProse: Bool) -> Range<Int>? {
+        guard !isProse, bytes[..<start].last(where: { $0 != 0x20 }) == UInt8(ascii: ":") else { return nil }
+        var end = start
+        while end < bytes.count, end - start <= longestValue, bytes[end] >= 0x20,
+            ![0x22, 0x27, 0x3C, 0x5C, 0x60].contains(bytes[end])
+        { end += 1 }
+        let value = start..<end
+        guard let sign = bytes[value].firstIndex(of: UInt8(ascii: "=")), end - sign > 8 else { return nil }
+        return isOpen(bytes, sign + 1..<end) ? sign + 1..<end : nil
+    }
+
+    /// Where the next line begins, if nothing more stands on this one.
+    private static func nextLine(_ bytes: [UInt8], from start: Int) -> Int? {
+        var at = start
+        if at < bytes.count, bytes[at] == 0x0D { at += 1 }
+        guard at < bytes.count, bytes[at] == 0x0A else { return nil }
+        return skip(spaces: bytes, from: at + 1, most: 8)
+    }
+
+    /// A word that is all there is on its line.
+    private static func wordAlone(_ bytes: [UInt8], from start: Int) -> Range<Int>? {
+        let value = run(bytes, from: start)
+        let isAlone = value.upperBound == bytes.count || [0x0A, 0x0D].contains(bytes[value.upperBound])
+        return value.isEmpty || !isAlone ? nil : value
     }
 
     private static func skip(spaces bytes: [UInt8], from start: Int, most: Int) -> Int {
@@ -129,7 +166,7 @@ extension Credentials {
     }
 
     /// Whether this may be a secret in the clear: no token of one, no link, no reference, no word for nothing.
-    private static func isOpen(_ bytes: [UInt8], _ value: Range<Int>) -> Bool {
+    static func isOpen(_ bytes: [UInt8], _ value: Range<Int>) -> Bool {
         let text = String(decoding: bytes[value], as: UTF8.self)
         if text.hasPrefix("hmac-sha256:") || text.contains("://") || SecretNames.isReference(text) { return false }
         if text.hasPrefix("{") || text.hasPrefix("[") || text.hasPrefix("(") { return false }
@@ -138,7 +175,7 @@ extension Credentials {
     }
 
     /// No word of a sentence and no address: `is`, `to` and short names stand before those as well.
-    private static func isPasswordLike(_ bytes: ArraySlice<UInt8>) -> Bool {
+    static func isPasswordLike(_ bytes: ArraySlice<UInt8>) -> Bool {
         guard bytes.count >= 4 else { return false }
         if let at = bytes.firstIndex(of: UInt8(ascii: "@")), bytes[at...].contains(UInt8(ascii: ".")) { return false }
         if bytes.contains(where: { (0x30...0x39).contains($0) || "!#$%^&*+=_~".utf8.contains($0) }) { return true }
@@ -160,9 +197,14 @@ private struct SecretWord {
         case short
         /// `key` and `token` name pages and prices as well.
         case doubtful
+        /// The signature of an address, in its query alone.
+        case query
     }
 
     let strength: Strength
+    /// Where the word begins.
+    let start: Int
+    let isCookie: Bool
     /// `Bearer`, after which the secret follows without a sign.
     let isScheme: Bool
     /// Whether the words before say that it is changed: `update my password to x`.
@@ -171,6 +213,7 @@ private struct SecretWord {
     private static let endings: [[UInt8]] = [
         "password", "passwd", "passphrase", "passcode", "secret", "key", "token", "authorization", "otp", "pwd", "pass",
         "connectionstring", "string", "bearer", "pin", "credential", "credentials", "cookie", "pat",
+        "passwort", "kennwort", "wachtwoord", "senha", "sig", "signature", "cvv", "cvc",
     ].map { Array($0.utf8) }
     /// By the last two letters of a word, which most words fail at.
     private static let tails: [Bool] = {
@@ -188,12 +231,19 @@ private struct SecretWord {
         guard Self.endings.contains(where: { Self.ends(bytes[word], in: $0) }) else { return nil }
         let name = String(decoding: bytes[word], as: UTF8.self)
         isScheme = name.lowercased() == "bearer"
+        isCookie = ["cookie", "set-cookie"].contains(name.lowercased())
+        start = word.lowerBound
+        let isQuery = start > 0 && "?&".utf8.contains(bytes[start - 1])
         var isCertain = Credentials.namesSecret(name)
         if !isCertain, previous.upperBound + 1 == word.lowerBound, previous.count <= 32 {
             isCertain = Credentials.namesSecret(String(decoding: bytes[previous], as: UTF8.self) + name)
         }
         if isCertain {
             strength = .certain
+        } else if isQuery, name.lowercased() == "sig" || name.lowercased().hasSuffix("signature") {
+            strength = .query
+        } else if Self.isVariable(name) {
+            strength = .short
         } else if ["pwd", "pass"].contains(name.lowercased()) {
             strength = .short
         } else if isScheme || SecretNames.nameSecret(name) {
@@ -203,6 +253,12 @@ private struct SecretWord {
         }
         let before = bytes[max(0, word.lowerBound - 48)..<word.lowerBound].map { $0 | 0x20 }
         isBeingSet = Self.verbs.contains { before.firstRange(of: $0) != nil }
+    }
+
+    /// `DB_PASS` and `MYSQL_PWD`, as variables are written; `OLD_PWD` is a folder.
+    private static func isVariable(_ name: String) -> Bool {
+        guard name.contains("_"), !name.utf8.contains(where: { (0x61...0x7A).contains($0) }) else { return false }
+        return ["_PASS", "_PWD", "_PIN"].contains { name.hasSuffix($0) }
     }
 
     private static func ends(_ word: ArraySlice<UInt8>, in ending: [UInt8]) -> Bool {

@@ -89,9 +89,24 @@ package struct Release: Sendable, Hashable {
         guard members?["run"]?.string == run, members?["step"]?.string == step else {
             throw Fault(.malformed, "what was shown is about another step than the release")
         }
-        isRehearsal = members?["rehearsal"].map { $0 != false } ?? false
+        // What is of another type than it should be would be passed over, and it was signed to count.
+        func wrong(_ name: String) -> Fault { Fault(.malformed, "`\(name)` of what was shown is of the wrong type") }
+        switch members?["rehearsal"] {
+        case nil: isRehearsal = false
+        case .bool(let flag)?: isRehearsal = flag
+        default: throw wrong("rehearsal")
+        }
         startedBy = members?["started_by"]?.string
-        excluded = members?["excluded"]?.array?.compactMap(\.string) ?? []
+        if startedBy == nil, members?["started_by"] != nil { throw wrong("started_by") }
+        guard members?["show"]?.array != nil else { throw wrong("show") }
+        guard let listed = (members?["excluded"] ?? []).array else { throw wrong("excluded") }
+        excluded = listed.compactMap(\.string)
+        guard excluded.count == listed.count else { throw wrong("excluded") }
+        for name in ["playbook", "playbook_digest"] {
+            if let value = members?[name], value.string == nil { throw wrong(name) }
+        }
+        if let ticket = members?["ticket"], ticket != .null, ticket.string == nil { throw wrong("ticket") }
+        if let playbooks = members?["playbooks"], playbooks.object == nil { throw wrong("playbooks") }
     }
 
     package var digest: Digest { terms.policy }

@@ -153,18 +153,18 @@ private struct LineParser: Sendable {
         var record = CallRecord(
             id: try members.textIfPresent("id", line),
             time: time,
-            session: try members.text("session", line, &last.session),
+            session: try members.name("session", line, &last.session),
             sequence: sequence,
             principal: CallRecord.Principal(
-                id: try principal.text("id", line, &last.principal),
+                id: try principal.name("id", line, &last.principal),
                 kind: try principal.choice("kind", line) ?? .unknown
             ),
             delegation: try members.texts("delegation", line),
             clientName: try client?.textIfPresent("name", line, &last.client),
             clientVersion: try client?.textIfPresent("version", line),
             peerAddress: try members.objectIfPresent("peer", line)?.textIfPresent("address", line),
-            server: try members.text("server", line, &last.server),
-            tool: try members.text("tool", line, &last.tool),
+            server: try members.name("server", line, &last.server),
+            tool: try members.name("tool", line, &last.tool),
             definition: try members.textIfPresent("definition", line, &last.definition),
             arguments: arguments
         )

@@ -88,6 +88,13 @@ struct RecordMembers {
         return text
     }
 
+    /// A text that names somebody or something: a rule can be written for no name that has nothing to see.
+    func name(_ name: String, _ line: Span<UInt8>, _ last: inout RepeatedText) throws(Refusal) -> String {
+        let text = try text(name, line, &last)
+        guard text.hasVisibleScalar else { throw Refusal(.badValue, place + name) }
+        return text
+    }
+
     /// One of a closed set of words.
     func choice<Choice: RawRepresentable<String>>(
         _ name: String,
@@ -208,5 +215,18 @@ struct RecordMembers {
         guard let number = try number(name, line)?.double else { return nil }
         guard number >= 0, number < 1e15 else { throw Refusal(.badValue, place + name) }
         return .microseconds(Int64((number * 1000).rounded()))
+    }
+}
+
+extension String {
+    /// Whether there is anything to see: a character that is no space, no control and no mark without a form.
+    var hasVisibleScalar: Bool {
+        if let first = utf8.first, first > 0x20, first < 0x7F { return true }
+        return unicodeScalars.contains { scalar in
+            switch scalar.properties.generalCategory {
+            case .control, .format, .spaceSeparator, .lineSeparator, .paragraphSeparator, .unassigned, .surrogate: false
+            default: true
+            }
+        }
     }
 }

@@ -19,9 +19,15 @@ package struct RecordingAudit: Sendable {
     package private(set) var calls = 0
     package private(set) var shards = 0
 
+    private let isReading: Bool
+
     private static let journalName = "audit/recordings.ndjson"
 
-    package init(_ workspace: WorkspaceFolder) {
+    /// - Parameters:
+    ///   - workspace: Whose recordings are compared.
+    ///   - isReading: Whether every shard is read to its end; otherwise its header is held against the journal.
+    package init(_ workspace: WorkspaceFolder, isReading: Bool = true) {
+        self.isReading = isReading
         let folder = RecordingFolder(workspace)
         let change = pendingChange(folder)
         let known = journal(RecordingJournal(workspace), change)
@@ -39,6 +45,27 @@ package struct RecordingAudit: Sendable {
         for name in known.shards.keys.sorted() where !names.contains(name) {
             note("shard.missing", name, "was taken in and is gone")
         }
+    }
+
+    /// The shards for whoever learns from them, with the first reason not to, by headers and journal alone.
+    ///
+    /// Whoever reads them finds out about their chunks. A writer may change them while they are looked at: then they are
+    /// looked at anew.
+    package static func checkedShards(
+        of workspace: WorkspaceFolder
+    ) throws(WorkspaceError) -> (shards: [RecordingFolder.Shard], doubt: Finding?) {
+        let folder = RecordingFolder(workspace)
+        let journal = RecordingJournal(workspace)
+        var shards: [RecordingFolder.Shard] = []
+        var doubt: Finding?
+        for _ in 0..<20 {
+            let before = (try folder.pendingChange(), try journal.head())
+            shards = try folder.shards()
+            doubt = RecordingAudit(workspace, isReading: false).findings.first
+            let after = (try folder.pendingChange(), try journal.head())
+            if before == after { break }
+        }
+        return (shards, doubt)
     }
 
     /// What the journal says there is.
@@ -90,6 +117,7 @@ package struct RecordingAudit: Sendable {
                 return note("shard.purged", name, "was purged and is there again")
             }
             if expected == nil, known.isComplete { note("shard.unlisted", name, "was never taken in") }
+            guard isReading else { return }
             var reader = try ShardReader(place) { id throws(ShardFault) in try folder.key(id) }
             var lines = 0
             while let chunk = try reader.next() { lines += chunk.count { $0 == 0x0A } }

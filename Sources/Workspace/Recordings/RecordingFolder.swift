@@ -96,6 +96,7 @@ package struct RecordingFolder: Sendable {
         let held = try lock()
         defer { _ = held.contains(Self.changeName) }
         try settle()
+        try journal.mustBeWhole()
         var random = SystemRandomNumberGenerator()
         let ring = try keys.loadOrCreate(.recording, now: now, using: &random)
         var additions = ShardAdditions(folder: path, suffix: Self.nextSuffix, key: ring.current, now: now)
@@ -127,6 +128,7 @@ package struct RecordingFolder: Sendable {
     /// Ends a change that was decided, and clears away what was never decided; needs the lock.
     private func settle() throws {
         if let change = try pendingChange() {
+            try journal.mustBeWhole()
             for name in change.bring {
                 let target = "\(path)/\(name)"
                 guard unsafe rename(target + Self.nextSuffix, target) == 0 || errno == ENOENT else {

@@ -30,7 +30,10 @@ package struct RecordingJournal: Sendable {
     }
 
     /// Adds a line; one whose `id` is the last line's is there already.
+    ///
+    /// - Throws: Where lines are gone that were written: the head is all that shows it, and never goes back.
     func append(_ entry: JSON.Value) throws {
+        try mustBeWhole()
         let lines = try lines()
         if let last = lines.last, let id = entry["id"], Self.parsed(last)?["entry"]?["id"] == id {
             return try noteHead(lines)
@@ -68,6 +71,17 @@ package struct RecordingJournal: Sendable {
         let lines = try lines()
         guard let count = head?["count"]?.int, count >= 0, count <= lines.count else { return true }
         return count > 0 && Self.seal(lines[Int(count) - 1]) != head?["seal"]?.string
+    }
+
+    /// Refuses to go on from a journal that lacks lines: what is written after it would hide that they are gone.
+    func mustBeWhole() throws(WorkspaceError) {
+        guard try isCut() else { return }
+        throw WorkspaceError(
+            .damaged,
+            "the journal `audit/recordings.ndjson` lacks lines that were written, so nothing is taken in or purged "
+                + "[journal.truncated]",
+            help: "see `lockstep doctor`, then restore the last good backup with `lockstep restore FILE`"
+        )
     }
 
     private static func parsed(_ line: [UInt8]) -> JSON.Value? { try? JSON.parse(line) }

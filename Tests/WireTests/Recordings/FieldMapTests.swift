@@ -81,6 +81,22 @@ private let map = FieldMap(
         #expect(throws: fault) { try FieldMap(declarations: declarations) }
     }
 
+    @Test func twoColumnsOfOneNameAreNoTable() {
+        let text = "tool,arg_a,when,arg_a\nt,1,2026-03-01T10:00:00Z,2\n"
+        var importer = map.csvImporter(ImportSettings())
+        let recording = run(&importer, text, pieces: 3)
+        #expect(recording.calls.isEmpty)
+        #expect(recording.report.quarantined == [.repeatedColumn(2, 4): 1])
+    }
+
+    @Test(arguments: [" ", "\u{200B}", "\u{7F}"]) func aNameWithNothingToSeeIsNone(_ name: String) {
+        let text = "tool,when,principal\n\(name),2026-03-01T10:00:00Z,ann\nt,2026-03-01T10:00:01Z,ann\n"
+        var importer = map.csvImporter(ImportSettings())
+        let recording = run(&importer, text)
+        #expect(recording.calls.map(\.tool) == ["t"])
+        #expect(reasons(recording) == ["2:tool.name"])
+    }
+
     @Test func aCommaMayBePartOfAColumn() throws {
         #expect(try FieldMap(declarations: ["tool=name, short,time=at"]).tool == ["name, short"])
     }

@@ -14,6 +14,8 @@ struct CSVImporter: RecordingImporter {
     private var isQuoted = false
     private var endsQuote = false
     private var isSkipping = false
+    /// Two columns have one name: no row of the file can be read for sure.
+    private var isRefused = false
     private var line = 1
     private var start = 1
 
@@ -23,10 +25,11 @@ struct CSVImporter: RecordingImporter {
     }
 
     mutating func feed(_ bytes: [UInt8]) {
-        for byte in bytes { take(byte) }
+        for byte in bytes where !isRefused { take(byte) }
     }
 
     mutating func finish() -> ImportedRecording {
+        if isRefused { return calls.assemble() }
         if isQuoted, !endsQuote {
             calls.report.entries += 1
             calls.quarantine(.columns, at: start)
@@ -86,12 +89,27 @@ struct CSVImporter: RecordingImporter {
         if row == [""] { return }
         guard let header else {
             if let first = row.first, first.hasPrefix("\u{FEFF}") { row[0] = String(first.unicodeScalars.dropFirst()) }
+            if let (first, second) = Self.repeated(row) {
+                // Which of the two is meant is not for a reader to choose.
+                calls.report.entries += 1
+                calls.quarantine(.repeatedColumn(first, second), at: start)
+                isRefused = true
+            }
             return header = row
         }
         calls.report.entries += 1
         guard row.count == header.count else { return calls.quarantine(.columns, at: start) }
         let entry = JSON.Object(zip(header, row).map { (key: $0, value: .string($1)) })
         reader.read(.object(entry), at: start, into: &calls)
+    }
+
+    /// The places of the first two columns of one name, from 1.
+    private static func repeated(_ header: [String]) -> (Int, Int)? {
+        var places: [String: Int] = [:]
+        for (index, name) in header.enumerated() where !name.isEmpty {
+            if let first = places.updateValue(index, forKey: name) { return (first + 1, index + 1) }
+        }
+        return nil
     }
 
     private mutating func reset() {

@@ -86,8 +86,12 @@ struct DraftCalls: Sendable {
     /// Keeps a draft and returns its place, or nil where no more fit.
     @discardableResult
     mutating func append(_ draft: CallDraft) -> Int? {
-        guard !draft.tool.isEmpty else {
+        guard draft.tool.hasVisibleScalar else {
             quarantine(.toolName, at: draft.line)
+            return nil
+        }
+        guard draft.principal?.id.hasVisibleScalar != false else {
+            quarantine(.principalName, at: draft.line)
             return nil
         }
         guard drafts.count < settings.limits.calls else {

@@ -20,6 +20,10 @@ package enum QuarantineReason: Sendable, Hashable {
     case headerRevision
     /// A CSV row with fewer or more columns than the header.
     case columns
+    /// Two columns of a CSV header have one name; their places, from 1.
+    case repeatedColumn(Int, Int)
+    /// A caller whose name has nothing to see.
+    case principalName
 
     /// Stable: reports print it.
     package var code: String {
@@ -35,6 +39,8 @@ package enum QuarantineReason: Sendable, Hashable {
         case .headerEncoding: "header.encoding"
         case .headerRevision: "header.revision"
         case .columns: "row.columns"
+        case .repeatedColumn: "header.repeated-column"
+        case .principalName: "principal.name"
         }
     }
 }

@@ -25,7 +25,8 @@ extension DraftCalls {
         for index in order {
             let draft = drafts[index]
             let principal = draft.principal ?? settings.principal ?? CallRecord.Principal(id: "unknown", kind: .unknown)
-            let named = draft.conversation ?? draft.trace ?? draft.task?.id
+            let names = [draft.conversation, draft.trace, draft.task?.id]
+            let named = names.lazy.compactMap { $0 }.first { $0.hasVisibleScalar }
             let session =
                 named
                 ?? silences.session(
@@ -80,7 +81,7 @@ extension DraftCalls {
     private static func server(_ name: String?, _ settings: ImportSettings, _ report: inout ImportReport) -> String {
         let name = name ?? ""
         if let server = settings.aliases.server(named: name) { return server }
-        let server = ServerAliases.unmapped(name)
+        let server = ServerAliases.unmapped(name.hasVisibleScalar ? name : "")
         if report.unmapped[server] != nil || report.unmapped.count < settings.limits.names {
             report.unmapped[server, default: 0] += 1
         } else {

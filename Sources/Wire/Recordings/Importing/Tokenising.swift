@@ -22,14 +22,25 @@ extension Tokeniser {
                 uniquingKeysWith: +
             )
         }
-        call.peerAddress = call.peerAddress.map { text($0, nil, &count) }
+        call.peerAddress = call.peerAddress.map { address($0, &count) }
         call.principal.id = text(call.principal.id, nil, &count)
         call.session = text(call.session, nil, &count)
         call.server = text(call.server, nil, &count)
         call.tool = text(call.tool, nil, &count)
         call.delegation = call.delegation.map { text($0, nil, &count) }
         call.clientName = call.clientName.map { text($0, nil, &count) }
+        call.clientVersion = call.clientVersion.map { text($0, nil, &count) }
+        call.id = call.id.map { text($0, nil, &count) }
+        call.definition = call.definition.map { text($0, nil, &count) }
+        if let file = call.source?.file { call.source?.file = text(file, nil, &count) }
         return count
+    }
+
+    /// `user:password@host` is that part of a URL; only with its scheme does it show as one.
+    private func address(_ address: String, _ count: inout Int) -> String {
+        let scheme = "peer://"
+        guard address.contains("@"), !address.contains("://") else { return text(address, nil, &count) }
+        return String(text(scheme + address, nil, &count).dropFirst(scheme.count))
     }
 
     private func text(_ text: String, _ name: String?, _ count: inout Int) -> String {
