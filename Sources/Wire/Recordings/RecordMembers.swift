@@ -17,12 +17,7 @@ struct RepeatedText: Sendable {
         for at in written.indices { self.written.append(written[at]) }
     }
 
-    func isWritten(_ other: Span<UInt8>) -> Bool {
-        let mine = written.span
-        guard mine.count == other.count else { return false }
-        for at in mine.indices where mine[at] != other[at] { return false }
-        return true
-    }
+    func isWritten(_ other: Span<UInt8>) -> Bool { ByteSearch.isSame(written.span, other) }
 }
 
 /// What the line before said where lines mostly say the same.
