@@ -32,9 +32,9 @@ struct MemberWriter {
 
     /// The members of an object that is small but for some parts, which write themselves.
     ///
-    /// - Parameter parts: By name. Each is a closure rather than the part itself, so that the compiler knows the type of
-    ///   what a sample holds where it is written: sorting and looking up thousands of elements through a witness table
-    ///   costs several times as much.
+    /// Each part, by its name, is a closure rather than the part itself, so that the compiler knows the type of what a
+    /// sample holds where it is written: sorting and looking up thousands of elements through a witness table costs
+    /// several times as much.
     static func write(
         _ object: JSON.Value,
         _ parts: [String: (inout [UInt8]) -> Void],
