@@ -36,15 +36,18 @@ struct RepeatedTexts: Sendable {
 struct RecordMembers {
     private let outline: JSON.Outline
     private let node: JSON.Outline.Node
+    /// The name of the object; empty for the record.
+    private let name: String
+
     /// Where the object stands, for messages: empty, or `task.`.
-    private let place: String
+    private var place: String { name.isEmpty ? "" : name + "." }
 
     typealias Refusal = NativeReader.Refusal
 
-    init(_ outline: JSON.Outline, _ node: JSON.Outline.Node, place: String = "") {
+    init(_ outline: JSON.Outline, _ node: JSON.Outline.Node, name: String = "") {
         self.outline = outline
         self.node = node
-        self.place = place
+        self.name = name
     }
 
     private func present(_ name: String, _ line: Span<UInt8>) -> JSON.Outline.Node? {
@@ -135,7 +138,7 @@ struct RecordMembers {
     func objectIfPresent(_ name: String, _ line: Span<UInt8>) throws(Refusal) -> RecordMembers? {
         guard let found = present(name, line) else { return nil }
         guard outline.kind(of: found) == .object else { throw Refusal(.wrongType, place + name) }
-        return RecordMembers(outline, found, place: name + ".")
+        return RecordMembers(outline, found, name: name)
     }
 
     func texts(_ name: String, _ line: Span<UInt8>) throws(Refusal) -> [String] {
