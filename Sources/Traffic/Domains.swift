@@ -90,8 +90,12 @@ extension CanonicalValue {
     package var host: String? {
         switch valueClass {
         case .email:
-            guard let at = text.lastIndex(of: "@") else { return nil }
-            let domain = text[text.index(after: at)...]
+            // In bytes where bytes are characters, since finding out what belongs to a character takes long.
+            let isASCII = TextFolding.isASCII(text)
+            guard let at = isASCII ? text.utf8.lastIndex(of: UInt8(ascii: "@")) : text.lastIndex(of: "@") else {
+                return nil
+            }
+            let domain = text[at...].dropFirst()
             return domain.isEmpty ? nil : String(domain)
         case .url:
             var rest = Substring(text)

@@ -12,10 +12,26 @@ struct FieldLines {
     private let lines: [Range<Int>]
     private var at = 0
     private var fields: [(path: String, text: String)] = []
-    private var parents: [(indentation: Int, path: String)] = []
+    private var parents: [(indentation: Int, place: Int)] = []
+    private var places: [Place] = []
+    /// Where the place of the next line is looked for first: records have the same fields in the same order.
+    private var nextPlace = 0
 
     static let maxFields = 20_000
+    /// A field that some records lack is found so far ahead; one that is not found gets a place of its own again.
+    private static let lookAhead = 8
 
+    /// A key below another one; most lines have a key that an earlier one had, whose path is then taken.
+    private struct Place {
+        /// The number of the place above; -1 for none.
+        let parent: Int
+        let key: ArraySlice<UInt8>
+        let path: String
+        /// With positions for keys that are numbers.
+        let field: String
+    }
+
+    /// The fields by their paths, in which a key that is a number is a position.
     static func parse(_ text: String) -> [(path: String, text: String)]? {
         var reader = FieldLines(text)
         return reader.read() ? reader.fields : nil
@@ -45,9 +61,10 @@ struct FieldLines {
         if line.isKey {
             while let last = parents.last, last.indentation >= line.indentation { parents.removeLast() }
         }
-        let path = (parents.last?.path ?? "") + "/" + line.key
+        let place = place(of: line.key)
         var value = line.value
-        switch value {
+        // Nothing longer is a sign.
+        switch value.utf8.count > 2 ? "-" : value {
         case "|", "|-", "|+", ">", ">-", ">+":
             var block: [String] = []
             while at < lines.count, goesOn(line) || TextLines.isBlank(bytes[lines[at]]) {
@@ -57,7 +74,11 @@ struct FieldLines {
             value = block.joined(separator: "\n")
         case "[]", "{}": return
         case "":
-            if line.isKey { parents.append((line.indentation, path)) } else { fields.append((path, "")) }
+            if line.isKey {
+                parents.append((line.indentation, place))
+            } else {
+                fields.append((places[place].field, ""))
+            }
             return
         default:
             if let quote = value.utf8.first, quote == UInt8(ascii: "'") || quote == UInt8(ascii: "\"") {
@@ -69,7 +90,26 @@ struct FieldLines {
                 }
             }
         }
-        fields.append((path, value))
+        fields.append((places[place].field, value))
+    }
+
+    /// The number of the place of a key below the present one.
+    private mutating func place(of key: ArraySlice<UInt8>) -> Int {
+        let parent = parents.last?.place ?? -1
+        for step in 0..<min(Self.lookAhead, places.count) {
+            var at = nextPlace + step
+            if at >= places.count { at -= places.count }
+            guard places[at].parent == parent else { continue }
+            let known = places[at].key
+            if ByteSearch.isSame(known.span, key.span) {
+                nextPlace = at + 1 == places.count ? 0 : at + 1
+                return at
+            }
+        }
+        let path = (parent < 0 ? "" : places[parent].path) + "/" + String(decoding: key, as: UTF8.self)
+        places.append(Place(parent: parent, key: key, path: path, field: StructuredResult.generalized(path)))
+        nextPlace = 0
+        return places.count - 1
     }
 
     /// Whether the next line is indented more than this one.
@@ -121,7 +161,7 @@ struct FieldLines {
 
     /// One line: `key: value`, `- key: value` or `- value`.
     private struct Line {
-        var key: String
+        var key: ArraySlice<UInt8>
         var value: String
         var isKey: Bool
         /// Where the key begins, after the marks of lists.
@@ -130,6 +170,7 @@ struct FieldLines {
         var base: Int
 
         private static let longestKey = 81
+        private static let position = Array("*".utf8)[...]
 
         init?(_ line: ArraySlice<UInt8>) {
             let start = line.firstIndex { !ASCII.isSpace($0) } ?? line.endIndex
@@ -149,7 +190,7 @@ struct FieldLines {
                 indentation = outer + marks
                 base = outer + marks
             } else if marks > 0 {
-                key = "*"
+                key = Self.position
                 value = TextLines.trimmed(line[(start + 2)...])
                 isKey = false
                 indentation = outer + 2
@@ -159,7 +200,7 @@ struct FieldLines {
             }
         }
 
-        private static func key(_ bytes: ArraySlice<UInt8>) -> (name: String, length: Int)? {
+        private static func key(_ bytes: ArraySlice<UInt8>) -> (name: ArraySlice<UInt8>, length: Int)? {
             guard let first = bytes.first, !ASCII.isSpace(first), !":#-[{|>".utf8.contains(first) else { return nil }
             // The first colon ends the key, or the line has none.
             let longest = bytes.prefix(longestKey * 4 + 1)
@@ -171,12 +212,12 @@ struct FieldLines {
             return (withoutQuotes(key), key.count)
         }
 
-        private static func withoutQuotes(_ key: ArraySlice<UInt8>) -> String {
+        private static func withoutQuotes(_ key: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
             func isQuote(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "'") || byte == UInt8(ascii: "\"") }
             var rest = key
             while let first = rest.first, isQuote(first) { rest.removeFirst() }
             while let last = rest.last, isQuote(last) { rest.removeLast() }
-            return String(decoding: rest, as: UTF8.self)
+            return rest
         }
     }
 }

@@ -31,6 +31,9 @@ package struct CanonicalValue: Sendable, Hashable, Comparable {
         self.text = text
     }
 
+    /// By the text alone: few texts have two classes, and a class is a name that would be hashed as well.
+    package func hash(into hasher: inout Hasher) { hasher.combine(text) }
+
     package static func < (a: CanonicalValue, b: CanonicalValue) -> Bool {
         (a.valueClass, a.text) < (b.valueClass, b.text)
     }

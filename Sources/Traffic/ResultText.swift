@@ -21,7 +21,8 @@ final class ResultText: Sendable {
         var hosts: Set<String>?
         var sites: Set<String>?
         var fields: FieldTable?
-        var spelling: (isLiteral: Bool, hasOddNumerals: Bool)?
+        var isLiteral: Bool?
+        var hasOddNumerals: Bool?
         var days: CalendarDays?
     }
 
@@ -142,19 +143,25 @@ extension ResultText {
     /// Whether a field can have the value, told from the words of the text: most texts are never taken apart.
     private func mayHaveField(_ value: FieldQuery, _ answers: inout Answers) -> Bool {
         guard structured == nil, answers.fields == nil else { return true }
-        let (isLiteral, hasOddNumerals) = spelling(&answers)
+        // The words are known to most texts by now, so that the spelling is looked at where it decides.
         switch value.sign {
         case .none: return true
-        case .words(let phrase): return !isLiteral || holds(phrase, &answers)
-        case .whole(let phrase): return !isLiteral || hasOddNumerals || holds(phrase, &answers)
+        case .words(let phrase): return holds(phrase, &answers) || !isLiteral(&answers)
+        case .whole(let phrase):
+            return holds(phrase, &answers) || !isLiteral(&answers) || hasOddNumerals(&answers)
         }
     }
 
-    private func spelling(_ answers: inout Answers) -> (isLiteral: Bool, hasOddNumerals: Bool) {
-        if let spelling = answers.spelling { return spelling }
-        let spelling = (FieldQuery.isLiteral(text), FieldQuery.hasOddNumerals(text))
-        answers.spelling = spelling
-        return spelling
+    private func isLiteral(_ answers: inout Answers) -> Bool {
+        let isLiteral = answers.isLiteral ?? FieldQuery.isLiteral(text)
+        answers.isLiteral = isLiteral
+        return isLiteral
+    }
+
+    private func hasOddNumerals(_ answers: inout Answers) -> Bool {
+        let hasOddNumerals = answers.hasOddNumerals ?? FieldQuery.hasOddNumerals(text)
+        answers.hasOddNumerals = hasOddNumerals
+        return hasOddNumerals
     }
 
     private func fields(_ answers: inout Answers) -> FieldTable {

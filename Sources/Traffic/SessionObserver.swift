@@ -58,8 +58,13 @@ package struct SessionObserver: Sendable {
     /// Bytes of the results that are remembered, also of those that other sessions share.
     package private(set) var heldBytes = 0
     private var firstUses: [String: FirstUse] = [:]
+    private struct ToolUse {
+        var calls: Int
+        let tier: ToolTier
+    }
+
     /// Calls of each tool; of tools beyond the limit the calls of all of them together.
-    private var calls: [ServerTool: Int] = [:]
+    private var calls: [ServerTool: ToolUse] = [:]
     private var otherCalls = 0
     private var ordinal = 0
     /// Whether a result was not kept by the recorder: then what it computed stands for it.
@@ -104,9 +109,9 @@ package struct SessionObserver: Sendable {
         }
         remember(call)
         if let place = calls.index(forKey: call.tool) {
-            calls.values[place] += 1
+            calls.values[place].calls += 1
         } else if calls.count < limits.maxResults {
-            calls[call.tool] = 1
+            calls[call.tool] = ToolUse(calls: 1, tier: call.tier)
         } else {
             otherCalls += 1
         }
@@ -124,7 +129,8 @@ package struct SessionObserver: Sendable {
     // `asksResults` becomes true where earlier results were asked about a value.
     private func explain(_ record: CallRecord, _ asksResults: inout Bool) -> ObservedCall {
         let tool = ServerTool(server: record.server, tool: record.tool)
-        let tier = (tiers.isEmpty ? nil : tiers[tool]) ?? cache.tier(of: tool)
+        let use = calls[tool]
+        let tier = use?.tier ?? (tiers.isEmpty ? nil : tiers[tool]) ?? cache.tier(of: tool)
         var reading = Fingerprint()
         reading.combine(record.server)
         reading.combine(record.tool)
@@ -151,7 +157,7 @@ package struct SessionObserver: Sendable {
             arguments: record.arguments.keys.map(ArgumentLeaves.escaped),
             leaves: leaves,
             listLengths: arguments.listLengths,
-            earlierCalls: calls[tool] ?? otherCalls,
+            earlierCalls: use?.calls ?? otherCalls,
             reading: reading.value,
             exceedsLimits: arguments.exceedsLimits,
             lacksArguments: !record.argumentsAreKnown,

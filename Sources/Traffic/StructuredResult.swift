@@ -23,7 +23,7 @@ enum StructuredResult {
         if first == UInt8(ascii: "[") || first == UInt8(ascii: "{"), let value = parse(trimmed) {
             return fields(of: value)
         }
-        if let lines = FieldLines.parse(trimmed) { return lines.compactMap { field($0.path, $0.text) } }
+        if let lines = FieldLines.parse(trimmed) { return lines.compactMap { field(at: $0.path, $0.text) } }
         if let lines = shortLines(trimmed) { return lines.compactMap { field("/list", $0) } }
         let isOneWord = trimmed.utf8.count <= 320 && !trimmed.unicodeScalars.contains { $0 == "\n" || $0 == " " }
         guard isOneWord, trimmed.unicodeScalars.count <= 80 else { return [] }
@@ -65,14 +65,15 @@ enum StructuredResult {
         }
     }
 
-    private static func field(_ path: String, _ text: String) -> Field? {
+    private static func field(_ path: String, _ text: String) -> Field? { field(at: generalized(path), text) }
+
+    private static func field(at path: String, _ text: String) -> Field? {
         let value = CanonicalValue(text: text)
-        guard value.valueClass != .empty else { return nil }
-        return Field(path: generalized(path), text: value.text)
+        return value.valueClass == .empty ? nil : Field(path: path, text: value.text)
     }
 
     /// A key that is a number is a position.
-    private static func generalized(_ path: String) -> String {
+    static func generalized(_ path: String) -> String {
         guard path.utf8.contains(where: ASCII.isDigit) else { return path }
         return path.split(separator: "/", omittingEmptySubsequences: false)
             .map { !$0.isEmpty && $0.utf8.allSatisfy(ASCII.isDigit) ? "*" : String($0) }

@@ -68,13 +68,7 @@ final class ValueText: Sendable {
     var heldBytes: Int { 512 + text.utf8.count * 4 + entities.count * 768 }
 
     /// By the byte: `String` also equates different spellings of one letter.
-    func isSame(_ other: String) -> Bool {
-        let mine = text.utf8.span
-        let theirs = other.utf8.span
-        guard mine.count == theirs.count else { return false }
-        for at in mine.indices where mine[at] != theirs[at] { return false }
-        return true
-    }
+    func isSame(_ other: String) -> Bool { ByteSearch.isSame(text.utf8.span, other.utf8.span) }
 }
 
 extension ValueClass {

@@ -35,12 +35,15 @@ enum WebAddress {
     private static func canonicalAuthority(_ authority: String) -> String {
         var user = ""
         var host = Substring(authority)
-        if let at = authority.lastIndex(of: "@") {
+        // Bytes tell sooner than characters that there is none.
+        if authority.utf8.contains(UInt8(ascii: "@")), let at = authority.lastIndex(of: "@") {
             user = String(authority[...at])
             host = authority[authority.index(after: at)...]
         }
         var name = host.lowercased()
-        if let colon = name.lastIndex(of: ":"), defaultPorts.contains(String(name[name.index(after: colon)...])) {
+        if name.utf8.contains(UInt8(ascii: ":")), let colon = name.lastIndex(of: ":"),
+            defaultPorts.contains(String(name[name.index(after: colon)...]))
+        {
             name = String(name[..<colon])
         }
         while name.hasSuffix(".") { name.removeLast() }
@@ -106,6 +109,7 @@ enum PathName {
     /// A relative path keeps the `..` that lead out of where it begins.
     static func resolved(_ path: String, isAbsolute: Bool? = nil) -> String {
         let absolute = isAbsolute ?? path.hasPrefix("/")
+        if isPlain(path, isAbsolute: absolute) { return path }
         var kept: [Substring] = []
         for segment in path.split(separator: "/", omittingEmptySubsequences: true) {
             switch segment {
@@ -122,6 +126,25 @@ enum PathName {
         let joined = kept.joined(separator: "/")
         if absolute { return "/" + joined }
         return joined.isEmpty ? "." : joined
+    }
+
+    /// Whether the path stays as it is: no segment is empty or begins with a dot, as in most paths.
+    private static func isPlain(_ path: String, isAbsolute: Bool) -> Bool {
+        let separator = UInt8(ascii: "/")
+        let bytes = path.utf8.span
+        guard bytes.count > 1, (bytes[0] == separator) == isAbsolute, bytes[bytes.count - 1] != separator else {
+            return false
+        }
+        var last = separator
+        for at in (isAbsolute ? 1 : 0)..<bytes.count {
+            let byte = bytes[at]
+            // A letter of another script may join the separator before it.
+            guard byte < 0x80, last != separator || (byte != separator && byte != UInt8(ascii: ".")) else {
+                return false
+            }
+            last = byte
+        }
+        return true
     }
 
     /// One spelling of a file's path: separators forward, encoded dots and separators decoded.

@@ -26,6 +26,28 @@ func hashesAreWrittenAsTheirTexts(hash: UInt64) {
     }
 }
 
+/// Also where so much is known that some of it is forgotten, and whatever is asked for in between.
+@Test(arguments: [1, 2, 3] as [UInt64])
+func textsAreKnownInAnyOrder(seed: UInt64) {
+    var random = Recordings.Generator(state: seed)
+    let hash = KeyedHash(seed, 2)
+    var known = KnownTexts(hash)
+    let texts = (0..<120).map { _ in
+        (0..<Int.random(in: 0...6000, using: &random)).map { _ in
+            (["Mail", "cafe\u{301}", "caf\u{E9}", "7"].randomElement(using: &random) ?? "")
+                + String(random.next() % 999)
+        }.joined(separator: " ")
+    }
+    for _ in 0..<240 {
+        let text = texts[Int.random(in: 0..<texts.count, using: &random)]
+        var found: [UInt8] = []
+        var fresh: [UInt8] = []
+        known.shown(text).write(to: &found)
+        ShownText(text, hash).write(to: &fresh)
+        #expect(found == fresh)
+    }
+}
+
 @Test func sampledSessionsAreWrittenAsTheyAreRead() throws {
     let leaf = TracedLeaf(
         argument: Keyed(key: 1, value: "to"),

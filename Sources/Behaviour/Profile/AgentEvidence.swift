@@ -141,8 +141,9 @@ package struct ToolEvidence: Sampled {
     }
 
     package func write(to bytes: inout [UInt8]) {
-        let parts: [String: any Mergeable] = [
-            "days": days, "definitions": definitions, "arguments": arguments, "paths": paths,
+        let parts: [String: (inout [UInt8]) -> Void] = [
+            "days": { days.write(to: &$0) }, "definitions": { definitions.write(to: &$0) },
+            "arguments": { arguments.write(to: &$0) }, "paths": { paths.write(to: &$0) },
         ]
         MemberWriter.write(rest, parts, to: &bytes)
     }
@@ -235,9 +236,9 @@ package struct IdentityEvidence: Sampled {
 
     package func write(to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "["))
-        JSON.append(.string(value.valueClass.rawValue), to: &bytes)
+        JSON.append(text: value.valueClass.rawValue, to: &bytes)
         bytes.append(UInt8(ascii: ","))
-        JSON.append(.string(value.text), to: &bytes)
+        JSON.append(text: value.text, to: &bytes)
         for tally in [explained, unexplained, textOnly] {
             bytes.append(UInt8(ascii: ","))
             Form.append(count: tally.count, to: &bytes)
@@ -366,7 +367,11 @@ package struct AgentEvidence: Sampled {
     }
 
     package func write(to bytes: inout [UInt8]) {
-        MemberWriter.write(rest, ["tools": tools, "identities": identities], to: &bytes)
+        MemberWriter.write(
+            rest,
+            ["tools": { tools.write(to: &$0) }, "identities": { identities.write(to: &$0) }],
+            to: &bytes
+        )
     }
 
     /// What is small of it.

@@ -80,7 +80,7 @@ package struct ValueEvidence: Sampled {
 
     package func write(to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "["))
-        JSON.append(.string(text), to: &bytes)
+        JSON.append(text: text, to: &bytes)
         bytes.append(UInt8(ascii: ","))
         JSON.append(.bool(isAbridged), to: &bytes)
         bytes.append(UInt8(ascii: ","))
@@ -281,7 +281,11 @@ package struct PathEvidence: Sampled {
     }
 
     package func write(to bytes: inout [UInt8]) {
-        MemberWriter.write(rest, ["values": values, "fields": fields, "texts": texts], to: &bytes)
+        let parts: [String: (inout [UInt8]) -> Void] = [
+            "values": { values.write(to: &$0) }, "fields": { fields.write(to: &$0) },
+            "texts": { texts.write(to: &$0) },
+        ]
+        MemberWriter.write(rest, parts, to: &bytes)
     }
 
     /// What is small of it.

@@ -47,7 +47,7 @@ extension Pointers: Mergeable {
     package func write(to bytes: inout [UInt8]) {
         Form.append(list: entries, to: &bytes) { entry, bytes in
             bytes.append(UInt8(ascii: "["))
-            JSON.append(.string(entry.pointer.session), to: &bytes)
+            JSON.append(text: entry.pointer.session, to: &bytes)
             bytes.append(UInt8(ascii: ","))
             JSON.append(.integer(entry.pointer.sequence), to: &bytes)
             bytes.append(UInt8(ascii: "]"))

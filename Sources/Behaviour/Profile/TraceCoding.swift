@@ -26,7 +26,13 @@ extension Form {
             bytes.append(UInt8(ascii: "["))
             append(hash: element.key, to: &bytes)
             bytes.append(UInt8(ascii: ","))
-            JSON.append(field(element.value), to: &bytes)
+            bytes.append(UInt8(ascii: "["))
+            JSON.append(text: element.value.tool.server, to: &bytes)
+            bytes.append(UInt8(ascii: ","))
+            JSON.append(text: element.value.tool.tool, to: &bytes)
+            bytes.append(UInt8(ascii: ","))
+            JSON.append(text: element.value.field, to: &bytes)
+            bytes.append(UInt8(ascii: "]"))
             bytes.append(UInt8(ascii: "]"))
         }
     }
@@ -43,9 +49,18 @@ extension Form {
             bytes.append(UInt8(ascii: "["))
             append(hash: element.key, to: &bytes)
             bytes.append(UInt8(ascii: ","))
-            JSON.append(tool(element.value), to: &bytes)
+            append(tool: element.value, to: &bytes)
             bytes.append(UInt8(ascii: "]"))
         }
+    }
+
+    /// Adds what `tool` makes.
+    private static func append(tool: ServerTool, to bytes: inout [UInt8]) {
+        bytes.append(UInt8(ascii: "["))
+        JSON.append(text: tool.server, to: &bytes)
+        bytes.append(UInt8(ascii: ","))
+        JSON.append(text: tool.tool, to: &bytes)
+        bytes.append(UInt8(ascii: "]"))
     }
 
     static func tools(_ value: JSON.Value?) -> [Keyed<ServerTool>]? {
@@ -61,7 +76,7 @@ extension SessionTrace {
         bytes.append(UInt8(ascii: "["))
         Form.append(hash: key, to: &bytes)
         bytes.append(UInt8(ascii: ","))
-        JSON.append(.string(session), to: &bytes)
+        JSON.append(text: session, to: &bytes)
         bytes.append(UInt8(ascii: ","))
         Form.append(name: principal, to: &bytes)
         bytes.append(UInt8(ascii: ","))
@@ -87,23 +102,23 @@ extension TracedCall {
         bytes.append(UInt8(ascii: "["))
         Form.append(tools: [tool], to: &bytes)
         bytes.append(UInt8(ascii: ","))
-        JSON.append(.string(tier.rawValue), to: &bytes)
+        JSON.append(text: tier.rawValue, to: &bytes)
         bytes.append(UInt8(ascii: ","))
         Form.append(optional: task, to: &bytes)
         bytes.append(UInt8(ascii: ","))
         Form.append(optional: definition, to: &bytes)
         bytes.append(UInt8(ascii: ","))
-        JSON.append(.string(outcome.rawValue), to: &bytes)
+        JSON.append(text: outcome.rawValue, to: &bytes)
         bytes.append(UInt8(ascii: ","))
         JSON.append(.bool(succeeded), to: &bytes)
         bytes.append(UInt8(ascii: ","))
-        JSON.append(.string(String(sequence)), to: &bytes)
+        JSON.append(text: String(sequence), to: &bytes)
         bytes.append(UInt8(ascii: ","))
-        JSON.append(.string(String(time)), to: &bytes)
+        JSON.append(text: String(time), to: &bytes)
         bytes.append(UInt8(ascii: ","))
         if let pointer {
             bytes.append(UInt8(ascii: "["))
-            JSON.append(.string(pointer.session), to: &bytes)
+            JSON.append(text: pointer.session, to: &bytes)
             bytes.append(UInt8(ascii: ","))
             JSON.append(.integer(pointer.sequence), to: &bytes)
             bytes.append(UInt8(ascii: "]"))
@@ -115,7 +130,13 @@ extension TracedCall {
         bytes.append(UInt8(ascii: ","))
         Form.append(list: leaves, to: &bytes) { $0.write(to: &$1) }
         bytes.append(UInt8(ascii: ","))
-        JSON.append(.array(lists.map { .array([Form.count($0.argument), Form.count($0.count)]) }), to: &bytes)
+        Form.append(list: lists, to: &bytes) { list, bytes in
+            bytes.append(UInt8(ascii: "["))
+            Form.append(count: list.argument, to: &bytes)
+            bytes.append(UInt8(ascii: ","))
+            Form.append(count: list.count, to: &bytes)
+            bytes.append(UInt8(ascii: "]"))
+        }
         bytes.append(UInt8(ascii: ","))
         Form.append(hash: reading, to: &bytes)
         bytes.append(UInt8(ascii: ","))
@@ -171,7 +192,7 @@ extension TracedLeaf {
         bytes.append(UInt8(ascii: ","))
         Form.append(name: path, to: &bytes)
         bytes.append(UInt8(ascii: ","))
-        JSON.append(.string(valueClass.rawValue), to: &bytes)
+        JSON.append(text: valueClass.rawValue, to: &bytes)
         bytes.append(UInt8(ascii: ","))
         Form.append(name: value, to: &bytes)
         bytes.append(UInt8(ascii: ","))
@@ -179,7 +200,7 @@ extension TracedLeaf {
         bytes.append(UInt8(ascii: ","))
         JSON.append(number.map { .number($0) } ?? .null, to: &bytes)
         bytes.append(UInt8(ascii: ","))
-        JSON.append(.string(prompt.rawValue), to: &bytes)
+        JSON.append(text: prompt.rawValue, to: &bytes)
         bytes.append(UInt8(ascii: ","))
         Form.append(fields: fields, to: &bytes)
         bytes.append(UInt8(ascii: ","))
@@ -221,11 +242,11 @@ extension TracedLeaf {
 extension TracedEntity {
     func write(to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "["))
-        JSON.append(.string(valueClass.rawValue), to: &bytes)
+        JSON.append(text: valueClass.rawValue, to: &bytes)
         bytes.append(UInt8(ascii: ","))
         Form.append(name: value, to: &bytes)
         bytes.append(UInt8(ascii: ","))
-        JSON.append(.string(prompt.rawValue), to: &bytes)
+        JSON.append(text: prompt.rawValue, to: &bytes)
         bytes.append(UInt8(ascii: ","))
         Form.append(fields: fields, to: &bytes)
         bytes.append(UInt8(ascii: ","))

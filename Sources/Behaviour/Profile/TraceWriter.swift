@@ -9,17 +9,20 @@ struct TraceWriter {
     private static let cacheLimit = 1 << 15
 
     let hash: KeyedHash
-    private var names: [String: Keyed<String>] = [:]
+    /// By their hashes, which are the keys.
+    private var names: [UInt64: Keyed<String>] = [:]
     private var tools: [ServerTool: Keyed<ServerTool>] = [:]
     private var fields: [ResultField: Keyed<ResultField>] = [:]
 
     init(_ hash: KeyedHash) { self.hash = hash }
 
     mutating func name(_ text: String) -> Keyed<String> {
-        if let name = names[text], name.value.utf8.elementsEqual(text.utf8) { return name }
+        let key = hash.hash(text)
+        // Without a secret key a hash can be forged, so the names are compared, by the byte.
+        if let name = names[key], ByteSearch.isSame(name.value.utf8.span, text.utf8.span) { return name }
         if names.count >= Self.cacheLimit { names.removeAll(keepingCapacity: true) }
-        let name = Keyed(key: hash.hash(text), value: text)
-        names[text] = name
+        let name = Keyed(key: key, value: text)
+        names[key] = name
         return name
     }
 

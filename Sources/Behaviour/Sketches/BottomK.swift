@@ -45,7 +45,7 @@ package struct BottomK<Element: Sampled>: Sendable {
     /// element of the run of everything is in the run of each part that has it.
     private func run() -> (keys: [UInt64], threshold: UInt64) {
         // Keys alone, since elements are large and sorting moves them.
-        var keys = kept.keys.sorted()
+        var keys = Self.ascending(kept.keys)
         var count = min(limit, keys.count)
         if Self.hasBudget {
             var spent = 0
@@ -63,6 +63,14 @@ package struct BottomK<Element: Sampled>: Sendable {
             keys.removeSubrange(count...)
         }
         return (keys, threshold)
+    }
+
+    private static func ascending(_ keys: [UInt64: Element].Keys) -> [UInt64] {
+        var sorted: [UInt64] = []
+        sorted.reserveCapacity(keys.count)
+        for key in keys { sorted.append(key) }
+        sorted.sort()
+        return sorted
     }
 
     /// Changes what is kept under a key, and makes it if it is not there.

@@ -21,6 +21,21 @@ package enum ByteSearch {
         return at
     }
 
+    /// Whether both are the same bytes.
+    package static func isSame(_ left: Span<UInt8>, _ right: Span<UInt8>) -> Bool {
+        guard left.count == right.count else { return false }
+        var at = 0
+        while at &+ 8 <= left.count {
+            if word(left, at) != word(right, at) { return false }
+            at &+= 8
+        }
+        while at < left.count {
+            if left[at] != right[at] { return false }
+            at &+= 1
+        }
+        return true
+    }
+
     /// Where the run of characters of a JSON string ends that need no second look: ASCII, no control, quote or backslash.
     static func endOfPlainText(in bytes: Span<UInt8>, from start: Int) -> Int {
         end(in: bytes, from: start, alsoAt: tops)

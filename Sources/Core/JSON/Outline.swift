@@ -101,13 +101,16 @@ extension JSON.Outline {
     package func member(_ name: String, of node: Node, in bytes: Span<UInt8>) -> Node? {
         let entry = entries[node.position]
         guard entry.kind == .object else { return nil }
-        let length = name.utf8.count
+        let wanted = name.utf8.span
+        let entries = entries.span
         var position = node.position + 1
         while position < Int(entry.next) {
             let key = entries[position]
-            // Most keys differ in their length already.
-            if key.isMarked || Int(key.end - key.start) - 2 == length,
-                isText(Node(position: position), name, in: bytes)
+            if key.isMarked {
+                if isText(Node(position: position), name, in: bytes) { return Node(position: position + 1) }
+            } else if Int(key.end &- key.start) &- 2 == wanted.count,
+                // Most keys differ in their length already.
+                ByteSearch.isSame(bytes.extracting(Int(key.start) + 1..<Int(key.end) - 1), wanted)
             {
                 return Node(position: position + 1)
             }
@@ -137,13 +140,7 @@ extension JSON.Outline {
             for byte in utf8 where left.next(in: bytes) != byte { return false }
             return left.next(in: bytes) == nil
         }
-        guard Int(entry.end - entry.start) - 2 == utf8.count else { return false }
-        var at = Int(entry.start) + 1
-        for byte in utf8 {
-            if bytes[at] != byte { return false }
-            at += 1
-        }
-        return true
+        return ByteSearch.isSame(bytes.extracting(Int(entry.start) + 1..<Int(entry.end) - 1), utf8.span)
     }
 
     /// The content of a string, or nil for anything else.

@@ -41,6 +41,9 @@ extension JSON {
         }
     }
 
+    /// Adds a text as a string, without a value in between.
+    package static func append(text: String, to bytes: inout [UInt8]) { appendString(text, to: &bytes) }
+
     private static func appendWhole(_ value: Int64, to bytes: inout [UInt8]) {
         if value < 0 { bytes.append(UInt8(ascii: "-")) }
         let start = bytes.count

@@ -17,12 +17,7 @@ struct RepeatedText: Sendable {
         for at in written.indices { self.written.append(written[at]) }
     }
 
-    func isWritten(_ other: Span<UInt8>) -> Bool {
-        let mine = written.span
-        guard mine.count == other.count else { return false }
-        for at in mine.indices where mine[at] != other[at] { return false }
-        return true
-    }
+    func isWritten(_ other: Span<UInt8>) -> Bool { ByteSearch.isSame(written.span, other) }
 }
 
 /// What the line before said where lines mostly say the same.
@@ -41,15 +36,18 @@ struct RepeatedTexts: Sendable {
 struct RecordMembers {
     private let outline: JSON.Outline
     private let node: JSON.Outline.Node
+    /// The name of the object; empty for the record.
+    private let name: String
+
     /// Where the object stands, for messages: empty, or `task.`.
-    private let place: String
+    private var place: String { name.isEmpty ? "" : name + "." }
 
     typealias Refusal = NativeReader.Refusal
 
-    init(_ outline: JSON.Outline, _ node: JSON.Outline.Node, place: String = "") {
+    init(_ outline: JSON.Outline, _ node: JSON.Outline.Node, name: String = "") {
         self.outline = outline
         self.node = node
-        self.place = place
+        self.name = name
     }
 
     private func present(_ name: String, _ line: Span<UInt8>) -> JSON.Outline.Node? {
@@ -147,7 +145,7 @@ struct RecordMembers {
     func objectIfPresent(_ name: String, _ line: Span<UInt8>) throws(Refusal) -> RecordMembers? {
         guard let found = present(name, line) else { return nil }
         guard outline.kind(of: found) == .object else { throw Refusal(.wrongType, place + name) }
-        return RecordMembers(outline, found, place: name + ".")
+        return RecordMembers(outline, found, name: name)
     }
 
     func texts(_ name: String, _ line: Span<UInt8>) throws(Refusal) -> [String] {
