@@ -101,7 +101,7 @@ struct Hygiene {
 
     /// Whether few enough of an agent's sessions do something for it to have been planted.
     private func isRare(_ count: Int, of agent: UInt64) -> Bool {
-        Double(count) < parameters.suspectUse * Double(sessionsOfAgent[agent] ?? 0)
+        Double(count) <= max(parameters.handful, parameters.suspectUse * Double(sessionsOfAgent[agent] ?? 0))
     }
 
     /// How many sessions took the value for one tool or another from where most see it.

@@ -93,19 +93,16 @@ extension LearnedPath {
                     break
                 }
             }
-            // Nobody vouches for what is destroyed but a person.
-            let vouched = tier == .destructive ? 0 : hygiene.vouched[use]?.count ?? 0
             let isConstant =
                 value.isIdentity
                 ? parameters.isKnown(
                     explained: value.explained.count,
                     unexplained: value.unexplained.count,
                     textOnly: value.textOnly.count,
-                    vouched: vouched
+                    vouched: hygiene.vouched[use]?.count ?? 0
                 )
-                // A word that only texts explain is what instructions give away as well as an identity is.
-                : value.sessions.count >= parameters.constantSessions
-                    && (!isTextOnly || vouched >= parameters.textOnlySessions)
+                // What only texts name is destroyed when a person says so.
+                : value.sessions.count >= parameters.constantSessions && (tier < .destructive || !isTextOnly)
             guard isConstant else { continue }
             constants[key] = Constant(
                 text: value.text,

@@ -46,9 +46,11 @@ package struct MiningParameters: Sendable, Hashable {
     /// Hygiene: sessions that use a value without having been shown it before it can no longer have been planted.
     package var unshownSessions = 5
     package var shownShare = 0.5
-    /// Hygiene: a tool that a smaller share of an agent's sessions call is not learned where mostly sessions call it that
-    /// are not learned from.
+    /// Hygiene: the share of an agent's sessions, or the handful of them, that a planted text may reach.
+    ///
+    /// A tool that no more call is not learned where mostly sessions call it that are not learned from.
     package var suspectUse = 0.1
+    package var handful = 5.0
     /// Sessions that bear a relation between arguments out, of which none or few break it; as many as the bound on
     /// would-deny rates asks for when there is none.
     package var relationSessions = 59
