@@ -436,9 +436,10 @@ def test_an_extreme_shows_the_call_that_has_it_and_a_larger_one_is_another_point
 
 def test_a_recording_without_texts_says_so(queue):
     shell, _ = queue
-    shell("traffic", "import", "seen.ndjson", "--out", "bare.ndjson", "--keep-personal-data", "--results", "provenance").expect(0)
-    review = shell("policy", "review", "--recording", "bare.ndjson", "--format", "json").expect(2)
-    (point,) = review.json["review"]
+    shell("init").expect(0)
+    shell("traffic", "import", "seen.ndjson", "--results", "provenance").expect(0)
+    review = shell("policy", "review", "--recording", ".lockstep/recordings", "--format", "json").expect(2)
+    (point,) = [point for point in review.json["review"] if point["kind"] == "text-only-identity"]
     assert point["quotes"] and all(quote["without_texts"] and quote["source"] is None for quote in point["quotes"])
     assert "no texts of results" in review.err
 

@@ -45,7 +45,7 @@ package enum RecordingFault: Error, Sendable, Hashable, CustomStringConvertible 
 
 /// How much was read since the last line end: what never ends a line is no recording, and might never end at all.
 private struct LineBound {
-    static let mostBytes = 64 << 20
+    static let mostBytes = 256 << 20
     private var bytes = 0
 
     /// Whether the line at hand may still end.

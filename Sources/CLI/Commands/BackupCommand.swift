@@ -7,7 +7,7 @@ import Workspace
 struct BackupCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "backup",
-        abstract: "Save lockstep.yaml and the state of the workspace in one file, in use or not.",
+        abstract: "Save lockstep.yaml and the state in one file, online.",
         discussion: """
             In it are `lockstep.yaml` and of `.lockstep` the ledger, the artifacts (among them each policy and release that a run \
             made), the keys, the recordings and the audit log. Not in it: files beside them, such as `policies/`, `reports/`, \
@@ -29,7 +29,7 @@ struct BackupCommand: AsyncParsableCommand {
 struct RestoreCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "restore",
-        abstract: "Bring lockstep.yaml and the saved state back; keep what is there."
+        abstract: "Bring a backup back; what is there is kept."
     )
 
     @Argument(help: "The file that `lockstep backup` wrote.")
