@@ -84,9 +84,7 @@ import Traffic
         let isKnown = same && following > 3
         #expect(argument.values.contains(account) == isKnown)
         #expect(proposal.policy.known.contains { $0.identities.contains(account) } == isKnown)
-        if !isKnown {
-            #expect(proposal.review.contains { $0.kind == .textOnlyIdentity && $0.values == [account] })
-        }
+        #expect(proposal.review.contains { $0.kind == .textOnlyIdentity && $0.values == [account] })
     }
 
     @Test func addressesThatOnlyTextsNameDoNotMakeADomain() throws {

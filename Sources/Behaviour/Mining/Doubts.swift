@@ -84,7 +84,9 @@ struct Doubts {
     ) -> [ReviewItem] {
         var items: [ReviewItem] = []
         for (key, value) in evidence?.values.elements ?? [] {
-            guard value.isIdentity, !value.isAbridged, path.constants[key] == nil,
+            // What a text tells everybody is learned and shown all the same: a planted text tells everybody too.
+            let isLearned = path.constants[key] != nil
+            guard value.isIdentity, !value.isAbridged, !isLearned || rule.tier >= .write,
                 value.textOnly.count * 2 >= max(1, value.unexplained.count),
                 value.explained.count < value.unexplained.count
             else { continue }
@@ -92,7 +94,9 @@ struct Doubts {
                 item(
                     .textOnlyIdentity,
                     path.path,
-                    "only texts of earlier results explain it",
+                    isLearned
+                        ? "only texts of earlier results explain it, which show it to most who read them"
+                        : "only texts of earlier results explain it",
                     sessions: value.sessions.count,
                     values: value.valueClasses.map { CanonicalValue($0, value.text) },
                     sources: value.texts,
