@@ -20,7 +20,7 @@ import Traffic
             tool: tool,
             tier: .destructive,
             path: "iban",
-            values: kind == .textOnlyIdentity || kind == .varyingSource ? [stranger] : [],
+            values: [.textOnlyIdentity, .unexplainedIdentity, .varyingSource].contains(kind) ? [stranger] : [],
             sources: [note],
             sessions: 2,
             detail: "",
@@ -46,7 +46,9 @@ import Traffic
             case .openText, .lonelyExtreme, .anyRead, .fewSessions, .severalDefinitions: .allowed
             // A rule grants the tool although nothing was learned of it.
             case .suspectTool, .wildcardName: .allowed
-            case .textOnlyIdentity, .varyingSource, .rareText, .instructingText, .manyCalls, .secret: .denied
+            case .textOnlyIdentity, .unexplainedIdentity, .varyingSource, .rareText, .instructingText, .manyCalls,
+                .secret:
+                .denied
             }
         #expect(Self.item(kind).untilDecided(in: Self.policy()) == expected)
     }
@@ -60,6 +62,7 @@ import Traffic
     func named(_ agent: String) {
         let policy = Self.policy({ $0.values = [Self.stranger] }, agent: agent)
         #expect(Self.item(.textOnlyIdentity).untilDecided(in: policy) == .allowed)
+        #expect(Self.item(.unexplainedIdentity).untilDecided(in: policy) == .allowed)
     }
 
     @Test("what a learned source shows is not called denied")

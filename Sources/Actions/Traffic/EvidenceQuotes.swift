@@ -192,8 +192,8 @@ extension ReviewItem.Kind {
     fileprivate var isPlacedByCalls: Bool {
         switch self {
         case .lonelyExtreme, .rareText, .secret: true
-        case .varyingSource, .textOnlyIdentity, .openText, .fewSessions, .severalDefinitions, .manyCalls, .suspectTool,
-            .wildcardName, .instructingText, .anyRead:
+        case .varyingSource, .textOnlyIdentity, .unexplainedIdentity, .openText, .fewSessions, .severalDefinitions,
+            .manyCalls, .suspectTool, .wildcardName, .instructingText, .anyRead:
             false
         }
     }

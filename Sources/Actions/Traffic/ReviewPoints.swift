@@ -87,8 +87,8 @@ extension Proposal {
         case .manyCalls: return item.detail
         case .rareText, .anyRead: return item.sources.map(\.description).sorted().joined(separator: " ")
         case .severalDefinitions: return policy.rules.first { $0.id == item.rule }?.definition
-        case .textOnlyIdentity, .varyingSource, .openText, .fewSessions, .secret, .suspectTool, .wildcardName,
-            .instructingText:
+        case .textOnlyIdentity, .unexplainedIdentity, .varyingSource, .openText, .fewSessions, .secret, .suspectTool,
+            .wildcardName, .instructingText:
             return nil
         }
     }

@@ -12,7 +12,7 @@ extension ReviewItem {
     /// In doubt it says `allowed`, since whoever reads `denied` may look no further.
     package func untilDecided(in policy: Policy) -> Standing {
         switch kind {
-        case .textOnlyIdentity: return isNamed(in: policy) ? .allowed : .denied
+        case .textOnlyIdentity, .unexplainedIdentity: return isNamed(in: policy) ? .allowed : .denied
         case .varyingSource: return isNamed(in: policy) || passesFromSources(in: policy) ? .allowed : .denied
         // What stands in such a text passes once the text is a source, and not for standing there before.
         case .rareText: return passesFromSources(in: policy) ? .allowed : .denied

@@ -76,39 +76,59 @@ struct Doubts {
         return warnings
     }
 
+    /// Identities of one argument that neither the request nor a field of a result explains.
+    private func identities(_ path: LearnedPath, _ evidence: PathEvidence?) -> [ReviewItem] {
+        var items: [ReviewItem] = []
+        let writes = rule.tier >= .write
+        for (key, value) in evidence?.values.elements ?? [] {
+            let isLearned = path.constants[key] != nil
+            guard value.isIdentity, !value.isAbridged, value.explained.count < value.unexplained.count else { continue }
+            let kind: ReviewItem.Kind
+            let detail: String
+            if value.textOnly.count * 2 >= value.unexplained.count {
+                // What a text tells everybody is learned and shown all the same: a planted text tells everybody too.
+                if isLearned, !writes { continue }
+                kind = .textOnlyIdentity
+                detail =
+                    "only texts of earlier results explain it"
+                    + (isLearned ? ", which show it to most who read them" : "")
+            } else {
+                // A text that says it in other letters, or was not recorded, explains it as well as none does.
+                guard writes, isLearned, isRare(value.sessions.count, of: path.sessions) else { continue }
+                kind = .unexplainedIdentity
+                detail =
+                    "nothing on record explains it, and \(value.sessions.count) of \(path.sessions) sessions sent it"
+            }
+            items.append(
+                item(
+                    kind,
+                    path.path,
+                    detail,
+                    sessions: value.sessions.count,
+                    values: value.valueClasses.map { CanonicalValue($0, value.text) },
+                    sources: value.texts,
+                    evidence: value.pointers.places,
+                    // Whom nothing but a text names is likely whom somebody planted there, however often it worked:
+                    // where something is written, that comes before what merely reaches far.
+                    uncertainty: (writes ? 0.9 : 0) + (writes ? 0.1 : 1) / Double(value.sessions.count + 1),
+                    reach: 1
+                )
+            )
+        }
+        return items
+    }
+
+    private func isRare(_ sessions: Int, of all: Int) -> Bool {
+        Double(sessions) <= parameters.suspectUse * Double(all)
+    }
+
     /// Values and widenings of one argument that a person should decide.
     func items(
         _ path: LearnedPath,
         _ alternatives: ArgumentAlternatives,
         _ evidence: PathEvidence?
     ) -> [ReviewItem] {
-        var items: [ReviewItem] = []
-        for (key, value) in evidence?.values.elements ?? [] {
-            // What a text tells everybody is learned and shown all the same: a planted text tells everybody too.
-            let isLearned = path.constants[key] != nil
-            guard value.isIdentity, !value.isAbridged, !isLearned || rule.tier >= .write,
-                value.textOnly.count * 2 >= max(1, value.unexplained.count),
-                value.explained.count < value.unexplained.count
-            else { continue }
-            items.append(
-                item(
-                    .textOnlyIdentity,
-                    path.path,
-                    isLearned
-                        ? "only texts of earlier results explain it, which show it to most who read them"
-                        : "only texts of earlier results explain it",
-                    sessions: value.sessions.count,
-                    values: value.valueClasses.map { CanonicalValue($0, value.text) },
-                    sources: value.texts,
-                    evidence: value.pointers.places,
-                    // Whom only a text names is likely whom somebody planted there, however often it worked: where
-                    // something is written, that comes before what merely reaches far.
-                    uncertainty: (rule.tier >= .write ? 0.9 : 0)
-                        + (rule.tier >= .write ? 0.1 : 1) / Double(value.sessions.count + 1),
-                    reach: 1
-                )
-            )
-        }
+        var items = identities(path, evidence)
         if let sent = evidence?.secrets, sent > 0, !alternatives.chosen.rule.open.contains(.secret) {
             items.append(
                 item(

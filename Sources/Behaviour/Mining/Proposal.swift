@@ -64,6 +64,8 @@ package struct ReviewItem: Sendable {
         case varyingSource = "varying-source"
         /// An identity that only free text explains and too few sessions support.
         case textOnlyIdentity = "text-only-identity"
+        /// An identity that a few sessions handed to what changes something, and that nothing on record explains.
+        case unexplainedIdentity = "unexplained-identity"
         /// Composed text of a tool that cannot be undone.
         case openText = "open-text"
         /// A rule that hangs on very few sessions.
