@@ -61,6 +61,8 @@ def assemble(parts, values: Values, sign: Signer | None = None) -> bytes:
         case {"chunk": inner, **rest} if not rest:
             body = assemble(inner, values, sign)
             return b"%x\r\n%s\r\n" % (len(body), body)
+        case {"length-of": inner, **rest} if not rest:
+            return b"%d" % len(assemble(inner, values, sign))
         case {"gzip": inner, **rest} if not rest:
             return gzip.compress(assemble(inner, values, sign), mtime=0)
     raise ValueError(f"no part of a case: {str(parts)[:80]}")
