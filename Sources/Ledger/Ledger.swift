@@ -23,6 +23,10 @@ package final class Ledger: Sendable {
 
     let database: any DatabaseWriter
     private let counter: CommitCounter
+    /// Owned by whoever is inside `write`.
+    let prepared = Prepared()
+    /// As `prepared`; none where there is no file.
+    private let log: WriteAheadLog?
     /// Seals what is committed; without it a run that changes loses its seal.
     let sealer: Sealer?
     /// Which durability the writing connection is set to; owned by whoever is inside `write`.
@@ -47,6 +51,7 @@ package final class Ledger: Sendable {
                 try Schema.migrate(db)
             }
             database = pool
+            log = WriteAheadLog()
             counter = CommitCounter()
             pool.add(transactionObserver: counter, extent: .observerLifetime)
         } catch {
@@ -78,6 +83,7 @@ package final class Ledger: Sendable {
                 }
             }
             database = queue
+            log = nil
             counter = CommitCounter()
         } catch {
             throw LedgerError(error)
@@ -87,6 +93,7 @@ package final class Ledger: Sendable {
     private init(memory queue: DatabaseQueue, _ sealer: Sealer?) {
         self.sealer = sealer
         database = queue
+        log = nil
         counter = CommitCounter()
         queue.add(transactionObserver: counter, extent: .observerLifetime)
     }
@@ -153,7 +160,7 @@ package final class Ledger: Sendable {
                     current = wanted
                 }
                 counter.isSynced.withLock { $0 = wanted == .decision }
-                return try Self.transact(db, body)
+                return try transact(db, body)
             }
         } catch {
             throw LedgerError(error)
@@ -161,13 +168,27 @@ package final class Ledger: Sendable {
     }
 
     /// As `Database.inTransaction`, with a beginning and an end that are not compiled anew each time.
-    private static func transact<Result>(_ db: Database, _ body: (Database) throws -> Result) throws -> Result {
-        try db.cachedStatement(sql: "BEGIN IMMEDIATE").execute()
+    private func transact<Result>(_ db: Database, _ body: (Database) throws -> Result) throws -> Result {
+        try prepared.run(.begin, db)
         do {
+            log?.prepare(db, syncedCommits: commits.synced)
             let result = try body(db)
             // SQLite ends a transaction by itself when the disk is full.
-            guard db.isInsideTransaction else { throw LedgerError(.io, "the ledger's transaction was broken off") }
-            try db.cachedStatement(sql: "COMMIT").execute()
+            guard prepared.isInTransaction(db) else {
+                throw LedgerError(.io, "the ledger's transaction was broken off")
+            }
+            let before = counter.count.withLock { $0 }
+            do {
+                if let log {
+                    try log.gather { _ = try prepared.run(.commit, db) }
+                } else {
+                    try prepared.run(.commit, db)
+                }
+            } catch {
+                // The hook is asked before the commit is written.
+                counter.count.withLock { $0 = before }
+                throw error
+            }
             return result
         } catch {
             if db.isInsideTransaction { try? db.rollback() }
@@ -266,7 +287,12 @@ package final class Ledger: Sendable {
 
     /// Closes all connections; later calls throw.
     package func close() throws(LedgerError) {
-        do { try database.close() } catch { throw LedgerError(error) }
+        do {
+            database.writeWithoutTransaction { _ in prepared.clear() }
+            try database.close()
+        } catch {
+            throw LedgerError(error)
+        }
     }
 }
 
@@ -278,8 +304,10 @@ private final class CommitCounter: TransactionObserver, Sendable {
     func observes(eventsOfKind eventKind: DatabaseEventKind) -> Bool { false }
     func databaseDidChange(with event: DatabaseEvent) {}
     func databaseDidRollback(_ db: Database) {}
+    func databaseDidCommit(_ db: Database) {}
 
-    func databaseDidCommit(_ db: Database) {
+    /// Called by the hook itself, whoever runs the statement that commits.
+    func databaseWillCommit() {
         let synced = isSynced.withLock { $0 }
         count.withLock {
             $0.all += 1

@@ -18,6 +18,8 @@ struct DiskFaultTests {
                     $0.forEach = ForEach(items: .literal(["x", "y"]), variable: "i", maxParallel: 2)
                 },
                 step("nap", .wait(.duration(.seconds(60)))), step("c", uses("test.change")),
+                step("d", uses("test.read")), step("e", uses("test.change")), step("f", uses("test.change")),
+                step("g", uses("test.change")), step("h", uses("test.change")),
             ]
         )
     }

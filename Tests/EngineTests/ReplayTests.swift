@@ -53,6 +53,28 @@ struct ReplayTests {
         return (world, run)
     }
 
+    @Test func everyPayloadIsCanonicalHoweverItWasPutDown() async throws {
+        let world = try World()
+        let text = "\u{1} \"\\ é \u{FFFD} \u{1F512} \u{2028}"
+        let run = try await world.run(
+            plan(
+                "p",
+                [step("make", uses("test.change", [("value", .literal(.string(text)))])), step("b", uses("test.read"))]
+            )
+        ).run
+        let events = try world.ledger.events(of: run)
+        for event in events {
+            #expect(event.payload == String(decoding: JSON.canonical(try JSON.parse(event.payload)), as: UTF8.self))
+        }
+        let made = events.filter { $0.instance == "make" }.map(\.payload)
+        #expect(
+            try made.map { try JSON.parse($0).object?.keys } == [
+                ["action", "attempt", "effect", "key", "parameters", "version"], ["outputs", "summary"],
+            ]
+        )
+        #expect(try made.map { try JSON.parse($0)["parameters"]?["value"]?.string ?? "" } == [text, ""])
+    }
+
     @Test func whatTheEngineWroteFollowsFromItsEvents() async throws {
         let (world, run) = try await world()
         #expect(try world.engine().replay(run) == [])

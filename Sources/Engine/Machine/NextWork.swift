@@ -25,7 +25,8 @@ extension RunMachine {
     package func next(now: Timestamp, inFlight: Set<StepInstance>) -> [Work] {
         guard end == nil, queuedBehind == nil, attention == nil else { return [] }
         if pause != nil { return [] }
-        let waiting = open.sorted { $0.value < $1.value }.map(\.key).filter { !inFlight.contains($0) }
+        var waiting = open.keys.filter { !inFlight.contains($0) }
+        if waiting.count > 1 { waiting.sort { open[$0] ?? 0 < open[$1] ?? 0 } }
         if let question, mode == .normal || question.instance.role.isCleaning { return [] }
         switch mode {
         case .cancelling(let reason): return ending(.cancelled, reason, now, waiting, inFlight)

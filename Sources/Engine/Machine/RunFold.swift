@@ -48,6 +48,17 @@ extension RunMachine {
     }
 
     private mutating func apply(_ event: RunEvent, to name: StepInstance, at position: Int) {
+        switch event.body {
+        case .started(_, let attempt):
+            start(name, position, attempt, at: event.time)
+        case .succeeded(_, let result):
+            succeed(name, position, result, at: event.time)
+            finish(name, position, .succeeded, event)
+        default: applyRarer(event, to: name, at: position)
+        }
+    }
+
+    private mutating func applyRarer(_ event: RunEvent, to name: StepInstance, at position: Int) {
         var instance = instances[name] ?? Instance()
         if open[name] == nil, instance.state == .pending { begin(name, position) }
         if instance.started == nil { instance.started = event.time }
@@ -59,12 +70,6 @@ extension RunMachine {
             instance.state = .waiting
             instance.pending = pending
             instance.generation = pending.generation
-        case .started(_, let attempt):
-            instance.state = .running
-            instance.attempts = attempt.number
-            instance.attempt = attempt
-            instance.pending = nil
-            instance.question = nil
         case .asked(_, let question):
             instance.state = .needsAttention
             instance.question = question
@@ -80,13 +85,6 @@ extension RunMachine {
             instance.attempt = nil
         case .gateOpened, .sampled, .decided, .approvalOpened, .voted, .escalated, .approvalDecided:
             checkpoint(event, name, position, &instance)
-        case .succeeded(_, let result):
-            instance.outputs = result.outputs
-            instance.summary = result.summary.isEmpty ? nil : result.summary
-            instance.epoch += 1
-            instance.actor = instance.actor ?? startedBy
-            instances[name] = instance
-            return finish(name, position, .succeeded, event)
         case .failed(_, let error, nil):
             instance.error = error
             instances[name] = instance
@@ -163,7 +161,7 @@ extension RunMachine {
         return nil
     }
 
-    private mutating func begin(_ name: StepInstance, _ position: Int) {
+    mutating func begin(_ name: StepInstance, _ position: Int) {
         open[name] = sequence
         guard name.role == .work else { return }
         if name.item == nil {

@@ -131,6 +131,8 @@ package struct RunMachine: Sendable {
 
     /// The first question that a person has to answer.
     package var question: (instance: StepInstance, text: String)? {
+        // Asked for several times a step, which almost never has one.
+        guard !open.isEmpty else { return nil }
         let asked = open.keys.lazy.filter { instances[$0]?.state == .needsAttention }
         return asked.min().map { ($0, instances[$0]?.question ?? "its outcome is unknown") }
     }

@@ -171,8 +171,10 @@ extension Session {
     }
 
     private mutating func succeed(_ name: StepInstance, _ result: ActionResult) throws {
-        guard let step = machine.step(name.base), name.role == .work else { return try stage(.succeeded(name, result)) }
-        for (output, type) in step.outputs {
+        guard name.role == .work, let position = machine.graph.positions[name.step] else {
+            return try stage(.succeeded(name, result))
+        }
+        for (output, type) in machine.graph.steps[position].outputs {
             guard let value = result.outputs[output] else {
                 return try fail(name, StepError(.permanent, "the action did not give output `\(output)`"))
             }
@@ -186,11 +188,13 @@ extension Session {
                 )
             }
         }
+        guard !result.evidence.isEmpty else { return try stage(.succeeded(name, result)) }
         var result = result
+        let controls = machine.graph.steps[position].evidence.controls
         for index in result.evidence.indices {
             // What the playbook says that a step speaks for goes with what the step has left behind.
             let known = result.evidence[index].controls
-            result.evidence[index].controls += step.evidence.controls.filter { !known.contains($0) }
+            result.evidence[index].controls += controls.filter { !known.contains($0) }
         }
         try stage(.succeeded(name, result))
     }

@@ -13,7 +13,8 @@ struct Session {
     let planDigest: String
     private(set) var machine: RunMachine
     private var events: [RunEvent] = []
-    private var touched: Set<StepInstance> = []
+    /// In the order of the events; one that was touched twice is there twice.
+    private var touched: [StepInstance] = []
     private var samples: [SampleRecord] = []
     private var verdicts: [VerdictRecord] = []
     /// Every state that an approval went through: one commit may close a question and ask it anew.
@@ -54,16 +55,16 @@ struct Session {
     mutating func stage(_ body: RunEvent.Body) throws(MachineFault) {
         // Time in the record never runs backwards, whatever the clock does.
         let event = RunEvent(body, at: max(body.time ?? now, machine.lastEvent))
-        var concerned: Set<StepInstance> = []
+        var concerned: [StepInstance] = []
         switch body {
-        case .retried, .resumed, .rollbackRequested, .cancelRequested: concerned = Set(machine.instances.keys)
+        case .retried, .resumed, .rollbackRequested, .cancelRequested: concerned = Array(machine.instances.keys)
         default: break
         }
         try machine.apply(event)
         events.append(event)
-        touched.formUnion(concerned)
+        touched += concerned
         guard let name = event.instance else { return }
-        touched.insert(name)
+        touched.append(name)
         // Looked up for the few that need it.
         var instance: RunMachine.Instance? { machine.instances[name] }
         switch body {
@@ -102,11 +103,30 @@ struct Session {
     mutating func commit(isBusy: Bool) throws {
         guard hasNews || (isBusyInLedger && !isBusy) else { return }
         try engine.crash.hit("before commit of \(machine.run) at \(committed)")
+        let state = machine.state(isBusy: isBusy)
+        var commits = children
+        commits.append(news(state))
+        row = try engine.ledger.commit(commits).last.map { ($0, state) }
+        isBusyInLedger = isBusy
+        committed += events.count
+        events.removeAll(keepingCapacity: true)
+        touched.removeAll(keepingCapacity: true)
+        samples = []
+        verdicts = []
+        approvals = []
+        votes = []
+        children = []
+        doneRequests = []
+        try engine.crash.hit("after commit of \(machine.run) at \(committed)")
+    }
+
+    /// Everything that was staged, for the ledger.
+    private mutating func news(_ state: RunState) -> RunCommit {
         var commit = RunCommit(
             run: machine.run,
             sequence: committed,
             token: token,
-            state: machine.state(isBusy: isBusy)
+            state: state
         )
         commit.known = row
         commit.reason = machine.reason
@@ -125,19 +145,15 @@ struct Session {
         commit.verdicts = verdicts
         commit.approvals = approvals
         commit.votes = votes
+        if touched.count > 2 {
+            var seen: Set<StepInstance> = []
+            touched.removeAll { !seen.insert($0).inserted }
+        } else if touched.count == 2, touched[0] == touched[1] {
+            // Nearly every commit: no set is needed to see that.
+            touched.removeLast()
+        }
         for name in touched { project(name, into: &commit) }
-        row = try engine.ledger.commit(children + [commit]).last.map { ($0, commit.state) }
-        isBusyInLedger = isBusy
-        committed += events.count
-        events.removeAll(keepingCapacity: true)
-        touched.removeAll(keepingCapacity: true)
-        samples = []
-        verdicts = []
-        approvals = []
-        votes = []
-        children = []
-        doneRequests = []
-        try engine.crash.hit("after commit of \(machine.run) at \(committed)")
+        return commit
     }
 
     /// The row of a step follows from the machine alone.
@@ -156,7 +172,7 @@ struct Session {
                 )
             )
             timed.insert(name)
-        } else if timed.remove(name) != nil {
+        } else if !timed.isEmpty, timed.remove(name) != nil {
             commit.stoppedTimers.append(RunCommit.TimerKey(instance: name, kind: "wait"))
         }
     }
@@ -166,10 +182,10 @@ extension RunMachine {
     /// The row of a step instance in the ledger.
     func row(of name: StepInstance) -> StepRecord? {
         guard let instance = instances[name], let position = graph.positions[name.base] else { return nil }
-        let step = graph.steps[position]
+        let role = name.role
         let kind =
-            switch name.role {
-            case .work: step.kindName
+            switch role {
+            case .work: graph.steps[position].kindName
             case .after: "gate"
             case .rollback, .cancel: "action"
             }
@@ -177,7 +193,7 @@ extension RunMachine {
             instance: name,
             position: position,
             kind: kind,
-            name: name.role == .work ? step.plainName : nil,
+            name: role == .work ? graph.steps[position].plainName : nil,
             state: instance.state
         )
         record.attempts = instance.attempts

@@ -56,27 +56,31 @@ extension Ledger {
     /// - Throws: `conflict` when somebody else wrote to a run or took its lease.
     @discardableResult
     package func commit(_ commits: [RunCommit]) throws(LedgerError) -> [[UInt8]] {
-        let durability = commits.map(\.durability).max() ?? .progress
-        let sealer = sealer
-        return try write(durability) { db in try commits.map { try Self.apply($0, db, sealer) } }
+        let durability = commits.lazy.map(\.durability).max() ?? .progress
+        return try write(durability) { db in
+            var heads: [[UInt8]] = []
+            for index in commits.indices { heads.append(try apply(commits[index], db)) }
+            return heads
+        }
     }
 
-    private static func apply(_ commit: RunCommit, _ db: Database, _ sealer: Sealer?) throws -> [UInt8] {
-        for artifact in commit.artifacts { try insert(artifact, db) }
-        if let record = commit.creation { try insert(record, db) }
+    private func apply(_ commit: RunCommit, _ db: Database) throws -> [UInt8] {
+        for artifact in commit.artifacts { try Self.insert(artifact, db) }
+        if let record = commit.creation { try Self.insert(record, db) }
         let run = commit.run.text
-        let key = Bound.text(run)
-        let hashes = try move(commit, db, sealer)
+        let hashes = try move(commit, db)
         for (event, hash) in zip(commit.events, hashes) {
-            try db.run(
-                "INSERT INTO event (run, sequence, time, kind, instance, payload, hash) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [
-                    key, .integer(event.sequence), .integer(event.time.microseconds), .text(event.kind),
-                    .text(event.instance), .text(event.payload), .blob(hash),
-                ]
-            )
+            try prepared.run(.event, db) { values in
+                values.add(run)
+                values.add(event.sequence)
+                values.add(event.time.microseconds)
+                values.add(event.kind)
+                values.add(event.instance)
+                values.add(event.payload)
+                values.add(hash)
+            }
         }
-        for step in commit.steps { try put(step, run: run, db) }
+        for step in commit.steps { try put(step, run: run, isNew: commit.creation != nil, db) }
         for key in commit.stoppedTimers {
             try db.cachedStatement(sql: "DELETE FROM timer WHERE run = ? AND instance = ? AND kind = ?")
                 .execute(arguments: [run, key.instance.description, key.kind])
@@ -88,12 +92,15 @@ extension Ledger {
                 run, timer.instance.description, timer.kind, timer.generation, timer.due.microseconds,
             ])
         }
-        try applyDecisions(commit, db)
+        try Self.applyDecisions(commit, db)
         for request in commit.doneRequests {
             try db.cachedStatement(sql: "DELETE FROM request WHERE id = ?").execute(arguments: [request])
         }
         for sequence in commit.outbox {
-            try db.run("INSERT INTO outbox (run, sequence) VALUES (?, ?)", [key, .integer(sequence)])
+            try prepared.run(.outbox, db) { values in
+                values.add(run)
+                values.add(sequence)
+            }
         }
         return hashes.last ?? []
     }
@@ -101,42 +108,38 @@ extension Ledger {
     /// Moves the run's own row on, if it is still what the writer believes it to be.
     ///
     /// - Returns: The hashes of the new events; where there are none, the one that the run has.
-    private static func move(_ commit: RunCommit, _ db: Database, _ sealer: Sealer?) throws -> [[UInt8]] {
-        let old: [Bound] = [.text(commit.run.text), .integer(commit.sequence), .text(commit.token)]
-        if let known = commit.known, known.state == commit.state {
-            // A state that stays is not written: the index by state would cost every commit a page more.
-            let hashes = hashes(of: commit, after: known.head)
-            try db.run(
-                """
-                UPDATE run SET sequence = ?, head = ?, reason = ?, outputs = coalesce(?, outputs),
-                updated = max(updated, ?), ended = ?, seal = ?, seal_key = ?
-                WHERE id = ? AND sequence = ? AND lease_token IS ? AND head = ? AND state = ?
-                """,
-                changes(commit, hashes, sealer) + old + [.blob(known.head), .text(known.state.rawValue)]
-            )
-            if db.changesCount == 1 { return hashes }
+    private func move(_ commit: RunCommit, _ db: Database) throws -> [[UInt8]] {
+        func addOld(_ values: inout Values) {
+            values.add(commit.run.text)
+            values.add(commit.sequence)
+            values.add(commit.token)
         }
-        guard let head = try db.run("SELECT head FROM run WHERE id = ? AND sequence = ? AND lease_token IS ?", old),
-            commit.known.map({ $0.head == head }) ?? true
-        else {
+        if let known = commit.known, known.state == commit.state {
+            let hashes = Self.hashes(of: commit, after: known.head)
+            try prepared.run(.progress, db) { values in
+                addChanges(commit, hashes, to: &values)
+                addOld(&values)
+                values.add(known.head)
+                values.add(known.state.rawValue)
+            }
+            if prepared.changes(db) == 1 { return hashes }
+        }
+        guard let head = try prepared.run(.head, db, addOld), commit.known.map({ $0.head == head }) ?? true else {
             throw LedgerError(.conflict, "run `\(commit.run)` was changed by somebody else meanwhile")
         }
         if commit.known == nil, let sealer, commit.sequence > 0,
-            let row = try Row.fetchOne(db, sql: sealQuery, arguments: [commit.run.text]),
+            let row = try Row.fetchOne(db, sql: Self.sealQuery, arguments: [commit.run.text]),
             let fault = sealer.fault(of: RunSeal(row))
         {
             // A new seal over an old break would make it whole.
             throw fault.error(commit.run)
         }
-        let hashes = hashes(of: commit, after: head)
-        try db.run(
-            """
-            UPDATE run SET sequence = ?, head = ?, reason = ?, outputs = coalesce(?, outputs),
-            updated = max(updated, ?), ended = ?, seal = ?, seal_key = ?,
-            state = ? WHERE id = ?
-            """,
-            changes(commit, hashes, sealer) + [.text(commit.state.rawValue), .text(commit.run.text)]
-        )
+        let hashes = Self.hashes(of: commit, after: head)
+        try prepared.run(.move, db) { values in
+            addChanges(commit, hashes, to: &values)
+            values.add(commit.state.rawValue)
+            values.add(commit.run.text)
+        }
         return hashes
     }
 
@@ -147,16 +150,18 @@ extension Ledger {
         return hashes.isEmpty ? [head] : hashes
     }
 
-    private static func changes(_ commit: RunCommit, _ hashes: [[UInt8]], _ sealer: Sealer?) -> [Bound] {
+    private func addChanges(_ commit: RunCommit, _ hashes: [[UInt8]], to values: inout Values) {
         let last = commit.events.last
         let sequence = last?.sequence ?? commit.sequence
         let head = hashes.last ?? []
-        return [
-            .integer(sequence), .blob(head), .text(commit.reason),
-            .text(commit.outputs.map(text)), .integer(last?.time.microseconds ?? 0),
-            .integer(commit.ended?.microseconds),
-            sealer.map { .blob($0.seal(commit.run, sequence: sequence, head: head)) } ?? .null, .text(sealer?.keyID),
-        ]
+        values.add(sequence)
+        values.add(head)
+        values.add(commit.reason)
+        values.add(commit.outputs.map(Self.text))
+        values.add(last?.time.microseconds ?? 0)
+        values.add(commit.ended?.microseconds)
+        values.add(sealer?.seal(commit.run, sequence: sequence, head: head))
+        values.add(sealer?.keyID)
     }
 
     private static func applyDecisions(_ commit: RunCommit, _ db: Database) throws {
@@ -231,25 +236,36 @@ extension Ledger {
         ])
     }
 
-    private static func put(_ step: StepRecord, run: String, _ db: Database) throws {
-        try db.run(
-            """
-            INSERT INTO step (run, instance, position, step, item, kind, name, state, attempts, started,
-            ended, result, outputs, error, summary, waits_for, due)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT (run, instance) DO UPDATE SET name = excluded.name, state = excluded.state,
-            attempts = excluded.attempts, started = excluded.started, ended = excluded.ended,
-            result = excluded.result, outputs = excluded.outputs, error = excluded.error,
-            summary = excluded.summary, waits_for = excluded.waits_for, due = excluded.due
-            """,
-            [
-                .text(run), .text(step.instance.description), .integer(step.position), .text(step.instance.step.text),
-                .text(step.instance.item), .text(step.kind), .text(step.name), .text(step.state.rawValue),
-                .integer(step.attempts), .integer(step.started?.microseconds), .integer(step.ended?.microseconds),
-                .text(step.result), .text(step.outputs.map(text)), .text(step.error), .text(step.summary),
-                .text(step.waitsFor), .integer(step.due?.microseconds),
-            ]
-        )
+    /// Changes the row of a step instance, or makes it.
+    private func put(_ step: StepRecord, run: String, isNew: Bool, _ db: Database) throws {
+        let instance = step.instance.description
+        func add(_ values: inout Values) {
+            values.add(step.name)
+            values.add(step.state.rawValue)
+            values.add(step.attempts)
+            values.add(step.started?.microseconds)
+            values.add(step.ended?.microseconds)
+            values.add(step.result)
+            values.add(step.outputs.map(Self.text))
+            values.add(step.error)
+            values.add(step.summary)
+            values.add(step.waitsFor)
+            values.add(step.due?.microseconds)
+            values.add(run)
+            values.add(instance)
+        }
+        if !isNew {
+            // Almost every instance has its row since the run was created: an upsert would first try to add another.
+            try prepared.run(.change, db, add)
+            if prepared.changes(db) == 1 { return }
+        }
+        try prepared.run(.step, db) { values in
+            add(&values)
+            values.add(step.position)
+            values.add(step.instance.step.text)
+            values.add(step.instance.item)
+            values.add(step.kind)
+        }
     }
 
     private static func put(_ approval: ApprovalRecord, _ db: Database) throws {
