@@ -94,10 +94,20 @@ enum Identities {
                         continue
                     }
                     if Self.isDelimiter(byte) || Self.isJoint(bytes, at) { break }
-                    if byte == UInt8(ascii: "@") || byte == UInt8(ascii: ".") || byte == UInt8(ascii: ":") {
+                    if byte == UInt8(ascii: "@") {
                         isPromising = true
-                        signs.hasColon = signs.hasColon || byte == UInt8(ascii: ":")
-                        signs.hasDot = signs.hasDot || byte == UInt8(ascii: ".")
+                    } else if byte == UInt8(ascii: ".") {
+                        // A dot at the end of a chunk ends a sentence.
+                        if at + 1 < bytes.count, !Self.isDelimiter(bytes[at + 1]) {
+                            isPromising = true
+                            signs.hasDot = true
+                        }
+                    } else if byte == UInt8(ascii: ":") {
+                        // After a scheme there are slashes; after a key there are none.
+                        if at + 1 < bytes.count, bytes[at + 1] == UInt8(ascii: "/") {
+                            isPromising = true
+                            signs.hasColon = true
+                        }
                     } else if ASCII.isDigit(byte) {
                         if capitals == 2 || (byte == 48 && at + 1 < bytes.count && bytes[at + 1] == UInt8(ascii: "x")) {
                             isPromising = true

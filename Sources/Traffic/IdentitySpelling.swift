@@ -50,9 +50,24 @@ enum IdentitySpelling {
                 if Accounts.isAccount(bytes[...]) { return CanonicalValue(.account, TextFolding.fold(trimmed)) }
             }
         }
+        // Most texts show by their first letters that they are no account.
+        if plain == nil, TextFolding.isASCII(text), !mayBeginAccount(text.utf8.span) { return nil }
         guard let joined = joined(text), Accounts.isLikelyIBAN(joined) else { return nil }
         let canonical = plain == nil ? String(decoding: joined, as: UTF8.self).lowercased() : TextFolding.fold(trimmed)
         return CanonicalValue(.account, canonical)
+    }
+
+    /// Whether the first letters and digits are those of an account: two and two.
+    private static func mayBeginAccount(_ bytes: Span<UInt8>) -> Bool {
+        var count = 0
+        for at in bytes.indices {
+            let byte = bytes[at]
+            if ASCII.isSpace(byte) || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".") { continue }
+            guard count < 2 ? ASCII.isLetter(byte) : ASCII.isDigit(byte) else { return false }
+            count += 1
+            if count == 4 { return true }
+        }
+        return false
     }
 
     /// The letters and digits of an account in capitals, without what stands between its groups; nil where there is

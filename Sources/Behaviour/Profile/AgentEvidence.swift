@@ -97,7 +97,7 @@ package struct ToolEvidence: Sampled {
                 $0.last = max($0.last, call.time)
             }
         }
-        pointers.note(call.pointer)
+        pointers.note(call)
         for argument in call.arguments {
             arguments.update(argument.key, make: { ArgumentEvidence(argument.value) }) {
                 $0.sessions.note(session)

@@ -45,7 +45,7 @@ package struct ValueEvidence: Sampled {
         }
         if let task = call.task { tasks.insert(task.key) }
         if let client { clients.insert(client) }
-        if leaf.valueClass.isIdentity || leaf.isTextOnly { pointers.note(call.pointer) }
+        if leaf.valueClass.isIdentity || leaf.isTextOnly { pointers.note(call) }
     }
 
     /// Keeps the first four by name.
@@ -230,7 +230,7 @@ package struct PathEvidence: Sampled {
         sessions.note(session)
         if let task = call.task { tasks.insert(task.key) }
         if let client { clients.insert(client) }
-        pointers.note(call.pointer)
+        pointers.note(call)
         guard !leaf.isEmpty else { return }
         values.update(leaf.value.key, make: { ValueEvidence(text: leaf.value.value, isAbridged: leaf.isAbridged) }) {
             $0.note(leaf, call, session: session, client: client)

@@ -10,13 +10,20 @@ package struct Pointers: Sendable {
 
     package var places: [EvidencePointer] { entries.map(\.pointer) }
 
-    mutating func note(_ pointer: EvidencePointer?) {
-        guard let pointer else { return }
+    /// Where a call stands among others; the same place is noted again and again, so that the key is made once.
+    static func key(of pointer: EvidencePointer) -> UInt64 {
         // A fixed key will do: nothing hangs on which places are shown. FNV-1a.
         var key: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in pointer.session.utf8 { key = (key ^ UInt64(byte)) &* 0x100_0000_01B3 }
         key = (key ^ UInt64(bitPattern: pointer.sequence)) &* 0x9E37_79B9_7F4A_7C15
-        key ^= key >> 29
+        return key ^ key >> 29
+    }
+
+    mutating func note(_ call: TracedCall) {
+        if let pointer = call.pointer { note(pointer, call.pointerKey) }
+    }
+
+    private mutating func note(_ pointer: EvidencePointer, _ key: UInt64) {
         if let last = entries.last, entries.count == Self.limit, key > last.key { return }
         add(key, pointer)
     }
@@ -45,13 +52,7 @@ extension Pointers: Mergeable {
     }
 
     package func write(to bytes: inout [UInt8]) {
-        Form.append(list: entries, to: &bytes) { entry, bytes in
-            bytes.append(UInt8(ascii: "["))
-            JSON.append(text: entry.pointer.session, to: &bytes)
-            bytes.append(UInt8(ascii: ","))
-            JSON.append(.integer(entry.pointer.sequence), to: &bytes)
-            bytes.append(UInt8(ascii: "]"))
-        }
+        Form.append(list: entries, to: &bytes) { $0.pointer.write(to: &$1) }
     }
 
     package init?(json: JSON.Value) {
@@ -60,6 +61,15 @@ extension Pointers: Mergeable {
             return EvidencePointer(session: session, sequence: sequence)
         }
         guard let places = Form.list(json, read) else { return nil }
-        for place in places { note(place) }
+        for place in places { note(place, Self.key(of: place)) }
+    }
+}
+
+extension EvidencePointer {
+    func write(to bytes: inout [UInt8]) {
+        ArrayWriter.write(to: &bytes) {
+            $0.add(text: session, to: &$1)
+            $0.add(.integer(sequence), to: &$1)
+        }
     }
 }

@@ -16,11 +16,11 @@ package struct ShownText: Sampled {
     private var isCut = false
     /// Whether the text reads like instructions to whoever reads it.
     package private(set) var isInstructing = false
-    /// So much of a text is looked at for instructions: finding them costs more than all else that is done with it.
+    /// So many scalars of a text are looked at for instructions.
     private static let longestInstructing = 8 << 10
 
     init(_ text: String, _ hash: KeyedHash) {
-        isInstructing = !PoisonSignals.find(in: String(text.unicodeScalars.prefix(Self.longestInstructing))).isEmpty
+        isInstructing = PoisonSignals.isMarked(text, scalars: Self.longestInstructing)
         var all: [UInt32] = []
         all.reserveCapacity(text.utf8.count / 3)
         TextGrams.forEachGram(text, hash) { all.append($0) }
@@ -160,7 +160,8 @@ extension [UInt32] {
 /// In two halves, of which the older one is forgotten when the younger one is full. What is known of a text is found by
 /// the text's keyed hash, which nobody without the key can make another text have.
 struct KnownTexts: Sendable {
-    private static let most = 1 << 18
+    /// Grams of one half, four bytes each.
+    private static let most = 1 << 20
     private let hash: KeyedHash
     private var texts: [UInt64: ShownText] = [:]
     private var older: [UInt64: ShownText] = [:]

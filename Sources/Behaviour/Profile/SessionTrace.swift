@@ -55,6 +55,8 @@ package final class TracedCall: Sendable {
     /// Seconds since 1970.
     package let time: Int64
     package let pointer: EvidencePointer?
+    /// As `Pointers.key` of the pointer; 0 where there is none.
+    let pointerKey: UInt64
     package let arguments: [Keyed<String>]
     package let leaves: [TracedLeaf]
     /// By position in `arguments`.
@@ -91,6 +93,7 @@ package final class TracedCall: Sendable {
         self.sequence = sequence
         self.time = time
         self.pointer = pointer
+        pointerKey = pointer.map { Pointers.key(of: $0) } ?? 0
         self.arguments = arguments
         self.leaves = leaves
         self.lists = lists

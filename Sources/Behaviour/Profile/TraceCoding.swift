@@ -10,10 +10,6 @@ extension Form {
         return Keyed(key: key, value: text)
     }
 
-    static func append(optional name: Keyed<String>?, to bytes: inout [UInt8]) {
-        if let name { append(name: name, to: &bytes) } else { JSON.append(.null, to: &bytes) }
-    }
-
     /// Tells "absent" from "unreadable".
     static func optional(_ value: JSON.Value?) -> Keyed<String>?? {
         guard let value else { return nil }
@@ -22,18 +18,18 @@ extension Form {
     }
 
     static func append(fields: [Keyed<ResultField>], to bytes: inout [UInt8]) {
-        append(list: fields, to: &bytes) { element, bytes in
-            bytes.append(UInt8(ascii: "["))
-            append(hash: element.key, to: &bytes)
-            bytes.append(UInt8(ascii: ","))
-            bytes.append(UInt8(ascii: "["))
-            JSON.append(text: element.value.tool.server, to: &bytes)
-            bytes.append(UInt8(ascii: ","))
-            JSON.append(text: element.value.tool.tool, to: &bytes)
-            bytes.append(UInt8(ascii: ","))
-            JSON.append(text: element.value.field, to: &bytes)
-            bytes.append(UInt8(ascii: "]"))
-            bytes.append(UInt8(ascii: "]"))
+        append(list: fields, to: &bytes) { append(key: $0.key, $0.value.tool, field: $0.value.field, to: &$1) }
+    }
+
+    private static func append(key: UInt64, _ tool: ServerTool, field: String? = nil, to bytes: inout [UInt8]) {
+        ArrayWriter.write(to: &bytes) { writer, bytes in
+            writer.add(hash: key, to: &bytes)
+            writer.next(&bytes)
+            ArrayWriter.write(to: &bytes) {
+                $0.add(text: tool.server, to: &$1)
+                $0.add(text: tool.tool, to: &$1)
+                if let field { $0.add(text: field, to: &$1) }
+            }
         }
     }
 
@@ -45,22 +41,7 @@ extension Form {
     }
 
     static func append(tools: [Keyed<ServerTool>], to bytes: inout [UInt8]) {
-        append(list: tools, to: &bytes) { element, bytes in
-            bytes.append(UInt8(ascii: "["))
-            append(hash: element.key, to: &bytes)
-            bytes.append(UInt8(ascii: ","))
-            append(tool: element.value, to: &bytes)
-            bytes.append(UInt8(ascii: "]"))
-        }
-    }
-
-    /// Adds what `tool` makes.
-    private static func append(tool: ServerTool, to bytes: inout [UInt8]) {
-        bytes.append(UInt8(ascii: "["))
-        JSON.append(text: tool.server, to: &bytes)
-        bytes.append(UInt8(ascii: ","))
-        JSON.append(text: tool.tool, to: &bytes)
-        bytes.append(UInt8(ascii: "]"))
+        append(list: tools, to: &bytes) { append(key: $0.key, $0.value, to: &$1) }
     }
 
     static func tools(_ value: JSON.Value?) -> [Keyed<ServerTool>]? {
@@ -73,19 +54,14 @@ extension Form {
 
 extension SessionTrace {
     func write(to bytes: inout [UInt8]) {
-        bytes.append(UInt8(ascii: "["))
-        Form.append(hash: key, to: &bytes)
-        bytes.append(UInt8(ascii: ","))
-        JSON.append(text: session, to: &bytes)
-        bytes.append(UInt8(ascii: ","))
-        Form.append(name: principal, to: &bytes)
-        bytes.append(UInt8(ascii: ","))
-        Form.append(optional: client, to: &bytes)
-        bytes.append(UInt8(ascii: ","))
-        JSON.append(.bool(isCut), to: &bytes)
-        bytes.append(UInt8(ascii: ","))
-        Form.append(list: calls, to: &bytes) { $0.write(to: &$1) }
-        bytes.append(UInt8(ascii: "]"))
+        ArrayWriter.write(to: &bytes) {
+            $0.add(hash: key, to: &$1)
+            $0.add(text: session, to: &$1)
+            $0.add(name: principal, to: &$1)
+            $0.add(optional: client, to: &$1)
+            $0.add(.bool(isCut), to: &$1)
+            $0.add(list: calls, to: &$1) { $0.write(to: &$1) }
+        }
     }
 
     init?(json: JSON.Value) {
@@ -99,49 +75,26 @@ extension SessionTrace {
 
 extension TracedCall {
     func write(to bytes: inout [UInt8]) {
-        bytes.append(UInt8(ascii: "["))
-        Form.append(tools: [tool], to: &bytes)
-        bytes.append(UInt8(ascii: ","))
-        JSON.append(text: tier.rawValue, to: &bytes)
-        bytes.append(UInt8(ascii: ","))
-        Form.append(optional: task, to: &bytes)
-        bytes.append(UInt8(ascii: ","))
-        Form.append(optional: definition, to: &bytes)
-        bytes.append(UInt8(ascii: ","))
-        JSON.append(text: outcome.rawValue, to: &bytes)
-        bytes.append(UInt8(ascii: ","))
-        JSON.append(.bool(succeeded), to: &bytes)
-        bytes.append(UInt8(ascii: ","))
-        JSON.append(text: String(sequence), to: &bytes)
-        bytes.append(UInt8(ascii: ","))
-        JSON.append(text: String(time), to: &bytes)
-        bytes.append(UInt8(ascii: ","))
-        if let pointer {
-            bytes.append(UInt8(ascii: "["))
-            JSON.append(text: pointer.session, to: &bytes)
-            bytes.append(UInt8(ascii: ","))
-            JSON.append(.integer(pointer.sequence), to: &bytes)
-            bytes.append(UInt8(ascii: "]"))
-        } else {
-            JSON.append(.null, to: &bytes)
+        ArrayWriter.write(to: &bytes) {
+            $0.next(&$1)
+            Form.append(tools: [tool], to: &$1)
+            $0.add(text: tier.rawValue, to: &$1)
+            $0.add(optional: task, to: &$1)
+            $0.add(optional: definition, to: &$1)
+            $0.add(text: outcome.rawValue, to: &$1)
+            $0.add(.bool(succeeded), to: &$1)
+            $0.add(text: String(sequence), to: &$1)
+            $0.add(text: String(time), to: &$1)
+            $0.next(&$1)
+            if let pointer { pointer.write(to: &$1) } else { JSON.append(.null, to: &$1) }
+            $0.add(list: arguments, to: &$1) { Form.append(name: $0, to: &$1) }
+            $0.add(list: leaves, to: &$1) { $0.write(to: &$1) }
+            $0.add(list: lists, to: &$1) { list, bytes in
+                Form.append(list: [list.argument, list.count], to: &bytes) { Form.append(count: $0, to: &$1) }
+            }
+            $0.add(hash: reading, to: &$1)
+            $0.add(hash: result, to: &$1)
         }
-        bytes.append(UInt8(ascii: ","))
-        Form.append(list: arguments, to: &bytes) { Form.append(name: $0, to: &$1) }
-        bytes.append(UInt8(ascii: ","))
-        Form.append(list: leaves, to: &bytes) { $0.write(to: &$1) }
-        bytes.append(UInt8(ascii: ","))
-        Form.append(list: lists, to: &bytes) { list, bytes in
-            bytes.append(UInt8(ascii: "["))
-            Form.append(count: list.argument, to: &bytes)
-            bytes.append(UInt8(ascii: ","))
-            Form.append(count: list.count, to: &bytes)
-            bytes.append(UInt8(ascii: "]"))
-        }
-        bytes.append(UInt8(ascii: ","))
-        Form.append(hash: reading, to: &bytes)
-        bytes.append(UInt8(ascii: ","))
-        Form.append(hash: result, to: &bytes)
-        bytes.append(UInt8(ascii: "]"))
     }
 
     convenience init?(json: JSON.Value) {
@@ -187,31 +140,22 @@ extension TracedCall {
 
 extension TracedLeaf {
     func write(to bytes: inout [UInt8]) {
-        bytes.append(UInt8(ascii: "["))
-        Form.append(name: argument, to: &bytes)
-        bytes.append(UInt8(ascii: ","))
-        Form.append(name: path, to: &bytes)
-        bytes.append(UInt8(ascii: ","))
-        JSON.append(text: valueClass.rawValue, to: &bytes)
-        bytes.append(UInt8(ascii: ","))
-        Form.append(name: value, to: &bytes)
-        bytes.append(UInt8(ascii: ","))
-        JSON.append(.bool(isAbridged), to: &bytes)
-        bytes.append(UInt8(ascii: ","))
-        JSON.append(number.map { .number($0) } ?? .null, to: &bytes)
-        bytes.append(UInt8(ascii: ","))
-        JSON.append(text: prompt.rawValue, to: &bytes)
-        bytes.append(UInt8(ascii: ","))
-        Form.append(fields: fields, to: &bytes)
-        bytes.append(UInt8(ascii: ","))
-        Form.append(tools: texts, to: &bytes)
-        bytes.append(UInt8(ascii: ","))
-        Form.append(list: entities, to: &bytes) { $0.write(to: &$1) }
-        bytes.append(UInt8(ascii: ","))
-        Form.append(count: length, to: &bytes)
-        bytes.append(UInt8(ascii: ","))
-        Form.append(list: readings, to: &bytes) { Form.append(hash: $0, to: &$1) }
-        bytes.append(UInt8(ascii: "]"))
+        ArrayWriter.write(to: &bytes) {
+            $0.add(name: argument, to: &$1)
+            $0.add(name: path, to: &$1)
+            $0.add(text: valueClass.rawValue, to: &$1)
+            $0.add(name: value, to: &$1)
+            $0.add(.bool(isAbridged), to: &$1)
+            $0.add(number.map { .number($0) } ?? .null, to: &$1)
+            $0.add(text: prompt.rawValue, to: &$1)
+            $0.next(&$1)
+            Form.append(fields: fields, to: &$1)
+            $0.next(&$1)
+            Form.append(tools: texts, to: &$1)
+            $0.add(list: entities, to: &$1) { $0.write(to: &$1) }
+            $0.add(count: length, to: &$1)
+            $0.add(list: readings, to: &$1) { Form.append(hash: $0, to: &$1) }
+        }
     }
 
     init?(json: JSON.Value) {
@@ -241,19 +185,16 @@ extension TracedLeaf {
 
 extension TracedEntity {
     func write(to bytes: inout [UInt8]) {
-        bytes.append(UInt8(ascii: "["))
-        JSON.append(text: valueClass.rawValue, to: &bytes)
-        bytes.append(UInt8(ascii: ","))
-        Form.append(name: value, to: &bytes)
-        bytes.append(UInt8(ascii: ","))
-        JSON.append(text: prompt.rawValue, to: &bytes)
-        bytes.append(UInt8(ascii: ","))
-        Form.append(fields: fields, to: &bytes)
-        bytes.append(UInt8(ascii: ","))
-        Form.append(tools: texts, to: &bytes)
-        bytes.append(UInt8(ascii: ","))
-        Form.append(list: readings, to: &bytes) { Form.append(hash: $0, to: &$1) }
-        bytes.append(UInt8(ascii: "]"))
+        ArrayWriter.write(to: &bytes) {
+            $0.add(text: valueClass.rawValue, to: &$1)
+            $0.add(name: value, to: &$1)
+            $0.add(text: prompt.rawValue, to: &$1)
+            $0.next(&$1)
+            Form.append(fields: fields, to: &$1)
+            $0.next(&$1)
+            Form.append(tools: texts, to: &$1)
+            $0.add(list: readings, to: &$1) { Form.append(hash: $0, to: &$1) }
+        }
     }
 
     init?(json: JSON.Value) {

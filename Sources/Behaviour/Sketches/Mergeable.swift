@@ -51,6 +51,63 @@ struct MemberWriter {
     }
 }
 
+/// Writes one array element by element, and puts the commas.
+struct ArrayWriter {
+    private var isFirst = true
+
+    /// Adds an array whose elements `body` adds.
+    static func write(to bytes: inout [UInt8], _ body: (inout ArrayWriter, inout [UInt8]) -> Void) {
+        var writer = ArrayWriter()
+        bytes.append(UInt8(ascii: "["))
+        body(&writer, &bytes)
+        bytes.append(UInt8(ascii: "]"))
+    }
+
+    /// To be called before an element that writes itself.
+    mutating func next(_ bytes: inout [UInt8]) {
+        if !isFirst { bytes.append(UInt8(ascii: ",")) }
+        isFirst = false
+    }
+
+    mutating func add(_ value: JSON.Value, to bytes: inout [UInt8]) {
+        next(&bytes)
+        JSON.append(value, to: &bytes)
+    }
+
+    mutating func add(text: String, to bytes: inout [UInt8]) {
+        next(&bytes)
+        JSON.append(text: text, to: &bytes)
+    }
+
+    mutating func add(count: Int, to bytes: inout [UInt8]) {
+        next(&bytes)
+        Form.append(count: count, to: &bytes)
+    }
+
+    mutating func add(hash: UInt64, to bytes: inout [UInt8]) {
+        next(&bytes)
+        Form.append(hash: hash, to: &bytes)
+    }
+
+    mutating func add(name: Keyed<String>, to bytes: inout [UInt8]) {
+        next(&bytes)
+        Form.append(name: name, to: &bytes)
+    }
+
+    mutating func add(optional name: Keyed<String>?, to bytes: inout [UInt8]) {
+        if let name { add(name: name, to: &bytes) } else { add(.null, to: &bytes) }
+    }
+
+    mutating func add<Element>(
+        list: [Element],
+        to bytes: inout [UInt8],
+        _ write: (Element, inout [UInt8]) -> Void
+    ) {
+        next(&bytes)
+        Form.append(list: list, to: &bytes, write)
+    }
+}
+
 /// Something that is kept by the thousand under a keyed hash of its name.
 package protocol Sampled: Mergeable {
     /// How many are kept: those with the smallest hashes.
@@ -127,11 +184,10 @@ enum Form {
     }
 
     static func append(name: Keyed<String>, to bytes: inout [UInt8]) {
-        bytes.append(UInt8(ascii: "["))
-        append(hash: name.key, to: &bytes)
-        bytes.append(UInt8(ascii: ","))
-        JSON.append(text: name.value, to: &bytes)
-        bytes.append(UInt8(ascii: "]"))
+        ArrayWriter.write(to: &bytes) {
+            $0.add(hash: name.key, to: &$1)
+            $0.add(text: name.value, to: &$1)
+        }
     }
 
     static func append(count: Int, to bytes: inout [UInt8]) { JSON.append(.integer(Int64(count)), to: &bytes) }
@@ -142,14 +198,12 @@ enum Form {
         to bytes: inout [UInt8],
         _ write: (Element, inout [UInt8]) -> Void
     ) {
-        bytes.append(UInt8(ascii: "["))
-        var isFirst = true
-        for element in list {
-            if !isFirst { bytes.append(UInt8(ascii: ",")) }
-            isFirst = false
-            write(element, &bytes)
+        ArrayWriter.write(to: &bytes) { writer, bytes in
+            for element in list {
+                writer.next(&bytes)
+                write(element, &bytes)
+            }
         }
-        bytes.append(UInt8(ascii: "]"))
     }
 
     static func hash(_ value: JSON.Value?) -> UInt64? {

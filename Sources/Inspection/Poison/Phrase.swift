@@ -4,12 +4,12 @@
 /// and `*2` for up to two words of any kind in the same sentence. Matching costs at most the product of the lengths of
 /// phrase and gaps at each word, which is a constant.
 struct Phrase: Sendable, Hashable {
-    private enum Part: Sendable, Hashable {
+    enum Part: Sendable, Hashable {
         case word(Set<String>, isOptional: Bool)
         case gap(Int)
     }
 
-    private let parts: [Part]
+    let parts: [Part]
 
     init(_ text: String) {
         parts = text.split(separator: " ").map { part in

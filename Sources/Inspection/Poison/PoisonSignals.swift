@@ -15,7 +15,7 @@ package struct PoisonSignal: Sendable, Hashable {
 /// Each rule is an order to the model about something other than calling this tool: to hide, to read secrets, to obey a
 /// false authority, to run a command, to change a value against the user's word. Words in quotes are examples.
 package enum PoisonSignals {
-    private struct Rule: Sendable {
+    struct Rule: Sendable {
         var code: String
         var severity: Finding.Severity
         var phrases: [Phrase]
@@ -29,7 +29,7 @@ package enum PoisonSignals {
         }
     }
 
-    private static let rules: [Rule] = [
+    static let rules: [Rule] = [
         Rule(
             "concealment",
             .critical,
@@ -93,18 +93,18 @@ package enum PoisonSignals {
         ),
     ]
 
-    private static let secretFiles = [
+    static let secretFiles = [
         "id_rsa", "id_ed25519", "id_dsa", "id_ecdsa", ".ssh/", ".aws/credentials", ".env", ".kube/config", ".netrc",
         ".npmrc", ".pypirc", "/etc/passwd", "/etc/shadow", ".git-credentials", ".docker/config.json", ".gnupg",
         "application_default_credentials", ".cursor/mcp.json", "mcp.json", "claude_desktop_config.json",
         ".bash_history",
         "wallet.dat", "company://confidential", "system://admin",
     ]
-    private static let shellWords: Set<String> = [
+    static let shellWords: Set<String> = [
         "rm", "sudo", "curl", "wget", "chmod", "chown", "nc", "bash", "sh", "cat", "echo", "eval", "dd", "mkfs", "scp",
         "ssh", "crontab", "base64", "powershell", "whoami",
     ]
-    private static let tags: Set<String> = [
+    static let tags: Set<String> = [
         "important", "hidden", "secret", "system", "override", "instruction", "instructions", "assistant", "critical",
         "admin", "internal", "confidential", "priority", "mandatory", "system-prompt", "system_prompt",
     ]
@@ -239,7 +239,7 @@ package enum PoisonSignals {
         return nameOfSecretFile(word)
     }
 
-    private static func nameOfSecretFile(_ word: String) -> Bool {
+    static func nameOfSecretFile(_ word: String) -> Bool {
         secretFiles.contains { name in
             guard let range = word.firstRange(of: name) else { return false }
             // `.env` is a file, `.environment` and `process.env` are not.
