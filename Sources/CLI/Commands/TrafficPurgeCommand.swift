@@ -11,7 +11,8 @@ extension TrafficCommand {
             discussion: """
                 A profile of `.lockstep/recordings` in the workspace is folded again from what is left; other profiles there that \
                 may hold what went are removed. Policies stay as they are; mine again where one must not name what went. \
-                Backups from before still hold it.
+                Backups from before still hold it. The journal keeps by what was chosen (a time, days, the keyed digest of a \
+                principal), so that importing the same file again leaves out what went.
                 """
         )
         @Option(help: "Calls from before: a time, a day such as 2026-01-31, or an age such as 30d.") var before: String?
