@@ -37,9 +37,9 @@ extension TrafficCommand {
                     "removed": .array(purged.removed.map { .string($0) }),
                 ])
             case .table:
-                let verb = dryRun ? "would be" : "were"
+                let verb = dryRun ? "would be" : purged.calls == 1 ? "was" : "were"
                 var lines = [
-                    "\(purged.calls) calls \(verb) purged: \(purged.dropped.count) shards dropped, "
+                    "\(counted(purged.calls, "call")) \(verb) purged: \(counted(purged.dropped.count, "shard")) dropped, "
                         + "\(purged.rewritten.count) rewritten"
                 ]
                 lines += purged.refolded.map { "\($0) \(dryRun ? "would be" : "was") folded again from what is left" }
