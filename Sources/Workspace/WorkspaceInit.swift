@@ -39,7 +39,7 @@ package struct WorkspaceInit: Sendable {
     }
 
     /// The first `lockstep.yaml`, with the person who made it as the only security lead.
-    private var text: String {
+    package var text: String {
         let keys =
             person.keys.isEmpty
             ? "    keys: []   # add lines of ~/.ssh/*.pub: only a signed vote is an authenticated one\n"
@@ -68,7 +68,16 @@ package struct WorkspaceInit: Sendable {
             # Votes without a signature count only where this says so; they print as unauthenticated.
             unauthenticated-votes: false
 
-            # Servers that you know beforehand, and the names that your logs use for them.
+            # Servers that you know beforehand, and the names that your logs use for them. To list some, write this in the
+            # place of the line that has none, without the `# ` before it:
+            # servers:
+            #   books-api:                              # a slug of your own: the id of the server everywhere
+            #     url: https://books.example.org/mcp
+            #     aliases: [books, mcp-books-prod]      # what clients, logs and recordings call it
+            #     owner: group:security-leads           # or user:NAME
+            #     criticality: high                     # low, medium, high or critical
+            #     data-classes: [payment]
+            #     fields: {pay_invoice/iban: payment}   # TOOL/FIELD, with * for every tool
             servers: {}
 
             # Playbooks may name a hook, never write a command.

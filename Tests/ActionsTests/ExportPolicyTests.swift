@@ -6,27 +6,9 @@ import Testing
 
 /// `policy.export` and `policy.unexport` on files.
 @Suite struct ExportPolicyTests {
-    private static let policy = """
-        apiVersion: lockstep/v1
-        kind: Policy
-        name: p
-        scope: agent
-        agents:
-          bot:
-            servers:
-              bank:
-                - id: pay
-                  tool: pay
-                  tier: write
-                  support: "3 calls, 2 sessions, 1 task, 1 day, 1 principal"
-                  arguments:
-                    amount: {at-most: 100}
-
-        """
-
     private func workspace() throws -> TestWorkspace {
         let workspace = try TestWorkspace()
-        try Data(Self.policy.utf8).write(to: URL(filePath: workspace.root + "/policy.yaml"))
+        try Data(smallPolicy.utf8).write(to: URL(filePath: workspace.root + "/policy.yaml"))
         return workspace
     }
 
@@ -91,7 +73,7 @@ import Testing
         let workspace = try workspace()
         defer { workspace.remove() }
         _ = try await export(workspace)
-        let digest = Digest.sha256(Array(Self.policy.utf8)).description
+        let digest = Digest.sha256(Array(smallPolicy.utf8)).description
         let statement = #"{"format": "lockstep.export/1", "files": {"../policy.yaml": "\#(digest)"}}"#
         try Data(statement.utf8).write(to: URL(filePath: workspace.root + "/out/statement.json"))
         _ = try await workspace.action("policy.unexport").apply(workspace.request(["path": "out"]))

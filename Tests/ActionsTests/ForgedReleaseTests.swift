@@ -11,19 +11,6 @@ import Workspace
 /// Releases that somebody made who may write files but not decide, against the configuration of who verifies them.
 @Suite struct ForgedReleaseTests {
     private static let now = Timestamp(seconds: 1_790_000_000)
-    private static let policy = """
-        apiVersion: lockstep/v1
-        kind: Policy
-        name: p
-        scope: agent
-        agents:
-          bot:
-            servers:
-              bank:
-                - {id: send, tool: send, tier: write, arguments: {amount: {at-most: 106}}}
-
-        """
-
     /// Key of a person; the number is the seed.
     private static func key(_ seed: UInt8) throws -> SSHPrivateKey {
         let seed = [UInt8](repeating: seed, count: 32)
@@ -88,7 +75,7 @@ import Workspace
 
     /// A release as whoever has these keys can make it.
     private struct Draft {
-        var policy = ForgedReleaseTests.policy
+        var policy = smallPolicy
         var mode = Release.Mode.shadow
         var days = 90
         var approvals = 1
@@ -231,11 +218,11 @@ import Workspace
             Case("a vote of another run", .badSignature) { $0.signings[0].run = "01m83g0ek1qwv8k9q1r4" },
             Case("a vote at another step", .badSignature) { $0.signings[0].step = StepInstance("inventory_review") },
             Case("policy swapped", .wrongDigest) {
-                $0.tamper = { $0["policy"] = .string(policy.replacing("106", with: "9000")) }
+                $0.tamper = { $0["policy"] = .string(smallPolicy.replacing("106", with: "9000")) }
             },
             Case("policy swapped with its digest", .badSignature) {
                 $0.tamper = { object in
-                    let wide = policy.replacing("106", with: "9000")
+                    let wide = smallPolicy.replacing("106", with: "9000")
                     object["policy"] = .string(wide)
                     terms(&object, "policy", .string(Digest.sha256(Array(wide.utf8)).description))
                 }

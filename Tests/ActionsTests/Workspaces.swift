@@ -75,6 +75,13 @@ struct TestWorkspace {
     }
 }
 
+/// The policy that tests share where it does not matter what a policy says: `pay` up to 106, and `send` in shadow.
+let smallPolicy: String = {
+    let file = URL(filePath: #filePath).deletingLastPathComponent()
+        .appending(path: "../PoliciesTests/Cases/small.yaml")
+    return (try? String(contentsOf: file, encoding: .utf8)) ?? ""
+}()
+
 /// The catalogue that ships, without a workspace.
 let shipped: Catalogue = {
     guard let estate = try? Estate.detached(host: "test", homes: []) else { return Catalogue() }

@@ -208,6 +208,19 @@ struct CommandTests {
         #expect(new.generation > old.generation && new.due == old.due + .seconds(60))
     }
 
+    @Test(arguments: [nil, "the list was wrong"] as [String?])
+    func aRetryKeepsTheReasonThatItWasGiven(_ reason: String?) async throws {
+        let world = try World()
+        let plan = try EngineTests.plan("p", [step("nap", .wait(.duration(.seconds(60))))])
+        let run = try await world.run(plan).run
+        try world.command(.retry(from: "nap", reason: reason), run)
+        let event = try #require(try world.ledger.events(of: run).last { $0.kind == "run.retried" })
+        #expect(event.payload.contains("reason") == (reason != nil))
+        #expect(reason.map(event.payload.contains) ?? true)
+        #expect(try await world.advance(run).state == .waiting)
+        #expect(try world.check(run) == [])
+    }
+
     struct Jump: CustomTestStringConvertible, Sendable {
         var testDescription: String
         /// How far the clock moves, and how far the machine's uptime does.

@@ -186,6 +186,43 @@ def test_a_purge_by_principal_rewrites_a_mixed_shard(workspace: Shell):
     assert new != old and len(content(workspace)) == 4
 
 
+def take(shell: Shell, *more: str) -> tuple[int, int, int]:
+    """What importing the recording of the fixture again adds, knows and leaves out."""
+    told = shell("traffic", "import", "seen.ndjson", *more, "--format", "json").expect(0).json
+    return told["calls"], told["known"], told["purged"]
+
+
+@pytest.mark.parametrize(("what", "left"), [
+    (["--principal", "ann@example.org"], 3), (["--before", "2026-03-03"], 80), (["--before", "2026-03-02T09:00:01Z"], 40),
+])
+def test_what_was_purged_does_not_come_back_with_its_file(stored: Shell, what: list[str], left: int):
+    stored("traffic", "purge", *what).expect(0)
+    before = content(stored)
+    # Not under another key of the digests either.
+    stored("key", "rotate", "redact").expect(0)
+    assert take(stored) == (0, 83 - left, left) and content(stored) == before
+    said = stored("traffic", "import", "seen.ndjson").expect(0).out
+    assert f"{left} calls were left out, which a purge took away" in said and "--include-purged" in said
+    # What a principal does after it comes in as ever.
+    write(stored.folder / "later.ndjson", by("ann@example.org", 2, day=3) + [call("later", 0, "pay_invoice", {"iban": IBAN}, time="2126-03-03T09:00:00Z", principal={"id": "ann@example.org"})])
+    later = stored("traffic", "import", "later.ndjson", "--format", "json").expect(0).json
+    assert later["calls"] == 1 and later["purged"] == (2 if "--principal" in what else 0)
+    assert take(stored, "--include-purged") == (left, 83 - left, 0)
+    assert take(stored) == (0, 83, 0), "what was taken in on somebody's word is there"
+    assert next(check for check in stored("doctor", "--format", "json").json if check["check"] == "recordings journal")["ok"]
+
+
+def test_what_expired_does_not_come_back_with_its_file(stored: Shell):
+    configuration = stored.folder / "lockstep.yaml"
+    plain = configuration.read_text()
+    configuration.write_text(plain + "retention: {recordings: 0d}\n")
+    assert stored("traffic", "purge", "--expired", "--format", "json").expect(0).json["calls"] == 83
+    configuration.write_text(plain)
+    assert take(stored) == (0, 0, 83) and content(stored) == []
+    write(stored.folder / "new.ndjson", by("ann@example.org", 2, day=4))
+    assert stored("traffic", "import", "new.ndjson", "--format", "json").expect(0).json["calls"] == 2
+
+
 def test_a_purge_by_time_cuts_inside_a_day(stored: Shell):
     assert stored("traffic", "purge", "--before", "2026-03-02T09:00:01Z", "--format", "json").expect(0).json["calls"] == 40
     assert stored("traffic", "purge", "--before", "2026-03-03", "--format", "json").expect(0).json["calls"] == 40
@@ -360,6 +397,30 @@ steps:
         assert run.code == 0, run.out + run.err
         assert len(content(workspace)) == expected, "another run takes nothing in twice"
     assert "pay_invoice" in (workspace.folder / "mined.yaml").read_text()
+
+
+def test_a_playbook_names_the_columns_of_a_table(workspace: Shell):
+    (workspace.folder / "calls.csv").write_text("at,who,run,system,action,arg_vendor\n2026-11-02T09:00:00Z,clerk,r1,books,pay,acme\n")
+    playbook = """
+apiVersion: lockstep/v1
+kind: Playbook
+id: learn
+name: Learn
+version: 1.0.0
+owner: group:security-leads
+steps:
+  - id: take
+    uses: traffic.import
+    with: {files: [calls.csv], map: [%s]}
+"""
+    (workspace.folder / "learn.yaml").write_text(playbook % "time=at, principal=who, session=run, server=system, tool=action, argument-prefix=arg_")
+    assert workspace("run", "learn.yaml").code == 0
+    (line,) = content(workspace)
+    kept = json.loads(line)
+    assert (kept["tool"], kept["principal"]["id"], kept["arguments"]) == ("pay", "clerk", {"vendor": "acme"})
+    (workspace.folder / "wrong.yaml").write_text(playbook % "toool=action")
+    told = workspace("lint", "wrong.yaml").expect(3).err
+    assert "toool=action" in told and "KEY=COLUMN" in told, told
 
 
 def test_provenance_is_believed_of_the_own_store_alone(workspace: Shell):

@@ -314,6 +314,27 @@ def test_a_rule_that_a_baseline_writes_by_hand_is_on_the_page(workspace: Shell, 
     assert "open, ALLOWED: text-only-identity" in shown, shown
 
 
+def test_where_a_baseline_came_from_is_on_the_page_and_in_the_release(workspace: Shell, people: list[Person]):
+    seen = started(workspace)
+    workspace("profile", ".lockstep/recordings", "--out", "named.profile").expect(0)
+    workspace("policy", "mine", "--profile", "named.profile", "--out", "named.yaml").expect(0)
+    approve(workspace, people[1], verdict="reject").expect(0)
+    workspace("tick", "latest")
+    text = (workspace.folder / "named.yaml").read_text()
+    # Somebody tightened a rule by hand, and the traffic would have it wider.
+    (workspace.folder / "named.yaml").write_text(text.replace("most-calls: 5", "most-calls: 1"))
+    assert "most-calls: 5" in text
+    workspace("run", PLAYBOOK, *inputs(seen, baseline="named.yaml")).expect(4)
+    shown = page(workspace)
+    assert "UNPROVEN: rules were mined from a profile that somebody named as a file (sha256:" in shown, shown
+    assert "mined, then changed by hand or without its mark: clerk.books.pay_invoice" in shown, shown
+    assert "wider: clerk.books.pay_invoice: most-calls, before 1, after 5" in shown, shown
+    assert "most-calls: 1" in (workspace.folder / "policies/mined.yaml").read_text()
+    approve(workspace, people[1]).expect(0)
+    workspace("tick", "latest").expect(0)
+    assert "UNPROVEN  mined from a profile that was named as a file, sha256:" in verify(workspace).expect(0).out
+
+
 # MARK: What does not hold
 
 

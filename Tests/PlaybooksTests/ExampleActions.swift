@@ -81,6 +81,7 @@ extension Catalogue {
                     .init("files", .list, items: .string, isRequired: true, summary: "Recordings."),
                     .init("path", .string, summary: "The file that is written, unless it is the store."),
                     .init("results", .string, allowed: ["provenance", "digests", "full"], summary: "What is kept."),
+                    .init("map", .list, items: .string, summary: "Which column holds what."),
                 ],
                 gives: [("recording", .string), ("gaps", .list)],
                 isAdditive: true
@@ -97,7 +98,8 @@ extension Catalogue {
                 ],
                 gives: [
                     ("policy", .string), ("digest", .string), ("rules", .integer), ("sessions", .integer),
-                    ("more_sessions", .integer), ("would_deny", .number), ("basis", .list), ("decisions", .list),
+                    ("more_sessions", .integer), ("would_deny", .number), ("basis", .list), ("questions", .list),
+                    ("decisions", .list),
                     ("open", .integer), ("review", .list), ("difference", .list),
                 ],
                 isAdditive: true

@@ -4,27 +4,10 @@ import Testing
 import Traffic
 
 @Suite struct NeededWideningTests {
-    /// Two policies as mining would write them, whose rules are about the same tools.
-    private func mined(_ dice: inout Dice, rules: Int = 8) -> Policy {
-        var policy = Samples.policy(&dice, rules: rules)
-        policy.rules = policy.rules.filter { $0.effect == .allow }
-        for index in policy.rules.indices {
-            policy.rules[index].origin = .mined
-            policy.rules[index].mode = .enforce
-            policy.rules[index].agent = "clerk"
-            policy.rules[index].task = nil
-            policy.rules[index].tool = ServerTool(server: "bank", tool: "tool-\(index)")
-            policy.rules[index].id = "tool-\(index)"
-        }
-        policy.scope = .agent
-        policy.owners = []
-        return policy
-    }
-
     @Test(arguments: 0..<200 as Range<UInt64>, [false, true])
     func nothingIsOpenedThatNobodyNeeded(_ seed: UInt64, _ removesUnseen: Bool) {
         var dice = Dice(seed: seed)
-        let (old, new) = (mined(&dice), mined(&dice))
+        let (old, new) = (Samples.mined(&dice), Samples.mined(&dice))
         let fresh = new.keepingWhatPeopleWrote(in: old)
         let suggested = removesUnseen ? fresh : fresh.keepingWhatWasUsed(in: old)
         let narrow = suggested.opening(old, onlyFor: [])

@@ -55,6 +55,23 @@ enum Samples {
         ResultField(tool: tools[2], field: "/id"), ResultField(tool: tools[1], field: ""),
     ]
 
+    /// A policy as mining would write it; whatever the seed, rules of one id are about one tool.
+    static func mined(_ dice: inout Dice, rules: Int = 8) -> Policy {
+        var policy = Samples.policy(&dice, rules: rules)
+        policy.rules = policy.rules.filter { $0.effect == .allow }
+        for index in policy.rules.indices {
+            policy.rules[index].origin = .mined
+            policy.rules[index].mode = .enforce
+            policy.rules[index].agent = "clerk"
+            policy.rules[index].task = nil
+            policy.rules[index].tool = ServerTool(server: "bank", tool: "tool-\(index)")
+            policy.rules[index].id = "tool-\(index)"
+        }
+        policy.scope = .agent
+        policy.owners = []
+        return policy
+    }
+
     static func argument(_ path: String, _ dice: inout Dice) -> ArgumentRule {
         let hasBounds = dice.chance(30)
         return ArgumentRule(

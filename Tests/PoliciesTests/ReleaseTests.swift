@@ -1,24 +1,14 @@
 import Core
+import Foundation
 import Policies
 import Testing
 
 /// The form of a release; its votes are proven elsewhere.
 @Suite struct ReleaseTests {
-    private static let document = Array(
-        """
-        apiVersion: lockstep/v1
-        kind: Policy
-        name: p
-        scope: agent
-        agents:
-          bot:
-            servers:
-              bank:
-                - {id: read, tool: read, tier: read}
-                - {id: send, tool: send, tier: write, mode: shadow}
-
-        """.utf8
-    )
+    private static let document: [UInt8] = {
+        let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Cases/small.yaml")
+        return (try? Array(Data(contentsOf: file))) ?? []
+    }()
 
     private static func page(_ terms: [JSON.Value]) -> [UInt8] {
         JSON.canonical([
@@ -43,7 +33,7 @@ import Testing
 
     @Test func whatIsWrittenReadsBackTheSame() throws {
         let release = try Self.release()
-        #expect(release.rules == ["read": .enforce, "send": .shadow])
+        #expect(release.rules == ["pay": .enforce, "send": .shadow])
         #expect(release.terms.mode == .shadow)
         #expect(release.startedBy == "user:ana" && release.excluded == ["ana"])
         #expect(try Release(parsing: release.bytes) == release)
@@ -100,6 +90,22 @@ import Testing
             "show": [Self.terms()], "run": "run", "step": "policy_review", "rehearsal": true,
         ])
         #expect(try Self.release(page).isRehearsal)
+    }
+
+    /// Whoever approves a policy from a profile that somebody named as a file has to be shown that.
+    @Test func whereAPolicyCameFromIsShownOrNothingIsReleased() throws {
+        let (policy, _) = PolicyReader.read(Self.document, file: "small.yaml")
+        var unproven = try #require(policy)
+        unproven.unprovenProfile = .sha256([7])
+        let document = Array(PolicyWriter.write(unproven).utf8)
+        func release(_ shown: [JSON.Value]) throws -> Release {
+            let page = Self.page([Self.terms(.sha256(document))] + shown)
+            return try Release(document: document, shown: page, run: "run", step: "policy_review", votes: [])
+        }
+        #expect(throws: Release.Fault.self) { try release([]) }
+        let told = try release([["UNPROVEN: from \(Digest.sha256([7]))"]])
+        #expect(told.unprovenProfile == .sha256([7]))
+        #expect(try Self.release().unprovenProfile == nil)
     }
 
     @Test func anInvalidPolicyIsNeverReleased() {

@@ -201,10 +201,120 @@ import Traffic
                 rule r: bot on bank/send
                 argument to
                 the call had a value of class email, from nowhere that was seen
-                one step wider: the value is named under values
+                one step wider: the value is named under values; nothing on record shows the value
                 """
         )
         #expect(compiled.explain(call, showsAllowed: true).allowed == ["email ann@acme.com"])
+    }
+
+    struct Found: Sendable, CustomTestStringConvertible {
+        var name: String
+        var provenance: Provenance
+        var tier: ToolTier = .destructive
+        var kind = ValueClass.account
+        var risk: WideningStep.Risk
+        var line: String
+        var testDescription: String { name }
+    }
+
+    private static let page = ServerTool(server: "web", tool: "fetch_page")
+    private static let note = ServerTool(server: "books", tool: "read_note")
+
+    private static func field(_ tool: ServerTool) -> ResultField { ResultField(tool: tool, field: "/iban") }
+
+    /// Each step says where the value came from, and warns where a text of others would say whom a write concerns.
+    @Test(arguments: [
+        Found(
+            name: "a web page",
+            provenance: Provenance(prompt: .none, fields: [], texts: [page]),
+            risk: .untrustedIdentity,
+            line:
+                "the value is named under values; the value came from text of web/fetch_page (open-world: anyone may have written it)"
+        ),
+        Found(
+            name: "a field of a web page",
+            provenance: Provenance(prompt: .none, fields: [field(page)], texts: [page, note]),
+            risk: .untrustedIdentity,
+            line:
+                "the value is named under values; the value came from text of books/read_note (free text: others may have written it), "
+                + "field /iban of web/fetch_page (open-world: anyone may have written it), text of web/fetch_page (open-world: anyone may have written it)"
+        ),
+        Found(
+            name: "a note",
+            provenance: Provenance(prompt: .none, fields: [], texts: [note]),
+            risk: .untrustedIdentity,
+            line:
+                "the value is named under values; the value came from text of books/read_note (free text: others may have written it)"
+        ),
+        Found(
+            name: "a note, on a read",
+            provenance: Provenance(prompt: .none, fields: [], texts: [note]),
+            tier: .openRead,
+            risk: .untrusted,
+            line:
+                "the value is named under values; the value came from text of books/read_note (free text: others may have written it)"
+        ),
+        Found(
+            name: "a word of a note",
+            provenance: Provenance(prompt: .none, fields: [], texts: [note]),
+            kind: .token,
+            risk: .untrusted,
+            line:
+                "from: text of books/read_note; the value came from text of books/read_note (free text: others may have written it)"
+        ),
+        Found(
+            name: "a field of a closed read, and a page that repeats it",
+            provenance: Provenance(prompt: .none, fields: [field(note), field(page)], texts: [page]),
+            risk: .none,
+            line: "from: field /iban of books/read_note; the value came from field /iban of books/read_note, "
+                + "field /iban of web/fetch_page (open-world: anyone may have written it), text of web/fetch_page (open-world: anyone may have written it)"
+        ),
+        Found(
+            name: "the request",
+            provenance: Provenance(prompt: .exact, fields: [], texts: []),
+            risk: .none,
+            line: "from: the request; the value came from the request"
+        ),
+        Found(
+            name: "nowhere",
+            provenance: Provenance(prompt: .none, fields: [], texts: []),
+            risk: .none,
+            line: "the value is named under values; nothing on record shows the value"
+        ),
+    ]) func eachStepSaysWhoCouldHaveChosenTheValue(_ found: Found) throws {
+        let tool = ServerTool(server: "books", tool: "pay")
+        let rule = Rule(
+            id: "r",
+            agent: "bot",
+            tool: tool,
+            tier: found.tier,
+            arguments: [ArgumentRule(path: "to", open: [.empty])]
+        )
+        let text = found.kind == .account ? "de89370400440532013000" : "globex"
+        let call = ObservedCall(
+            session: "s",
+            sequence: 1,
+            principal: "bot",
+            tool: tool,
+            tier: found.tier,
+            succeeded: true,
+            arguments: ["to"],
+            leaves: [
+                ObservedLeaf(
+                    argument: "to",
+                    path: "to",
+                    value: CanonicalValue(found.kind, text),
+                    provenance: found.provenance
+                )
+            ]
+        )
+        let explanation = CompiledPolicy(Policy(name: "p", scope: .agent, rules: [rule])).explain(call)
+        let step = try #require(explanation.steps.first)
+        #expect(explanation.steps.count == 1)
+        #expect(step.line == found.line)
+        #expect(step.risk == found.risk)
+        #expect((step.warning != nil) == (found.risk != .none))
+        #expect(explanation.lines.contains { $0.contains("UNTRUSTED IDENTITY") } == (found.risk == .untrustedIdentity))
     }
 
     @Test func unitTestsOfAPolicyRun() throws {

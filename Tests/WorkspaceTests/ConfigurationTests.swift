@@ -37,6 +37,22 @@ private func read(_ text: String) throws(InvalidInput) -> Configuration {
         #expect(!configuration.allowsUnauthenticatedVotes)
     }
 
+    /// What `init` shows as an example is a server once the comment signs are gone, and not before.
+    @Test func theExampleOfTheFirstFileReadsWhenItIsUncommented() throws {
+        let person = Configuration.Person(id: "ana", name: "Ana", keys: [key], osUser: "ana")
+        let first = WorkspaceInit(folder: WorkspaceFolder(root: "/nowhere"), rehearsalFactor: nil, person: person).text
+        #expect(try read(first).servers.isEmpty)
+        let lines = first.split(separator: "\n", omittingEmptySubsequences: false)
+        let start = try #require(lines.firstIndex { $0 == "# servers:" })
+        let end = try #require(lines.firstIndex { $0 == "servers: {}" })
+        let example = lines[start..<end].map { $0.dropFirst(2) }
+        let configuration = try read((lines[..<start] + example + lines[(end + 1)...]).joined(separator: "\n"))
+        let server = try #require(configuration.servers.first)
+        #expect(server.id == "books-api" && server.aliases == ["books", "mcp-books-prod"])
+        #expect(server.owner == "group:security-leads" && server.criticality == .high)
+        #expect(server.fields == ["pay_invoice/iban": "payment"])
+    }
+
     @Test func keysThatSignNoMoreAreKeptApart() throws {
         let configuration = try read(head + "people: {ana: {retired-keys: ['\(key)']}}")
         #expect(configuration.people.first?.keys == [])

@@ -41,10 +41,25 @@ package struct ImportTraffic: StepAction {
                     allowed: ResultStorage.allCases.map(\.rawValue),
                     summary: "what is kept of results; what lockstep.yaml says unless given"
                 ),
+                .init(
+                    "map",
+                    .list,
+                    items: .string,
+                    rule: .fieldMapping,
+                    summary:
+                        "columns of CSV and members of flat lines as `KEY=COLUMN`, such as `tool=action`; KEY is one of "
+                        + FieldMap.keys.joined(separator: ", ")
+                ),
+                .init(
+                    "include_purged",
+                    .boolean,
+                    summary: "whether calls come in again that a purge took away; they are left out unless given"
+                ),
             ],
             outputs: [
                 ("recording", .string), ("digest", .string), ("calls", .integer), ("sessions", .integer),
-                ("quarantined", .integer), ("added", .integer), ("known", .integer), ("gaps", .list),
+                ("quarantined", .integer), ("added", .integer), ("known", .integer), ("purged", .integer),
+                ("gaps", .list),
                 ("coverage", .list),
             ]
         )
@@ -54,6 +69,20 @@ package struct ImportTraffic: StepAction {
         var recording = estate.recordingImport()
         let given = request.parameters["results"]?.string.flatMap(ResultStorage.init(rawValue:))
         let format = request.parameters["format"]?.string ?? "auto"
+        if let map = request.parameters.texts("map"), !map.isEmpty {
+            guard ["auto", "csv", "fields"].contains(format) else {
+                throw StepError(
+                    .permanent,
+                    "the format `\(format)` has no columns that a map could name",
+                    help: "leave `format` out, or name csv or fields"
+                )
+            }
+            do throws(FieldMap.DeclarationFault) {
+                recording.fieldMap = try FieldMap(declarations: map)
+            } catch {
+                throw StepError(.permanent, "the map cannot be read: \(error)", help: LiteralRule.fieldMappingHelp)
+            }
+        }
         var files: [String] = []
         for file in request.parameters.texts("files") ?? [] { files.append(try estate.recording(file)) }
         let (path, digest): (String, Digest)
@@ -65,7 +94,13 @@ package struct ImportTraffic: StepAction {
             recording.results = given ?? estate.recordedResults ?? .provenance
             do {
                 let store = RecordingStore(estate)
-                addition = try store.add(files, format: format, &recording, now: request.now)
+                addition = try store.add(
+                    files,
+                    format: format,
+                    &recording,
+                    now: request.now,
+                    includesPurged: request.parameters["include_purged"]?.bool ?? false
+                )
                 // Shards are never changed, so their names say what there is.
                 let names = try store.folder.shards().map(\.name).joined(separator: "\n")
                 (path, digest) = (Self.store, Digest.sha256(Array(names.utf8)))
@@ -85,6 +120,7 @@ package struct ImportTraffic: StepAction {
                 "calls": .integer(Int64(calls)), "sessions": .integer(Int64(sessions)),
                 "quarantined": .integer(Int64(quarantined)),
                 "added": .integer(Int64(addition?.calls ?? calls)), "known": .integer(Int64(addition?.known ?? 0)),
+                "purged": .integer(Int64(addition?.purged ?? 0)),
                 "gaps": .array(
                     summaries.flatMap { summary in summary.gaps.map { .string("\(summary.file): \($0)") } }
                 ),
@@ -96,16 +132,25 @@ package struct ImportTraffic: StepAction {
                     added: addition?.calls ?? calls,
                     known: addition?.known ?? 0,
                     sessions: sessions,
-                    quarantined: quarantined
+                    quarantined: quarantined,
+                    purged: addition?.purged ?? 0
                 )
         )
     }
 
     /// What came in: a call that was there already did not.
-    package static func summary(calls: Int, added: Int, known: Int, sessions: Int, quarantined: Int) -> String {
+    package static func summary(
+        calls: Int,
+        added: Int,
+        known: Int,
+        sessions: Int,
+        quarantined: Int,
+        purged: Int = 0
+    ) -> String {
         let read = "\(counted(calls, "call")) of \(counted(sessions, "session")) read"
         let there = known == 1 ? "1 was there already" : "\(known) were there already"
-        let added = "\(added) imported" + (known == 0 ? "" : ", \(there)")
+        let left = "\(purged) left out that a purge took away (`include_purged: true` takes them in again)"
+        let added = "\(added) imported" + (known == 0 ? "" : ", \(there)") + (purged == 0 ? "" : ", \(left)")
         return "\(read), \(added), \(counted(quarantined, "line")) quarantined"
     }
 
@@ -153,6 +198,21 @@ extension LiteralRule {
                 "is no recording that a playbook may read",
                 help: "write a whole path, or one inside the workspace such as `recordings/week-1.ndjson`"
             )
+    }
+}
+
+extension LiteralRule {
+    static let fieldMappingHelp =
+        "write KEY=COLUMN, such as `tool=action`; KEY is one of \(FieldMap.keys.joined(separator: ", "))"
+
+    /// `KEY=COLUMN` of a field map.
+    static let fieldMapping = LiteralRule { text in
+        do throws(FieldMap.DeclarationFault) {
+            _ = try FieldMap(declarations: [text])
+            return .fine
+        } catch {
+            return .malformed("is no KEY=COLUMN of a call", help: fieldMappingHelp)
+        }
     }
 }
 

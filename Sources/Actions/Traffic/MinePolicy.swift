@@ -52,7 +52,8 @@ package struct MinePolicy: StepAction {
                 ("policy", .string), ("digest", .string), ("rules", .integer), ("calls", .integer),
                 ("sessions", .integer), ("skipped", .integer), ("insufficient", .integer),
                 ("more_sessions", .integer), ("would_deny", .number), ("excluded_sessions", .list),
-                ("basis", .list), ("decisions", .list), ("open", .integer), ("review", .list), ("difference", .list),
+                ("basis", .list), ("questions", .list), ("decisions", .list), ("open", .integer), ("review", .list),
+                ("difference", .list),
                 ("widens", .boolean), ("exact", .boolean),
                 ("artifact", .artifact),
             ]
@@ -87,7 +88,14 @@ package struct MinePolicy: StepAction {
             throw StepError(.permanent, "`\(error.file)` cannot be read: \(error.fault)")
         }
         let levels = proposal.levels
-        let policy = baseline.map { proposal.policy.keepingWhatPeopleWrote(in: $0, levels: levels) } ?? proposal.policy
+        var policy = proposal.policy
+        var questions: [PolicyDifference.Change] = []
+        if let baseline {
+            (policy, questions) = policy.keepingWhatPeopleWrote(in: baseline, levels: levels)
+                .keepingDecidedRules(of: baseline)
+            // Rules of the baseline are part of it, and with them where these came from.
+            policy.unprovenProfile = baseline.unprovenProfile
+        }
         // Whoever starts a run names its baseline, and nobody approved that: what changes is told from what was released.
         let difference = PolicyDifference(
             from: released?.policy ?? Policy(name: policy.name, scope: policy.scope),
@@ -117,8 +125,10 @@ package struct MinePolicy: StepAction {
                 "would_deny": .number(wouldDeny),
                 "excluded_sessions": .array(proposal.excludedSessions.prefix(Self.shown).map { .string($0) }),
                 "basis": .array(
-                    Self.basis(released, named.flatMap { file in given.map { (file, $0.digest) } }).map { .string($0) }
+                    (Self.basis(released, named.flatMap { file in given.map { (file, $0.digest) } })
+                        + policy.unprovenLines).map { .string($0) }
                 ),
+                "questions": Self.lines(questions.map(\.line)),
                 "decisions": .array(policy.decisionLines(points).map { .string($0) }),
                 "open": .integer(Int64(open.count)),
                 "review": Self.lines(

@@ -7,7 +7,19 @@ import Traffic
 /// Mining as commands and actions do it: what the miner proposes, without the credentials that recordings may hold.
 package enum PolicyMining {
     /// A recording that nobody imported still has its credentials in the clear; none of them becomes part of a policy.
-    package static func propose(_ profile: Profile, name: String, scope: Policy.Scope = .agent) -> Proposal {
+    ///
+    /// - Parameters:
+    ///   - profile: What was seen.
+    ///   - name: Of the policy.
+    ///   - scope: Of its rules.
+    ///   - isUnproven: Whether somebody named the profile as a file, so that the policy says so to whoever approves it.
+    /// - Returns: The proposal, each mined rule with its mark.
+    package static func propose(
+        _ profile: Profile,
+        name: String,
+        scope: Policy.Scope = .agent,
+        isUnproven: Bool = false
+    ) -> Proposal {
         var proposal = Miner().mine(profile, name: name, scope: scope)
         for index in proposal.policy.rules.indices { strip(&proposal.policy.rules[index]) }
         for index in proposal.alternatives.indices {
@@ -25,6 +37,8 @@ package enum PolicyMining {
             let path = proposal.review[index].path
             proposal.review[index].values.removeAll { isSecret($0, at: path ?? "") }
         }
+        proposal.policy = proposal.policy.markedAsMined
+        if isUnproven { proposal.policy.unprovenProfile = proposal.profile }
         return proposal
     }
 

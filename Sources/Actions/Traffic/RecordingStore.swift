@@ -12,6 +12,8 @@ package struct RecordingStore: Sendable {
     private let root: String
     private let retention: Duration
     private let digest: @Sendable (String) -> String
+    private let journal: RecordingJournal
+    private let keys: KeyStore
 
     /// - Parameters:
     ///   - folder: The workspace.
@@ -23,6 +25,8 @@ package struct RecordingStore: Sendable {
         digest: @escaping @Sendable (String) -> String
     ) {
         self.folder = RecordingFolder(folder)
+        journal = RecordingJournal(folder)
+        keys = KeyStore(directory: folder.keys)
         root = folder.root
         self.retention = retention
         self.digest = digest
@@ -34,21 +38,26 @@ package struct RecordingStore: Sendable {
         /// Calls that were there already, and so were not added again.
         package var known = 0
         package var days = 0
+        /// Calls that a purge took away and that were left out.
+        package var purged = 0
     }
 
     /// Takes in the calls of files, all or none; a call that is there already does not count twice.
     ///
     /// Two calls are one where time, principal, session, server, tool, id and arguments agree. Where a file has the same
     /// call several times, it stays there as often; reading the file again, or one that begins the same, adds nothing.
+    /// What was purged stays away, unless `includesPurged` says otherwise.
     package func add(
         _ files: [String],
         format: String,
         _ recording: inout RecordingImport,
-        now: Timestamp
+        now: Timestamp,
+        includesPurged: Bool = false
     ) throws -> Addition {
         var reading = recording
         let answer = try folder.change(now: now) { shards, additions in
-            var intake = Intake(folder: folder, shards: shards)
+            let purged = includesPurged ? nil : try PurgedCalls(journal, keys: keys, digest: digest)
+            var intake = Intake(folder: folder, shards: shards, purged: purged)
             for file in files {
                 intake.beginFile()
                 var fault: (any Error)?
@@ -135,7 +144,7 @@ extension RecordingStore {
             switch what {
             case .before(let time): entry["before"] = .string(time.description)
             case .principal(let name): entry["principal"] = .string(digest(name))
-            case .expired: break
+            case .expired: entry["days"] = .array(Set(plan.drop.map(\.header.day)).sorted().map { .string("\($0)") })
             }
             return (drop: plan.drop, entry: .object(entry), answer: purged)
         }
@@ -311,10 +320,12 @@ private struct Intake {
     private var days: Set<CivilDate> = []
     private var known: [Fingerprint: Int] = [:]
     private var inFile: [Fingerprint: Int] = [:]
+    private var purged: PurgedCalls?
     private(set) var addition = RecordingStore.Addition()
 
-    init(folder: RecordingFolder, shards: [RecordingFolder.Shard]) {
+    init(folder: RecordingFolder, shards: [RecordingFolder.Shard], purged: PurgedCalls?) {
         self.folder = folder
+        self.purged = purged
         self.shards = Dictionary(grouping: shards, by: \.header.day)
     }
 
@@ -334,6 +345,10 @@ private struct Intake {
         inFile[print] = count
         guard count > known[print, default: 0] else {
             addition.known += 1
+            return
+        }
+        if purged?.hold(call, day: day) ?? false {
+            addition.purged += 1
             return
         }
         known[print] = count

@@ -33,15 +33,28 @@ extension ReviewItem {
 
 extension PolicyDifference {
     /// One line for each change.
-    package var lines: [String] {
-        changes.map { change in
-            var line = "\(change.direction.rawValue): \(change.rule ?? change.agent)"
-            if let task = change.task { line += " [\(task)]" }
-            if let argument = change.argument { line += " \(argument)" }
-            line += ": \(change.what)"
-            if !change.before.isEmpty { line += ", before \(change.before.joined(separator: ", "))" }
-            if !change.after.isEmpty { line += ", after \(change.after.joined(separator: ", "))" }
-            return line
-        }
+    package var lines: [String] { changes.map(\.line) }
+}
+
+extension PolicyDifference.Change {
+    package var line: String {
+        var line = "\(direction.rawValue): \(rule ?? agent)"
+        if let task { line += " [\(task)]" }
+        if let argument { line += " \(argument)" }
+        line += ": \(what)"
+        if !before.isEmpty { line += ", before \(before.joined(separator: ", "))" }
+        if !after.isEmpty { line += ", after \(after.joined(separator: ", "))" }
+        return line
+    }
+}
+
+extension Policy {
+    /// What whoever approves the policy must know of where it came from; nothing where recordings are all there was.
+    package var unprovenLines: [String] {
+        guard let unprovenProfile else { return [] }
+        return [
+            "UNPROVEN: rules were mined from a profile that somebody named as a file (\(unprovenProfile)), and nothing proves "
+                + "which traffic it was folded from"
+        ]
     }
 }

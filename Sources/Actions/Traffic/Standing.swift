@@ -147,6 +147,11 @@ extension Policy {
                 )
             )
         }
+        for rule in rules where rule.origin == .mined && rule.reviewed.isEmpty && rule.isDecidedByPeople {
+            lines.append(
+                (8, "mined, then changed by hand or without its mark: \(rule.id), \(rule.agent) on \(rule.tool)")
+            )
+        }
         return lines.sorted { ($0.rank, $0.text) < ($1.rank, $1.text) }.map(\.text)
     }
 

@@ -30,20 +30,20 @@ extension PolicyDifference {
     var json: JSON.Value {
         [
             "widens": .bool(widens),
-            "changes": .array(
-                changes.map { change in
-                    [
-                        "what": .string(change.what), "direction": .string(change.direction.rawValue),
-                        "agent": .string(change.agent), "task": change.task.map { .string($0) } ?? .null,
-                        "server": change.tool.map { .string($0.server) } ?? .null,
-                        "tool": change.tool.map { .string($0.tool) } ?? .null,
-                        "rule": change.rule.map { .string($0) } ?? .null,
-                        "argument": change.argument.map { .string($0) } ?? .null,
-                        "before": .array(change.before.map { .string($0) }),
-                        "after": .array(change.after.map { .string($0) }),
-                    ]
-                }
-            ),
+            "changes": .array(changes.map(Self.json)),
+        ]
+    }
+
+    static func json(_ change: Change) -> JSON.Value {
+        [
+            "what": .string(change.what), "direction": .string(change.direction.rawValue),
+            "agent": .string(change.agent), "task": change.task.map { .string($0) } ?? .null,
+            "server": change.tool.map { .string($0.server) } ?? .null,
+            "tool": change.tool.map { .string($0.tool) } ?? .null,
+            "rule": change.rule.map { .string($0) } ?? .null,
+            "argument": change.argument.map { .string($0) } ?? .null,
+            "before": .array(change.before.map { .string($0) }),
+            "after": .array(change.after.map { .string($0) }),
         ]
     }
 

@@ -10,7 +10,9 @@ extension PolicyCommand {
             abstract: "Say which rule and argument decide about a recorded call; exit code 2 where it is refused.",
             discussion: """
                 Of a call that is allowed: by which way of the rule each argument passed. Of one that is denied: what \
-                failed, and what the rule would have to say besides for the call to be allowed.
+                failed, and what the rule would have to say besides for the call to be allowed: each step with the source \
+                of the value and whether others could have written it, and a warning of its own where a text would say \
+                whom a write concerns.
                 """
         )
         @Option(help: "The policy.") var policy: String
@@ -68,8 +70,9 @@ extension PolicyReplay.Explained {
             "tool": .string(record.tool), "decision": .string(decision.verdict.rawValue),
             "rule": decision.rule.map { .string($0) } ?? .null,
             "argument": decision.argument.map { .string($0) } ?? .null, "reason": .string(decision.reason),
-            "step_wider": explanation.steps.count == 1 ? .string(explanation.steps[0]) : .null,
-            "steps_wider": .array(explanation.steps.map { .string($0) }),
+            "step_wider": explanation.steps.count == 1 ? .string(explanation.steps[0].line) : .null,
+            "steps_wider": .array(explanation.steps.map { .string(explanation.sentence($0)) }),
+            "steps": .array(explanation.steps.map(\.json)),
             "passed": .array(
                 explanation.passed.map {
                     [
@@ -93,5 +96,20 @@ extension PolicyReplay.Explained {
             ]
         }
         return .object(object)
+    }
+}
+
+extension WideningStep {
+    fileprivate var json: JSON.Value {
+        let sources = origins.map { origin -> JSON.Value in
+            [
+                "source": .string(origin.phrase), "text": .bool(origin.isText),
+                "open_world": .bool(origin.isOpenWorld),
+            ]
+        }
+        return [
+            "argument": .string(argument), "step": .string(words), "risk": .string(risk.rawValue),
+            "warning": warning.map { .string($0) } ?? .null, "sources": .array(sources),
+        ]
     }
 }

@@ -40,7 +40,7 @@ extension PolicyCommand {
                     status: ExitStatus.invalidInput
                 )
             }
-            let mined = PolicyMining.propose(profile, name: name, scope: scope)
+            let mined = PolicyMining.propose(profile, name: name, scope: scope, isUnproven: self.profile != nil)
             let files = recordings
             let proposal = try Recordings.attempt { () throws(RecordingFiles.Failure) in
                 try EvidenceQuotes.placing(mined, from: files)
@@ -64,6 +64,7 @@ extension PolicyCommand {
                 "\(counted(policy.rules.count, "rule")) from \(counted(profile.calls, "call")) of \(counted(profile.sessions, "session"))"
                     + (out.map { ", written to \(Output.printable($0))" } ?? "")
             )
+            if policy.unprovenProfile != nil { Output.talk(Recordings.unproven) }
             if profile.skippedCalls > 0 {
                 Output.talk(
                     "\(counted(profile.skippedCalls, "call")) \(profile.skippedCalls == 1 ? "was" : "were") not learned from: their arguments were too many or not recorded"

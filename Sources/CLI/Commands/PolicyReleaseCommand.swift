@@ -134,6 +134,7 @@ extension PolicyCommand {
                     "expires": .string(verified.expires.description), "rehearsal": .bool(release.isRehearsal),
                     "started_by": release.startedBy.map { .string($0) } ?? .null, "run": .string(release.run),
                     "step": .string(release.step),
+                    "unproven_profile": release.unprovenProfile.map { .string($0.description) } ?? .null,
                     "approved_by": .array(
                         verified.approvals.map {
                             [
@@ -149,6 +150,9 @@ extension PolicyCommand {
                     "policy    \(release.digest)", "mode      \(Self.meaning(of: release.terms.mode))",
                     "rules     \(release.rules.count)\(only)", "expires   \(verified.expires)",
                 ]
+                if let profile = release.unprovenProfile {
+                    lines.append("UNPROVEN  mined from a profile that was named as a file, \(profile)")
+                }
                 if let name = release.startedBy { lines.append("started   \(Output.cell(name))") }
                 lines += verified.approvals.map {
                     "approved  \($0.person), \($0.vote.time): \(Output.cell($0.vote.reason))"

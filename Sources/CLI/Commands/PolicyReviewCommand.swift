@@ -62,7 +62,12 @@ extension PolicyCommand {
             let profile = try Recordings.profile(recordings, file: profile)
             let name = old?.name ?? "mined"
             let files = recordings
-            let mined = PolicyMining.propose(profile, name: name, scope: old?.scope ?? scope ?? .agent)
+            let mined = PolicyMining.propose(
+                profile,
+                name: name,
+                scope: old?.scope ?? scope ?? .agent,
+                isUnproven: self.profile != nil
+            )
             let proposal = try Recordings.attempt { () throws(RecordingFiles.Failure) in
                 try EvidenceQuotes.placing(mined, from: files)
             }
@@ -72,6 +77,7 @@ extension PolicyCommand {
             }
             let names = PointNames(points.map(\.point))
             var desk = ReviewDesk(policy: old ?? proposal.policy, proposal: proposal)
+            if desk.policy.unprovenProfile != nil || self.profile != nil { Output.talk(Recordings.unproven) }
             let isTalking =
                 out != nil && !isDeciding && output.format == .table && isatty(STDIN_FILENO) == 1
                 && isatty(STDERR_FILENO) == 1
@@ -223,7 +229,9 @@ extension PolicyCommand {
             _ desk: ReviewDesk
         ) -> JSON.Value {
             [
-                "profile": .string(proposal.profile.description), "sessions": .integer(Int64(profile.sessions)),
+                "profile": .string(proposal.profile.description),
+                "unproven_profile": desk.policy.unprovenProfile.map { .string($0.description) } ?? .null,
+                "sessions": .integer(Int64(profile.sessions)),
                 "excluded_sessions": .array(proposal.excludedSessions.map { .string($0) }),
                 "review": .array(
                     points.map { item, point in

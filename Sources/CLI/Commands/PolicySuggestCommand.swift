@@ -9,7 +9,8 @@ extension PolicyCommand {
         static let configuration = CommandConfiguration(
             abstract: "Say how a policy would change if it were mined anew from newer traffic.",
             discussion: """
-                What people wrote is kept, and so is what the policy allows and this traffic did not use: a month says \
+                What people wrote is kept, and every rule that they changed by hand or decided about in a review stays as \
+                it is: what this traffic would change there is asked, and --take NAME says yes to it. Kept is also what the policy allows and this traffic did not use: a month says \
                 nothing about what is done once a year. With --earlier, the profile that the policy was mined from, \
                 what neither used is taken away; with --remove-unseen whatever this traffic did not use. Nothing is opened \
                 further than some call of the recordings needs that the policy denies; a profile holds no calls to ask, so \
@@ -30,6 +31,11 @@ extension PolicyCommand {
         @Flag(help: "Also take away what this traffic did not use.") var removeUnseen = false
         @Option(name: .customLong("out"), help: "Where the suggested policy is written, for a person to review.")
         var out: String?
+        @Option(
+            name: .customLong("take"),
+            help: "Say yes to a question, by its name: the id of a rule, or known:AGENT; may be repeated."
+        )
+        var take: [String] = []
         @Flag(help: "Write over a policy with decisions or rules of people that would be lost.") var replace = false
         @OptionGroup var output: OutputOptions
 
@@ -49,22 +55,46 @@ extension PolicyCommand {
                 }
             }
             let removes = removeUnseen || !earlier.isEmpty
-            let proposal = PolicyMining.propose(profile, name: old.name, scope: old.scope)
+            let isUnproven = self.profile != nil || !earlier.isEmpty
+            let proposal = PolicyMining.propose(profile, name: old.name, scope: old.scope, isUnproven: isUnproven)
             let mined = proposal.policy.keepingWhatPeopleWrote(in: old, levels: proposal.levels)
             let proposed = removes ? mined : mined.keepingWhatWasUsed(in: old)
-            let suggested = try opened(proposed, from: old)
+            let open = try opened(proposed, from: old)
+            var (suggested, questions) = open.keepingDecidedRules(of: old, except: Set(take))
+            // What was mined from a file that proves nothing stays so, unless nothing of it was taken over.
+            let isUnchanged = suggested.minedDigest == old.minedDigest && suggested.rules == old.rules
+            suggested.unprovenProfile =
+                isUnchanged ? old.unprovenProfile : suggested.unprovenProfile ?? old.unprovenProfile
+            try checkTaken(old, open)
             let difference = PolicyDifference(from: old, to: suggested)
             let fewer = difference.changes.count { $0.direction == .tighter }
             switch output.format {
-            case .json: Output.answer(difference.json)
+            case .json:
+                var object = difference.json.object ?? [:]
+                object["questions"] = .array(
+                    questions.map { change in
+                        var question = PolicyDifference.json(change).object ?? [:]
+                        question["take"] = .string(change.questionName)
+                        return .object(question)
+                    }
+                )
+                Output.answer(.object(object))
             case .table: Output.answer(difference.table)
             }
+            ask(questions)
+            if isUnproven { Output.talk(Recordings.unproven) }
             if let out, !replace {
                 let keeping =
                     removes && absolute(out) == absolute(policy)
                     ? "without --earlier and --remove-unseen what lately was not used stays, with what was decided about it"
                     : "`--policy \(out)` begins with it and keeps them"
-                try PolicyOverwrite.refuse(out, by: suggested, "suggest", keeping: keeping)
+                try PolicyOverwrite.refuse(
+                    out,
+                    by: suggested,
+                    "suggest",
+                    keeping: keeping,
+                    isSame: absolute(out) == absolute(policy)
+                )
             }
             if let out { try Recordings.write(Array(PolicyWriter.write(suggested).utf8), to: out) }
             Output.talk(
@@ -79,7 +109,7 @@ extension PolicyCommand {
                         + "\(window) \(earlier.isEmpty ? "did not use it" : "used it")"
                 )
             }
-            let taken = wider(old, proposed) - wider(old, suggested)
+            let taken = wider(old, proposed) - wider(old, open)
             if taken > 0 {
                 Output.talk(
                     "\(counted(taken, "widening")) left out: no call that the policy denies needs \(taken == 1 ? "it" : "them")"
@@ -92,7 +122,38 @@ extension PolicyCommand {
                         + "either, --remove-unseen all of it"
                 )
             }
-            if !difference.isEmpty { throw ExitStatus.answerIsNo }
+            if !difference.isEmpty || !questions.isEmpty { throw ExitStatus.answerIsNo }
+        }
+
+        /// Says what would change where people decided, a line for each rule or agent.
+        private func ask(_ questions: [PolicyDifference.Change]) {
+            var names: [String] = []
+            for change in questions where !names.contains(change.questionName) { names.append(change.questionName) }
+            for name in names {
+                let changes = questions.filter { $0.questionName == name }.map(\.line)
+                Output.talk(
+                    "question: \(Output.printable(name)) stays as people left it; this traffic would change it: "
+                        + Output.cell(changes.joined(separator: "; "), limit: 600)
+                )
+            }
+            guard !names.isEmpty else { return }
+            Output.talk(
+                "\(counted(names.count, "question")): `--take NAME` says yes to one of them, and nothing is changed there otherwise"
+            )
+        }
+
+        /// Refuses to be told yes to what nobody asks.
+        private func checkTaken(_ old: Policy, _ open: Policy) throws {
+            let asked = Set(open.keepingDecidedRules(of: old).questions.map(\.questionName))
+            guard let name = take.first(where: { !asked.contains($0) }) else { return }
+            let near = nearest(to: name, in: asked.sorted())
+            throw CommandFailure(
+                "suggest.take",
+                "there is no question `\(Output.printable(name))`",
+                help: near.map { "did you mean `\(Output.printable($0))`?" }
+                    ?? "without --take all questions are listed, each with its name",
+                status: ExitStatus.invalidInput
+            )
         }
 
         /// What was proposed, opened no further than denied calls of the recordings need.

@@ -201,14 +201,20 @@ struct SkipCommand: AsyncParsableCommand {
 struct RetryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "retry",
-        abstract: "Do a step again, and everything after it."
+        abstract: "Do a step again, and everything after it.",
+        discussion: """
+            Votes on approvals after the step count no longer, and they are asked anew. A reason may be given, and stays with \
+            the run; what leaves a check out or ends something (skip, pause, cancel, rollback) does not go without one.
+            """
     )
     @OptionGroup var target: RunArgument
     @Argument(help: "The step, such as review or discovery/review.") var step: String
+    @Option(help: "Why; stays with the run.") var reason: String?
 
     func run() async throws {
         let (session, engine, run, step) = try locate(target.run, step)
-        try tell(try engine.command(.retry(from: step.step), run: run, by: session.operatorName), run, session)
+        let command = RunCommand.retry(from: step.step, reason: reason)
+        try tell(try engine.command(command, run: run, by: session.operatorName), run, session)
     }
 }
 

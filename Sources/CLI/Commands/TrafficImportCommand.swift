@@ -46,6 +46,8 @@ extension TrafficCommand {
         var out: String?
         @Option(help: "What is kept of results: provenance, digests or full.") var results: ResultStorage?
         @Flag(help: "Leave personal data readable in what leaves the workspace.") var keepPersonalData = false
+        @Flag(help: "Also take in what `traffic purge` took away; otherwise it is left out and counted.")
+        var includePurged = false
         @OptionGroup var output: OutputOptions
 
         func run() async throws {
@@ -70,13 +72,16 @@ extension TrafficCommand {
             recording.results = results ?? estate.recordedResults ?? .provenance
             let now = estate.clock.now()
             let store = RecordingStore(estate)
-            let addition = try Self.failing { try store.add(files, format: from, &recording, now: now) }
+            let addition = try Self.failing {
+                try store.add(files, format: from, &recording, now: now, includesPurged: includePurged)
+            }
             recording.notes.forEach { Output.talk("note: \($0)") }
             switch output.format {
             case .json:
                 Output.answer([
                     "calls": .integer(Int64(addition.calls)), "known": .integer(Int64(addition.known)),
-                    "days": .integer(Int64(addition.days)), "files": .array(recording.summaries.map(\.json)),
+                    "purged": .integer(Int64(addition.purged)), "days": .integer(Int64(addition.days)),
+                    "files": .array(recording.summaries.map(\.json)),
                 ])
             case .table:
                 var lines = recording.summaries.flatMap(\.lines)
@@ -84,6 +89,12 @@ extension TrafficCommand {
                     "\(counted(addition.calls, "call")) of \(counted(addition.days, "day")) \(addition.calls == 1 ? "is" : "are") in the recordings of the workspace"
                         + (addition.known > 0 ? "; \(addition.known) were there already" : "")
                 )
+                if addition.purged > 0 {
+                    lines.append(
+                        "\(counted(addition.purged, "call")) \(addition.purged == 1 ? "was" : "were") left out, which a purge "
+                            + "took away; --include-purged takes them in again"
+                    )
+                }
                 Output.answer(lines.joined(separator: "\n"))
             }
             try Self.requireCalls(recording.summaries)

@@ -11,7 +11,8 @@ extension TrafficCommand {
             discussion: """
                 A profile of `.lockstep/recordings` in the workspace is folded again from what is left; other profiles there that \
                 may hold what went are removed. Policies stay as they are; mine again where one must not name what went. \
-                Backups from before still hold it.
+                Backups from before still hold it. The journal keeps by what was chosen (a time, days, the keyed digest of a \
+                principal), so that importing the same file again leaves out what went.
                 """
         )
         @Option(help: "Calls from before: a time, a day such as 2026-01-31, or an age such as 30d.") var before: String?
@@ -36,9 +37,9 @@ extension TrafficCommand {
                     "removed": .array(purged.removed.map { .string($0) }),
                 ])
             case .table:
-                let verb = dryRun ? "would be" : "were"
+                let verb = dryRun ? "would be" : purged.calls == 1 ? "was" : "were"
                 var lines = [
-                    "\(purged.calls) calls \(verb) purged: \(purged.dropped.count) shards dropped, "
+                    "\(counted(purged.calls, "call")) \(verb) purged: \(counted(purged.dropped.count, "shard")) dropped, "
                         + "\(purged.rewritten.count) rewritten"
                 ]
                 lines += purged.refolded.map { "\($0) \(dryRun ? "would be" : "was") folded again from what is left" }

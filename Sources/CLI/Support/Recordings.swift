@@ -38,6 +38,11 @@ enum Recordings {
         return profile
     }
 
+    /// What is to be thought of a policy that was mined from a profile which was named as a file.
+    static let unproven =
+        "warning: nothing proves which traffic the profile was folded from, whoever wrote the file; the policy says so, and so "
+        + "does its approval; mine from recordings where they are at hand"
+
     /// The recordings of the workspace at hand, for commands where no file is named.
     static func store() throws -> String {
         guard try Session.surroundings() != nil else {

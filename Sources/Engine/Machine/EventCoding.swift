@@ -47,7 +47,9 @@ extension RunEvent {
         case .rollbackRequested(let by, let reason, let step):
             ["by": .string(by), "reason": .string(reason), "to": JSON.Value(step?.text)]
         case .resumed(let by): ["by": .string(by)]
-        case .retried(let step, let by): ["from": .string(step.text), "by": .string(by)]
+        case .retried(let step, let reason?, let by):
+            ["from": .string(step.text), "by": .string(by), "reason": .string(reason)]
+        case .retried(let step, nil, let by): ["from": .string(step.text), "by": .string(by)]
         case .attention(let reason): ["reason": .string(reason)]
         case .clockJumped(let from, let to): ["from": JSON.Value(from), "to": JSON.Value(to)]
         case .ended(let state, let reason, let outputs):

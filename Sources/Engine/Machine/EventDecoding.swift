@@ -90,7 +90,12 @@ extension RunEvent {
                 reason: try payload.text("reason"),
                 to: payload.optional("to").map { StepID($0) }
             )
-        case "run.retried": .retried(from: StepID(try payload.text("from")), by: try payload.text("by"))
+        case "run.retried":
+            .retried(
+                from: StepID(try payload.text("from")),
+                reason: payload.optional("reason"),
+                by: try payload.text("by")
+            )
         case "run.attention": .attention(reason: try payload.text("reason"))
         case "clock.jumped":
             // The first version recorded only where the clock should have been.

@@ -22,7 +22,7 @@ package struct RunEvent: Sendable, Hashable {
         case cancelRequested(by: String, reason: String)
         /// Undo everything that was done after `to`, or all of it.
         case rollbackRequested(by: String, reason: String, to: StepID?)
-        case retried(from: StepID, by: String)
+        case retried(from: StepID, reason: String? = nil, by: String)
         case attention(reason: String)
         /// The clock showed `to` where it should have shown `from`, or something later.
         case clockJumped(from: Timestamp, to: Timestamp)

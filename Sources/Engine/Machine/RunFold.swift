@@ -31,7 +31,7 @@ extension RunMachine {
             end = nil
             for final in graph.steps[graph.finalStart...] { forget(StepInstance(final.id)) }
             liftHolds()
-        case .retried(let step, _): try retry(from: step)
+        case .retried(let step, _, _): try retry(from: step)
         case .attention(let reason): attention = reason
         case .clockJumped:
             clockJump = lastEvent

@@ -10,7 +10,8 @@ extension RunCommand {
         case .cancel(let reason): ["command": "cancel", "reason": .string(reason)]
         case .skip(let name, let reason):
             ["command": "skip", "step": .string(name.description), "reason": .string(reason)]
-        case .retry(let step): ["command": "retry", "step": .string(step.text)]
+        case .retry(let step, let reason):
+            ["command": "retry", "step": .string(step.text), "reason": JSON.Value(reason)]
         case .rollback(let step, let reason):
             ["command": "rollback", "step": JSON.Value(step?.text), "reason": .string(reason)]
         case .vote(let name, let ballot):
@@ -27,7 +28,7 @@ extension RunCommand {
         case ("resume", _): self = .resume
         case ("cancel", _): self = .cancel(reason: reason)
         case ("skip", let step?): self = .skip(StepInstance(parsing: step), reason: reason)
-        case ("retry", let step?): self = .retry(from: StepID(step))
+        case ("retry", let step?): self = .retry(from: StepID(step), reason: json["reason"]?.string)
         case ("rollback", _): self = .rollback(to: step.map { StepID($0) }, reason: reason)
         case ("vote", let step?):
             guard let ballot = json["ballot"]?.object.flatMap(Ballot.init) else { return nil }

@@ -8,7 +8,8 @@ package enum RunCommand: Sendable, Hashable {
     case resume
     case cancel(reason: String)
     case skip(StepInstance, reason: String)
-    case retry(from: StepID)
+    /// A reason stays with the run where one is given.
+    case retry(from: StepID, reason: String? = nil)
     /// Undo what was done after a step, or all of it; ignores windows and gates.
     case rollback(to: StepID?, reason: String)
     case vote(StepInstance, Ballot)
@@ -47,7 +48,7 @@ extension RunMachine {
             if end != nil { return over }
             if mode != .normal, !name.role.isCleaning { return ending }
             return refusal(ofSkipping: name)
-        case .retry(let step):
+        case .retry(let step, _):
             if end?.state == .succeeded || end?.state == .rolledBack { return over }
             if end == nil, mode != .normal { return ending }
             guard let position = graph.positions[step], position < graph.finalStart else {
@@ -182,11 +183,11 @@ extension Session {
         case .cancel(let reason): try stage(.cancelRequested(by: person, reason: reason))
         case .skip(let name, let reason):
             try stage(.skipped(name, reason: reason, by: person))
-        case .retry(let step):
+        case .retry(let step, let reason):
             // A run that is over has given its group away.
             let other = machine.end == nil ? nil : try engine.runAhead(of: machine.plan, machine.run, by: person)
             try voidWhatFollows(step, by: person)
-            try stage(.retried(from: step, by: person))
+            try stage(.retried(from: step, reason: reason, by: person))
             if let other { try stage(.queued(behind: other)) }
         case .measure(let name): try hasten(name, by: person)
         case .rollback(let step, let reason): try stage(.rollbackRequested(by: person, reason: reason, to: step))
@@ -275,10 +276,14 @@ extension Engine {
                 // A run below that is in that state already is no fault of this command.
                 do { _ = try self.command(command, run: child.id, by: person) } catch is InvalidInput {}
             }
-        case .retry:
+        case .retry(_, let reason):
             guard let parent = record.parent, try ledger.run(parent.run)?.state.isTerminal ?? false else { return }
             do {
-                _ = try self.command(.retry(from: parent.instance.step), run: parent.run, by: person)
+                _ = try self.command(
+                    .retry(from: parent.instance.step, reason: reason),
+                    run: parent.run,
+                    by: person
+                )
             } catch is InvalidInput {}
         default: break
         }

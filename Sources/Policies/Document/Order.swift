@@ -28,11 +28,11 @@ extension Policy {
 extension Rule {
     fileprivate var order: [String] { [agent, tool.server, tool.tool, task ?? "", id] }
 
-    fileprivate var sorted: Rule {
+    var sorted: Rule {
         var rule = self
         rule.arguments = arguments.map(\.sorted).sorted { $0.path < $1.path }
         rule.relations = relations.map(\.sorted).sorted { $0.order.lexicographicallyPrecedes($1.order) }
-        if origin == .written { rule.support = Support() }
+        if origin == .written { (rule.support, rule.mark) = (Support(), nil) }
         rule.reviewed.sort { $0.item < $1.item }
         return rule
     }

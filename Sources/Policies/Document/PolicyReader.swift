@@ -62,6 +62,8 @@ struct PolicyReading {
         let scope = document.enumeration("scope", of: Policy.Scope.self, isRequired: true)
         var policy = Policy(name: name?.value ?? "", scope: scope?.value ?? .agent)
         policy.owners = document.list("owners")?.value.compactMap { owner($0) } ?? []
+        policy.mark = document.string("as-mined")?.value
+        policy.unprovenProfile = digest("unproven-profile", &document)
         for member in document.members("agents", isRequired: true)?.value ?? [] {
             agent(member.key.value, member.value, &policy)
         }
@@ -145,6 +147,7 @@ struct PolicyReading {
         let owner = reader.string("owner")
         let expires = time("expires", &reader)
         let support = support(&reader)
+        let mark = reader.string("as-mined")?.value
         var rule = Rule(
             id: id?.value ?? "",
             agent: agent,
@@ -160,7 +163,8 @@ struct PolicyReading {
             owner: owner?.value,
             expires: expires?.value,
             support: support ?? Support(),
-            origin: support == nil ? .written : .mined
+            origin: support == nil ? .written : .mined,
+            mark: support == nil ? nil : mark
         )
         for member in reader.members("arguments")?.value ?? [] {
             if let argument = argument(member.key, member.value, of: rule) { rule.arguments.append(argument) }
@@ -218,11 +222,8 @@ struct PolicyReading {
         if !reader.has("at") { _ = reader.string("at", isRequired: true) }
         let at = time("at", &reader)
         let reason = reader.string("reason")
-        let shown = reader.string("shown")
+        let shown = digest("shown", &reader)
         reader.finish()
-        if let shown, Digest(shown.value) == nil {
-            problems.report("invalid-value", "`shown` is no digest such as `sha256:…`", at: shown.place)
-        }
         guard let item, let decision, let by, let at else { return nil }
         return ReviewRecord(
             item: item.value,
@@ -232,7 +233,7 @@ struct PolicyReading {
             by: by.value,
             at: at.value,
             reason: reason?.value,
-            shown: shown.flatMap { Digest($0.value) }
+            shown: shown
         )
     }
 
@@ -250,6 +251,13 @@ struct PolicyReading {
 extension PolicyReading {
     func texts(_ key: String, _ reader: inout MappingReader) -> [String] {
         reader.strings(key, mayBeOne: true)?.value.map(\.value) ?? []
+    }
+
+    func digest(_ key: String, _ reader: inout MappingReader) -> Digest? {
+        guard let text = reader.string(key) else { return nil }
+        if let digest = Digest(text.value) { return digest }
+        problems.report("invalid-value", "\(key.inMessage) is no digest such as `sha256:…`", at: text.place)
+        return nil
     }
 
     /// Canonical values, grouped by their class.

@@ -16,6 +16,8 @@ package enum PolicyWriter {
         members.add("kind", "Policy")
         members.add("name", policy.name)
         members.add("scope", policy.scope.rawValue)
+        if let profile = policy.unprovenProfile { members.add("unproven-profile", profile.description) }
+        if let mark = policy.mark { members.add("as-mined", mark) }
         if !policy.owners.isEmpty {
             let owners = policy.owners.map { owner in
                 var members = Members()
@@ -29,13 +31,18 @@ package enum PolicyWriter {
         let agents = names.sorted().map { YAMLNode.Member($0, agent($0, policy)) }
         members.add("agents", .mapping(agents))
         var node = members.node
-        node.comment = "What no rule here allows is denied."
+        var comment = ["What no rule here allows is denied."]
         if policy.rules.contains(where: { !$0.reviewed.isEmpty }) {
-            node.comment = """
-                What no rule here allows is denied.
-                Who decided a point (`by`) is a note that nobody signed: what counts is who signs the approval of this policy.
-                """
+            comment.append(
+                "Who decided a point (`by`) is a note that nobody signed: what counts is who signs the approval of this policy."
+            )
         }
+        if policy.unprovenProfile != nil {
+            comment.append(
+                "Mined from a profile that was named as a file: nothing proves which traffic it was folded from."
+            )
+        }
+        node.comment = comment.joined(separator: "\n")
         return node
     }
 
@@ -66,7 +73,7 @@ package enum PolicyWriter {
         return members.node
     }
 
-    private static func rule(_ rule: Rule) -> YAMLNode {
+    static func rule(_ rule: Rule) -> YAMLNode {
         var members = Members()
         members.add("id", rule.id)
         members.add("tool", rule.tool.tool)
@@ -80,7 +87,10 @@ package enum PolicyWriter {
         if let most = rule.maximumCalls { members.add("most-calls", .value(.integer(Int64(most)))) }
         if let owner = rule.owner { members.add("owner", owner) }
         if let expires = rule.expires { members.add("expires", expires.description) }
-        if rule.origin == .mined { members.add("support", Phrases.support(rule.support)) }
+        if rule.origin == .mined {
+            members.add("support", Phrases.support(rule.support))
+            if let mark = rule.mark { members.add("as-mined", mark) }
+        }
         if !rule.arguments.isEmpty {
             let arguments = rule.arguments.map { YAMLNode.Member($0.path, argument($0, of: rule)) }
             members.add("arguments", .mapping(arguments))

@@ -23,7 +23,8 @@ extension Rule {
             support: support,
             warnings: warnings,
             origin: origin,
-            reviewed: reviewed
+            reviewed: reviewed,
+            mark: mark
         )
     }
 
@@ -63,7 +64,9 @@ extension Policy {
             rules: rules,
             unseenReads: unseenReads,
             known: known,
-            owners: owners
+            owners: owners,
+            mark: mark,
+            unprovenProfile: unprovenProfile
         )
         return self == understood
     }

@@ -13,6 +13,10 @@ package struct Policy: Sendable, Hashable {
     package var known: [KnownParties]
     /// The people who may own a rule; empty where the document does not keep such a list.
     package var owners: [Owner]
+    /// What the miner noted of its parties and rules, so that later changes show; see `isReducedByPeople`.
+    package var mark: String?
+    /// The profile that it was mined from, where somebody named that as a file: nothing proves which traffic is in it.
+    package var unprovenProfile: Digest?
 
     package enum Scope: String, Sendable, CaseIterable { case agent, task }
 
@@ -64,7 +68,9 @@ package struct Policy: Sendable, Hashable {
         rules: [Rule] = [],
         unseenReads: [UnseenReads] = [],
         known: [KnownParties] = [],
-        owners: [Owner] = []
+        owners: [Owner] = [],
+        mark: String? = nil,
+        unprovenProfile: Digest? = nil
     ) {
         self.name = name
         self.scope = scope
@@ -72,6 +78,8 @@ package struct Policy: Sendable, Hashable {
         self.unseenReads = unseenReads
         self.known = known
         self.owners = owners
+        self.mark = mark
+        self.unprovenProfile = unprovenProfile
     }
 }
 
@@ -123,6 +131,8 @@ package struct Rule: Sendable, Hashable {
     package var origin: Origin
     /// What people decided about the rule in reviews, by the id of the point.
     package var reviewed: [ReviewRecord]
+    /// What the miner noted of a mined rule, so that later changes show; see `isDecidedByPeople`.
+    package var mark: String?
 
     package init(
         id: String,
@@ -143,7 +153,8 @@ package struct Rule: Sendable, Hashable {
         support: Support = Support(),
         warnings: [Warning] = [],
         origin: Origin = .mined,
-        reviewed: [ReviewRecord] = []
+        reviewed: [ReviewRecord] = [],
+        mark: String? = nil
     ) {
         self.id = id
         self.agent = agent
@@ -164,6 +175,7 @@ package struct Rule: Sendable, Hashable {
         self.warnings = warnings
         self.origin = origin
         self.reviewed = reviewed
+        self.mark = mark
     }
 }
 

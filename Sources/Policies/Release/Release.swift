@@ -66,6 +66,8 @@ package struct Release: Sendable, Hashable {
     package let startedBy: String?
     /// The people whom the page says may not vote.
     package let excluded: [String]
+    /// The profile that the policy says was named as a file; the page says so as well.
+    package let unprovenProfile: Digest?
 
     /// Puts a release together.
     ///
@@ -82,7 +84,16 @@ package struct Release: Sendable, Hashable {
         else { throw Fault(.malformed, "the policy or what was shown is not text") }
         terms = try Self.terms(on: page, for: .sha256(document))
         (self.document, self.shown) = (text, page)
-        rules = try Self.modes(of: document)
+        let policy = try Self.policy(document)
+        rules = Dictionary(policy.rules.map { ($0.id, $0.mode) }, uniquingKeysWith: { first, _ in first })
+        unprovenProfile = policy.unprovenProfile
+        if let profile = unprovenProfile, !page.contains(profile.description) {
+            throw Fault(
+                .notShown,
+                "the policy was mined from a profile that was named as a file, and whoever approved it was not shown that",
+                help: "show the output `basis` of the step that mined it, and have it approved again"
+            )
+        }
         (self.run, self.step, self.votes) = (run, step, votes)
         let members = Self.page(page)
         // A page is about one step of one run, which nobody can name anew beside it.
@@ -185,11 +196,11 @@ package struct Release: Sendable, Hashable {
         return first
     }
 
-    private static func modes(of document: [UInt8]) throws(Fault) -> [String: Rule.Mode] {
+    private static func policy(_ document: [UInt8]) throws(Fault) -> Policy {
         guard let policy = PolicyReader.read(document, file: "policy").policy else {
             throw Fault(.malformed, "the policy in the release is invalid", help: "see `lockstep policy diff` with it")
         }
-        return Dictionary(policy.rules.map { ($0.id, $0.mode) }, uniquingKeysWith: { first, _ in first })
+        return policy
     }
 
     /// Why a release does not hold.
@@ -210,6 +221,7 @@ package struct Release: Sendable, Hashable {
             case notAnApprover = "release.not-an-approver"
             case ownApproval = "release.own-approval"
             case noApprovers = "release.no-approvers"
+            case notShown = "release.not-shown"
         }
 
         package var code: Code

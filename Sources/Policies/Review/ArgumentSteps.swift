@@ -15,7 +15,7 @@ extension ArgumentRule {
     func tightened(towards level: ArgumentRule?, isFree: Bool) -> ArgumentRule? {
         if let level {
             let rule = common(with: level, isFree: isFree)
-            if !rule.admitsTheSame(as: self) { return rule }
+            if !rule.admitsTheSame(as: self) { return nearer(than: rule, isFree: isFree) ?? rule }
         }
         var rule = self
         let agentsOwn = open.filter { $0 != .boolean && $0 != .empty }
@@ -41,6 +41,17 @@ extension ArgumentRule {
             return nil
         }
         return rule.keepingTruthOut(of: self)
+    }
+
+    /// A rule between this one and a tighter level that drops several kinds of sources at once.
+    ///
+    /// From any field of any read to no field at all is a fall, not a step: between them lie the fields that were used.
+    private func nearer(than level: ArgumentRule, isFree: Bool) -> ArgumentRule? {
+        guard fromAnyRead, !level.fromAnyRead, !isFree, !fromFields.isEmpty, level.fromFields.count < fromFields.count
+        else { return nil }
+        var rule = self
+        rule.fromAnyRead = false
+        return rule
     }
 
     /// The next wider rule, or nil where there is none but to name values.

@@ -13,8 +13,8 @@ package struct Explanation: Sendable {
     ///
     /// Empty where no change to the arguments of a rule would: no rule is about the tool, or it is forbidden.
     package var wider: [Rule] = []
-    /// Those changes in words, in the order in which the call would meet them.
-    package var steps: [String] = []
+    /// Those changes one by one, in the order in which the call would meet them.
+    package var steps: [WideningStep] = []
     /// By what each argument of an allowed call passed.
     package var passed: [Passed] = []
     /// What the argument may be, or each argument where the call was allowed; empty unless asked for.
@@ -48,10 +48,10 @@ package struct Explanation: Sendable {
         if let found {
             lines.append(found.words)
         }
-        if steps.count == 1 { lines.append("one step wider: \(steps[0])") }
-        if steps.count > 1 {
-            lines.append("\(steps.count) steps wider:")
-            lines += steps.map { "  \($0)" }
+        if steps.count > 1 { lines.append("\(steps.count) steps wider:") }
+        for step in steps {
+            lines.append(steps.count == 1 ? "one step wider: \(step.line)" : "  \(sentence(step))")
+            if let warning = step.warning { lines.append((steps.count == 1 ? "  " : "    ") + warning) }
         }
         if decision.verdict == .deny, steps.isEmpty, let remedy { lines.append(remedy) }
         lines += passed.map { passed in
@@ -59,6 +59,12 @@ package struct Explanation: Sendable {
                 + passed.ways.joined(separator: "; or ")
         }
         return lines + allowed.map { "allowed: \($0)" }
+    }
+
+    /// A step with its argument, unless that is the first one and was named before.
+    package func sentence(_ step: WideningStep) -> String {
+        let isFirst = step == steps.first && step.argument == decision.argument
+        return isFirst ? step.line : "\(step.argument.argumentName): \(step.line)"
     }
 
     /// What a person can do about a refusal that no argument caused.
@@ -148,19 +154,18 @@ extension CompiledPolicy {
         for call: ObservedCall,
         _ decision: Decision,
         _ context: DecisionContext
-    ) -> (rules: [Rule], steps: [String]) {
+    ) -> (rules: [Rule], steps: [WideningStep]) {
         var widened = self
         var decision = decision
         var rules: [Rule] = []
-        var steps: [String] = []
+        var steps: [WideningStep] = []
         var namesValue = false
-        let first = decision.argument
         while decision.verdict == .deny {
             guard steps.count < Self.mostSteps, let id = decision.rule,
                 let fault = widened.fault(call, decision, context),
                 let index = widened.policy.rules.firstIndex(where: { $0.id == id }),
                 widened.policy.rules[index].effect != .forbid,
-                let (rule, words) = Widening(call, namesValue: namesValue).step(
+                let (rule, step) = Widening(call, namesValue: namesValue, tier: tier(of:)).step(
                     for: fault,
                     in: widened.policy.rules[index]
                 )
@@ -179,8 +184,7 @@ extension CompiledPolicy {
             decision = after
             rules.removeAll { $0.id == rule.id }
             rules.append(rule)
-            let isOther = fault.argument != first || !steps.isEmpty
-            steps.append(isOther ? "\(fault.argument.argumentName): \(words)" : words)
+            steps.append(step)
         }
         return (rules, steps)
     }

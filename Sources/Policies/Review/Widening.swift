@@ -8,14 +8,33 @@ struct Widening {
     private let call: ObservedCall
     /// Whether the smallest step was tried and the same value failed again.
     private let namesValue: Bool
+    /// How far a tool can be trusted whose result showed a value.
+    private let tier: (ServerTool) -> ToolTier?
 
-    init(_ call: ObservedCall, namesValue: Bool) {
+    init(_ call: ObservedCall, namesValue: Bool, tier: @escaping (ServerTool) -> ToolTier?) {
         self.call = call
         self.namesValue = namesValue
+        self.tier = tier
     }
 
-    /// The rule with one step taken, and the step in words; nil where no step is known.
-    func step(for fault: CompiledRule.Fault, in rule: Rule) -> (Rule, String)? {
+    /// The rule with one step taken, and the step; nil where no step is known.
+    func step(for fault: CompiledRule.Fault, in rule: Rule) -> (Rule, WideningStep)? {
+        guard let (wider, words) = change(for: fault, in: rule) else { return nil }
+        let isAboutValue = !["missing-argument", "items", "length"].contains(fault.reason)
+        let leaf = fault.leaf ?? call.leaves.first { $0.path == fault.argument }
+        let value = fault.entity?.value ?? leaf?.value
+        let step = WideningStep(
+            fault.argument,
+            words,
+            from: isAboutValue ? fault.entity?.provenance ?? leaf?.provenance : nil,
+            isIdentity: value?.valueClass.isIdentity ?? false,
+            in: rule,
+            tier: tier
+        )
+        return (wider, step)
+    }
+
+    private func change(for fault: CompiledRule.Fault, in rule: Rule) -> (Rule, String)? {
         var wider = rule
         if fault.reason == "relation" {
             guard let index = rule.relations.firstIndex(where: { $0.path == fault.argument && !$0.holds(call) }) else {
@@ -71,11 +90,13 @@ struct Widening {
             argument.fromPrompt = true
             return "from: \(Phrases.request)"
         }
-        if let field = source.fields.min() {
+        let kind = leaf.value.valueClass
+        // Of several fields the one that the fewest can write; nobody's web page says whom a call may concern from now on.
+        let closed = source.fields.filter { tier($0.tool) != .openRead }
+        if let field = closed.min() ?? (kind.isIdentity ? nil : source.fields.min()) {
             argument.fromFields.append(field)
             return "from: \(field.phrase)"
         }
-        let kind = leaf.value.valueClass
         if kind.isIdentity { return naming(leaf, in: &argument) }
         if let tool = source.texts.min() {
             argument.fromTexts.append(tool)
@@ -88,9 +109,7 @@ struct Widening {
     private func naming(_ leaf: ObservedLeaf, in argument: inout ArgumentRule) -> String? {
         if argument.values.contains(where: { $0.text == leaf.value.text }) { return nil }
         argument.values.append(leaf.value)
-        let isDoubtful = leaf.value.valueClass.isIdentity && leaf.provenance.isTextOnly
-        let doubt = isDoubtful ? "; it is known from free text only, as injected instructions are" : ""
-        return "the value is named under values\(doubt)"
+        return "the value is named under values"
     }
 }
 
