@@ -163,6 +163,21 @@ private let rows: [Row] = [
         at: "to"
     ),
     Row(
+        "a required argument that is sent empty",
+        [rule([ArgumentRule(path: "to", required: true, values: [ann])])],
+        call(CanonicalValue(.empty, "")),
+        .deny,
+        "missing-argument",
+        at: "to"
+    ),
+    Row(
+        "an argument that is sent empty",
+        [rule([ArgumentRule(path: "to", values: [ann])])],
+        call(CanonicalValue(.empty, "")),
+        .allow,
+        "allowed"
+    ),
+    Row(
         "a text that names a stranger",
         [rule([ArgumentRule(path: "b", open: [.free])])],
         call(CanonicalValue(.free, "see"), path: "b", entities: [ObservedEntity(value: ann, provenance: Provenance())]),
@@ -386,6 +401,24 @@ private let rows: [Row] = [
                 "\(decision) and \(sorted) for \(call) under\n\(PolicyWriter.write(policy))"
             )
         }
+    }
+
+    @Test(arguments: [
+        (nil, nil, false, true), ("d1", nil, false, false), ("d1", "d9", false, true), (nil, nil, true, false),
+    ])
+    func aToolIsNoReadByItsNameWhereTheOthersHaveDefinitions(
+        made: String?,
+        has: String?,
+        needsDefinition: Bool,
+        isAllowed: Bool
+    ) {
+        var policy = Policy(name: "p", scope: .agent, rules: [rule(tool: ServerTool(server: "bank", tool: "list"))])
+        policy.rules[0].tier = .read
+        policy.rules[0].definition = made
+        policy.unseenReads = [Policy.UnseenReads(agent: "bot", server: "bank")]
+        let call = call(nil, tool: ServerTool(server: "bank", tool: "get_more"), tier: .read, definition: has)
+        let decision = CompiledPolicy(policy).decide(call, context: DecisionContext(needsDefinition: needsDefinition))
+        #expect((decision.verdict == .allow) == isAllowed, "\(decision)")
     }
 
     @Test(arguments: 0..<300 as Range<UInt64>) func tighteningNeverAllowsMore(seed: UInt64) {

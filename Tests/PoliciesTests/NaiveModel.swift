@@ -101,7 +101,10 @@ struct NaiveModel {
         if let most = rule.maximumCalls, call.earlierCalls >= most { return false }
         return rule.arguments.allSatisfy { !$0.required || !sent($0.path).isEmpty }
             && rule.arguments.allSatisfy { call.listLengths[$0.path] ?? 0 <= $0.maximumItems ?? .max }
-            && call.leaves.allSatisfy { $0.value.valueClass == .empty || admits($0, rule) }
+            && call.leaves.allSatisfy { leaf in
+                leaf.value.valueClass == .empty
+                    ? !rule.arguments.contains { $0.required && $0.path == leaf.path } : admits(leaf, rule)
+            }
             && rule.relations.allSatisfy(keeps)
     }
 
@@ -206,7 +209,10 @@ struct NaiveModel {
     }
 
     private var isUnseenReadAllowed: Bool {
-        call.tier == .read
+        let isListed = policy.rules.contains {
+            $0.definition != nil && $0.effect != .forbid && $0.tool.server == call.tool.server
+        }
+        return call.tier == .read && (call.definition != nil || !isListed)
             && policy.unseenReads.contains {
                 ($0.agent == "*" || $0.agent == call.principal) && $0.server == call.tool.server
             }

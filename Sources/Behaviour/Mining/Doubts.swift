@@ -77,9 +77,14 @@ struct Doubts {
     }
 
     /// Identities of one argument that neither the request nor a field of a result explains.
-    private func identities(_ path: LearnedPath, _ evidence: PathEvidence?) -> [ReviewItem] {
+    private func identities(
+        _ path: LearnedPath,
+        _ observed: [Observations.Value],
+        _ evidence: PathEvidence?
+    ) -> [ReviewItem] {
         var items: [ReviewItem] = []
         let writes = rule.tier >= .write
+        let fromFields = Self.sessionsFromFields(path, observed)
         for (key, value) in evidence?.values.elements ?? [] {
             let isLearned = path.constants[key] != nil
             guard value.isIdentity, !value.isAbridged, value.explained.count < value.unexplained.count else { continue }
@@ -95,6 +100,8 @@ struct Doubts {
             } else {
                 // A text that says it in other letters, or was not recorded, explains it as well as none does.
                 guard writes, isLearned, isRare(value.sessions.count, of: path.sessions) else { continue }
+                // A field that passes by itself explains it.
+                if (fromFields[key] ?? 0) * 2 >= value.unexplained.count { continue }
                 kind = .unexplainedIdentity
                 detail =
                     "nothing on record explains it, and \(value.sessions.count) of \(path.sessions) sessions sent it"
@@ -118,6 +125,15 @@ struct Doubts {
         return items
     }
 
+    /// How many sessions had each value from a field that the rule takes values from.
+    private static func sessionsFromFields(_ path: LearnedPath, _ observed: [Observations.Value]) -> [UInt64: Int] {
+        var sessions: [UInt64: Set<UInt64>] = [:]
+        for value in observed where value.leaf.fields.contains(where: { path.fields[$0.key] != nil }) {
+            sessions[value.leaf.value.key, default: []].insert(value.session)
+        }
+        return sessions.mapValues(\.count)
+    }
+
     private func isRare(_ sessions: Int, of all: Int) -> Bool {
         Double(sessions) <= parameters.suspectUse * Double(all)
     }
@@ -126,9 +142,10 @@ struct Doubts {
     func items(
         _ path: LearnedPath,
         _ alternatives: ArgumentAlternatives,
+        _ observed: [Observations.Value],
         _ evidence: PathEvidence?
     ) -> [ReviewItem] {
-        var items = identities(path, evidence)
+        var items = identities(path, observed, evidence)
         if let sent = evidence?.secrets, sent > 0, !alternatives.chosen.rule.open.contains(.secret) {
             items.append(
                 item(

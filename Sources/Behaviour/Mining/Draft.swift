@@ -31,8 +31,10 @@ struct Draft {
         _ observations: Observations,
         only isWanted: (ToolTier) -> Bool = { _ in true }
     ) {
+        // What an agent with one task always does is what it is for.
+        let isOneTask = task != nil || evidence.tasks.count == 1
         for (key, tool) in agent.tools.sorted(by: { $0.value.tool < $1.value.tool }) where isWanted(tool.tier) {
-            add(tool, key, agent.principal, task, evidence.tools[key], observations)
+            add(tool, key, agent.principal, task, evidence.tools[key], isOneTask: isOneTask, observations)
         }
         guard !agent.identities.isEmpty || !agent.hosts.isEmpty || !agent.domains.isEmpty else { return }
         // Under the scope of tasks those of the whole agent are lent through each task, and to nothing else.
@@ -62,6 +64,7 @@ struct Draft {
         _ principal: String,
         _ task: String?,
         _ evidence: ToolEvidence?,
+        isOneTask: Bool,
         _ observations: Observations
     ) {
         let id = id(principal, task, tool.tool)
@@ -77,10 +80,18 @@ struct Draft {
             support: tool.support
         )
         var named: Set<String> = []
+        let required = tool.constancy.required(tool.tier, isOneTask: isOneTask, parameters)
         let doubts = Doubts(rule: rule, tool: tool, parameters: parameters)
         for (path, learned) in tool.paths.sorted(by: { precedes($0.value.path, $1.value.path) }) {
             named.insert(learned.argument)
-            let levels = Levels(learned, tool, evidence?.paths[path], parameters)
+            let levels = Levels(
+                learned,
+                tool,
+                // Where whatever the agent writes passes, nothing at all says no more.
+                isRequired: required.contains(path) && !learned.isOpen,
+                evidence?.paths[path],
+                parameters
+            )
             let argument = levels.chosen
             rule.arguments.append(argument)
             guard tool.tier != .read else { continue }
@@ -88,7 +99,7 @@ struct Draft {
             let values = observations.values(key, path)
             let alternatives = levels.alternatives(id, values, evidence?.paths[path], parameters)
             proposal.alternatives.append(alternatives)
-            proposal.review += doubts.items(learned, alternatives, evidence?.paths[path])
+            proposal.review += doubts.items(learned, alternatives, values, evidence?.paths[path])
             if let evidence = evidence?.paths[path] {
                 proposal.sufficiency.append(Sufficiency(id, alternatives.chosen, evidence, parameters))
             }
@@ -97,7 +108,11 @@ struct Draft {
             rule.arguments.append(ArgumentRule(path: name))
         }
         if proposal.isExact {
-            rule.relations = Relations(observations.calls(key), isOneTask: task != nil, parameters).found(tool)
+            let relations = Relations(observations.calls(key), isOneTask: isOneTask, parameters)
+            if let found = relations.found(tool) {
+                rule.relations = found.relations
+                proposal.relationSearches.append(RelationSearch(rule: id, outcome: found.search))
+            }
         }
         rule.warnings += doubts.warnings()
         proposal.review += doubts.items()

@@ -18,6 +18,8 @@ struct LearnedTool: Sendable {
     /// The longest list by argument.
     var lists: [String: Int]
     var paths: [UInt64: LearnedPath]
+    /// What no call went without.
+    var constancy: Constancy
     /// What other tasks may borrow; paths that enough tasks have.
     var shared: [UInt64: LearnedPath]
     var pointers: [EvidencePointer]
@@ -93,6 +95,7 @@ struct LearnedAgent: Sendable {
         for (key, common) in agent.tools where common.tier != .read {
             guard var own = tools[key] else { continue }
             own.tier = max(own.tier, common.tier)
+            own.constancy.borrow(from: common.constancy, own.tier, parameters)
             own.mostCalls = max(own.mostCalls, common.mostCalls)
             for (name, tasks) in common.arguments where tasks >= parameters.sharedTasks {
                 own.arguments[name] = max(own.arguments[name] ?? 0, tasks)
@@ -135,6 +138,7 @@ extension LearnedTool {
         arguments = [:]
         lists = [:]
         paths = [:]
+        constancy = Constancy(observations.calls(key))
         shared = [:]
         pointers = evidence.pointers.places
         for (_, argument) in evidence.arguments.elements {

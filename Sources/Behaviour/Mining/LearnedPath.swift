@@ -39,6 +39,8 @@ struct LearnedPath: Sendable {
     var roots: [String] = []
     /// Whether the request or a field of a result names nearly every date.
     var datesAreNamed = false
+    /// The one of true and false that sessions send, where enough do and hardly any sends the other.
+    var settledTruth: String?
     /// Whether the agent takes phrases out of what it reads now and then.
     var copiesPhrases = false
 
@@ -126,6 +128,7 @@ extension LearnedPath {
         learnOpenness(evidence, values, parameters)
         datesAreNamed = Self.areDatesNamed(values, fields, parameters)
         copiesPhrases = Self.arePhrasesCopied(values, constants, parameters)
+        settledTruth = Self.settledTruth(values, constants, parameters)
     }
 
     /// A date that nobody named is made up, or what somebody wants in a calendar; where users name the day, no other is needed.
@@ -156,6 +159,20 @@ extension LearnedPath {
         }
         return copying.count >= parameters.constantSessions
             && Double(copying.count) > parameters.copyShare * Double(Set(values.map(\.session)).count)
+    }
+
+    /// What was never asked of the tool, as `force` or the end of `dry_run`, is not allowed by never having been sent.
+    private static func settledTruth(
+        _ values: [Observations.Value],
+        _ constants: [UInt64: Constant],
+        _ parameters: MiningParameters
+    ) -> String? {
+        let sent = values.filter { $0.leaf.valueClass == .boolean }
+        let sessions = Set(sent.lazy.map(\.session)).count
+        let known = Set(sent.lazy.map(\.leaf.value.key)).compactMap { constants[$0]?.text }
+        guard sessions >= parameters.truthSessions, known.count == 1 else { return nil }
+        let others = Set(sent.lazy.filter { $0.leaf.value.value != known[0] }.map(\.session)).count
+        return Double(others) <= parameters.openRate * Double(sessions) ? known[0] : nil
     }
 
     private static func roots(_ evidence: PathEvidence, _ parameters: MiningParameters) -> [String] {
@@ -241,6 +258,7 @@ extension LearnedPath {
         isOpen = isOpen || shared.isOpen
         datesAreNamed = datesAreNamed || shared.datesAreNamed
         copiesPhrases = copiesPhrases || shared.copiesPhrases
+        if settledTruth != shared.settledTruth { settledTruth = nil }
         minimum = [minimum, shared.minimum].compactMap(\.self).min()
         if let theirs = shared.maximum, theirs > maximum ?? -.infinity {
             maximum = theirs

@@ -10,10 +10,17 @@ struct Levels {
 
     var chosen: ArgumentRule { rules[index].rule }
 
-    init(_ learned: LearnedPath, _ tool: LearnedTool, _ evidence: PathEvidence?, _ parameters: MiningParameters) {
+    init(
+        _ learned: LearnedPath,
+        _ tool: LearnedTool,
+        isRequired: Bool,
+        _ evidence: PathEvidence?,
+        _ parameters: MiningParameters
+    ) {
         self.learned = learned
         var base = ArgumentRule(
             path: learned.path,
+            required: isRequired,
             // Numbers and truths have no length.
             maximumLength: learned.longest > 0
                 ? parameters.lengthFactor * max(learned.longest, parameters.shortestLength) : nil
@@ -40,9 +47,10 @@ struct Levels {
         sourced.fromFields = learned.fields.values.sorted()
         sourced.fromTexts = learned.texts.values.sorted()
         // So many sessions would have shown the fields that name parties; where fewer did, a person is asked.
-        let isNarrow = learned.widensToAnyRead(tool.tier) && learned.sessions >= parameters.relationSessions
+        let isNarrow = learned.widensToAnyRead(tool.tier) && learned.sessions >= parameters.narrowSessions
         sourced.fromAnyRead = !learned.fields.isEmpty && !isNarrow
-        if learned.calls(of: .boolean) > 0 { sourced.open = [.boolean] }
+        let isSettled = tool.tier >= .write && learned.settledTruth != nil
+        if learned.calls(of: .boolean) > 0, !isSettled { sourced.open = [.boolean] }
         // Which credential it is cannot be ruled, nor who asked for it once it is a token: that one is sent to what
         // changes something, a person decides.
         let maySendSecrets = learned.secretSessions >= parameters.constantSessions
@@ -170,7 +178,7 @@ struct Levels {
         _ evidence: PathEvidence?,
         _ parameters: MiningParameters
     ) -> Bool {
-        if leaf.valueClass == .boolean { return true }
+        if leaf.valueClass == .boolean, rule.open.contains(.boolean) { return true }
         if let constant = learned.constants[leaf.value.key] {
             let needed = constant.isTextOnly ? parameters.textOnlySessions : parameters.constantSessions
             if constant.sessions > needed { return true }

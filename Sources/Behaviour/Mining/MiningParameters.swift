@@ -51,13 +51,22 @@ package struct MiningParameters: Sendable, Hashable {
     /// A tool that no more call is not learned where mostly sessions call it that are not learned from.
     package var suspectUse = 0.1
     package var handful = 5.0
-    /// Sessions that bear a relation between arguments out, of which none or few break it; as many as the bound on
-    /// would-deny rates asks for when there is none.
-    package var relationSessions = 59
-    /// Sessions of one case of a relation, the most cases and values of one, and the most arguments that are compared.
-    package var caseSessions = 8
-    package var mostCases = 8
+    /// Sessions before the fields that were used are taken for all that name a party; as many as the bound on would-deny
+    /// rates asks for when there is none.
+    package var narrowSessions = 59
+    /// Sessions that bear a relation between arguments out; none breaks it, and it binds only what names one of its cases.
+    package var relationSessions = 19
+    /// Sessions of one case where all are judged together, and where it is judged alone; the most cases, and values of one,
+    /// and the most arguments that are compared.
+    package var caseSessions = 3
+    package var singleCaseSessions = 8
+    package var mostCases = 16
     package var mostRelated = 16
+    /// The would-deny rate, at worst, at which what no call went without is required; of what cannot be undone sooner.
+    package var requiredRate = 0.1
+    package var requiredRateOfDestruction = 0.25
+    /// Sessions that send true or false before the other one is denied.
+    package var truthSessions = 5
     /// Different values before two arguments are held to be equal, or values to share a folder.
     package var relatedValues = 3
     /// How likely a relation may be mere chance; hundreds of pairs and cases are tried.

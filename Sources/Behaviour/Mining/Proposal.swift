@@ -10,6 +10,8 @@ package struct Proposal: Sendable {
     /// What the miner did not decide alone; the most pressing first.
     package var review: [ReviewItem] = []
     package var sufficiency: [Sufficiency] = []
+    /// By rule: where arguments could say something about each other, and whether enough was seen to tell.
+    package var relationSearches: [RelationSearch] = []
     /// Sessions that were not learned from, sorted.
     package var excludedSessions: [String] = []
     /// Whether single sessions could be left out exactly, because the profile's sample holds them all.
@@ -117,4 +119,25 @@ package struct Sufficiency: Sendable {
     /// About how many more sessions until the bound meets the target; nil: more sessions will not do.
     package var moreSessions: Int?
     package var isSufficient: Bool
+}
+
+/// What came of comparing the arguments of one tool with each other.
+package struct RelationSearch: Sendable, Hashable {
+    package enum Outcome: Sendable, Hashable {
+        /// Pairs were compared, and so many relations hold that are no chance.
+        case compared(Int)
+        /// The most sessions that sent two arguments together, the bound one not by request.
+        case fewSessions(Int)
+        /// The most tasks that did.
+        case fewTasks(Int)
+        case tooManyArguments(Int)
+    }
+
+    package var rule: String
+    package var outcome: Outcome
+
+    package init(rule: String, outcome: Outcome) {
+        self.rule = rule
+        self.outcome = outcome
+    }
 }

@@ -80,6 +80,7 @@ extension PolicyCommand {
                     "\(counted(proposal.excludedSessions.count, "session")) \(proposal.excludedSessions.count == 1 ? "was" : "were") not learned from: a source showed them what it shows to few"
                 )
             }
+            for line in proposal.relationLines { Output.talk(Output.cell(line)) }
             for item in proposal.review.prefix(500) {
                 Output.talk("to review: \(Output.cell(item.line))")
             }

@@ -60,6 +60,8 @@ package final class CompiledPolicy: Sendable {
     let ownTasks: Set<PartiesKey>
     private let known: [PartiesKey: Parties]
     private let unseenReads: Set<Policy.UnseenReads>
+    /// Servers whose tools are known by their definitions.
+    private let listedServers: Set<String>
     private let tiers: [ServerTool: ToolTier]
     private let otherTiers: Tiers
 
@@ -117,6 +119,9 @@ package final class CompiledPolicy: Sendable {
         slots = groups.mapValues(Slot.init)
         known = parties.mapValues(Parties.init)
         unseenReads = Set(policy.unseenReads)
+        listedServers = Set(
+            policy.rules.lazy.filter { $0.definition != nil && $0.effect != .forbid }.map(\.tool.server)
+        )
         everyone = agents["*"] ?? Self.nobody
     }
 
@@ -129,6 +134,9 @@ package final class CompiledPolicy: Sendable {
         return unseenReads.contains(Policy.UnseenReads(agent: agent, server: server))
             || unseenReads.contains(Policy.UnseenReads(agent: agent, server: "*"))
     }
+
+    /// Whether the tools of a server have definitions, so that one without is not the server's, or not yet looked at.
+    func isListed(_ server: String) -> Bool { listedServers.contains(server) }
 
     /// The numbers of the tools that rules about many tools name and that this tool is one of.
     func patterns(of tool: ServerTool) -> [Int32] {

@@ -126,7 +126,11 @@ final class CompiledRule: Sendable {
 
     func fault(of leaf: ObservedLeaf, _ call: ObservedCall, _ surroundings: Surroundings) -> Fault? {
         let kind = leaf.value.valueClass
-        if kind == .empty { return nil }
+        // As good as absent.
+        if kind == .empty {
+            let isRequired = arguments[leaf.path]?.rule.required == true
+            return isRequired ? Fault(argument: leaf.path, reason: "missing-argument", leaf: leaf) : nil
+        }
         guard let argument = arguments[leaf.path] else {
             let isKnown = names.contains(leaf.argument)
             if isRead, isKnown || Self.harmless(kind) { return nil }

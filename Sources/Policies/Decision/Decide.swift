@@ -175,6 +175,8 @@ extension CompiledPolicy {
     private func isUnseenReadAllowed(_ call: ObservedCall, _ context: DecisionContext) -> Bool {
         guard call.tier == .read else { return false }
         let server = call.tool.server
+        // That it reads is known from its name alone, which says nothing where the others are known by what they are.
+        if call.definition == nil, context.needsDefinition || isListed(server) { return false }
         return allowsUnseenReads(call.principal, server) || allowsUnseenReads("*", server)
             || (context.agent.map { allowsUnseenReads($0, server) } ?? false)
     }

@@ -113,11 +113,12 @@ enum CELExport {
             let values = "(type(\(place)) == list ? \(place) : [\(place)])"
             let element = scalar(argument.value, "v")
             let isShort = "(type(\(place)) == list ? size(\(place)) <= \(most) : true)"
-            let all = "\(isShort) && \(values).all(v, v == null || v == \"\" || \(element))"
+            let empty = argument.isRequired ? "" : "v == null || v == \"\" || "
+            let all = "\(isShort) && \(values).all(v, \(empty)\(element))"
             let isSent = "\(quoted(argument.name)) in \(arguments)"
             parts.append(
                 argument.isRequired
-                    ? "\(isSent) && \(all) && \(values).exists(v, \(element))" : "(\(isSent) ? \(all) : true)"
+                    ? "\(isSent) && \(all) && size(\(values)) > 0" : "(\(isSent) ? \(all) : true)"
             )
         }
         return parts.joined(separator: " && ")

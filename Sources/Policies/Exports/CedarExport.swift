@@ -144,7 +144,7 @@ struct CedarExport {
     ) -> [String] {
         let isTyped = dialect != .toolHive
         var ways: [String] = []
-        let texts = test.texts.isEmpty || (isRequired && kind != .strings) ? test.texts : [""] + test.texts
+        let texts = test.texts.isEmpty || isRequired ? test.texts : [""] + test.texts
         if !texts.isEmpty, !isTyped || kind == .string {
             ways.append("\(Self.set(texts.map(Self.quoted))).contains(\(place))")
         }

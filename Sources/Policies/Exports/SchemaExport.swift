@@ -123,7 +123,7 @@ enum SchemaExport {
         let most = min(node.test?.maximumItems ?? items, items)
         var list: [(key: String, value: JSON.Value)] = [
             ("type", "array"), ("maxItems", .integer(Int64(max(0, most)))),
-            ("items", ["anyOf": .array(single + [["enum": [nil, ""]]])]),
+            ("items", ["anyOf": .array(single + (isRequired ? [] : [["enum": [nil, ""]]]))]),
         ]
         if isRequired, let test = node.test { list.append(("contains", scalar(test.value))) }
         // An object is not the value that a rule requires.

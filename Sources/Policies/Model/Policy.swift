@@ -8,6 +8,8 @@ package struct Policy: Sendable, Hashable {
     package var scope: Scope
     package var rules: [Rule]
     /// Reads that nobody was seen to make: allowed on these servers for these agents, because all they did there was to read widely.
+    ///
+    /// Where a server's rules are bound to definitions, a tool without one is no such read, whatever its name.
     package var unseenReads: [UnseenReads]
     /// Identities that the agent deals with as a matter of course; free text may name them.
     package var known: [KnownParties]
@@ -188,6 +190,7 @@ package struct Rule: Sendable, Hashable {
 package struct ArgumentRule: Sendable, Hashable {
     /// As in `ObservedLeaf.path`.
     package var path: String
+    /// Whether it must be sent, and nothing of it be empty.
     package var required: Bool
     /// Exact values, canonical.
     package var values: [CanonicalValue]

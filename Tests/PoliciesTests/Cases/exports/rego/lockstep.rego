@@ -83,7 +83,16 @@ is_empty(value) if is_null(value)
 
 is_empty(value) if value == ""
 
-leaf_passes(_, _, value) if is_empty(value)
+# What is empty is as good as absent.
+leaf_passes(rule, path, value) if {
+  is_empty(value)
+  not is_required(rule, path)
+}
+
+is_required(rule, path) if {
+  some required in rule.required
+  required == path
+}
 
 leaf_passes(rule, path, value) if admits(rule.arguments[path], value)
 
