@@ -232,7 +232,7 @@ package struct SessionObserver: Sendable {
     private static func asksReadings(_ provenance: Provenance, _ value: CanonicalValue) -> Bool {
         guard provenance.isTextOnly else { return false }
         switch value.valueClass {
-        case .email, .url, .account: return true
+        case .email, .url, .account, .phone: return true
         case .token, .path, .short, .free: return provenance.prompt == .none && value.text.utf8.count < 300
         default: return false
         }
