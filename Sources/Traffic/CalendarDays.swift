@@ -119,7 +119,7 @@ struct CalendarDays: Sendable {
         if distance < -Self.zoneDays { return distance >= -Self.pastDays }
         // The next one: no year before has the day still to come; 29 February misses some years.
         return !(today.parts.year..<max(Int64(year), today.parts.year)).contains { earlier in
-            date(earlier).map { $0 > today.daysSince1970 + Self.zoneDays } ?? false
+            date(earlier).map { $0 > today.daysSince1970 } ?? false
         } && distance <= 8 * 366
     }
 

@@ -224,7 +224,8 @@ enum Identities {
             var at = 0
             while at + 8 < bytes.count {
                 // Digits are rare, so that most of a text is passed over by this alone.
-                guard ASCII.isDigit(bytes[at + 2]), found.count < Identities.limit else {
+                guard ASCII.isDigit(bytes[at + 2]) || bytes[at] == UInt8(ascii: "+"), found.count < Identities.limit
+                else {
                     at += 1
                     continue
                 }

@@ -546,7 +546,7 @@ func aForbidMeansAnAccountInEverySpelling(sent: String) {
         ("eve@evil.com", false), ("m.a.l@gmail.com", true), ("mal+a@googlemail.com", true), ("ma@gmail.com", false),
         ("ann+work@evil.com", true), ("ann+work+x@evil.com", true), ("ann@evil.com", false),
         ("ann+home@evil.com", false),
-        ("https://bad\u{3002}example/x", true), ("bad\u{FF0E}example", true), ("good.example", false),
+        ("https://bad\u{3002}example/x", true), ("http://bad\u{FF0E}example", true), ("good.example", false),
         ("+49 (0)30 901820", true), ("030/901820", true), ("tel:+49-30-901820", true), ("49.30.901820", true),
         ("+49 30 901821", false), ("901820", false), ("30 minutes, 901820 points", false),
     ] as [(String, Bool)]

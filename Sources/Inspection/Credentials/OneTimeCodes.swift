@@ -66,7 +66,9 @@ extension Credentials {
         }
         guard run.upperBound < bytes.count else { return true }
         let after = bytes[run.upperBound]
-        if after >= 0x80 || isNameByte(after) || "%@/$".utf8.contains(after) { return false }
+        if after >= 0x80 || (isNameByte(after) && after != UInt8(ascii: ".")) || "%@/$".utf8.contains(after) {
+            return false
+        }
         let isJoined = ".,:".utf8.contains(after) && run.upperBound + 1 < bytes.count
         return !isJoined || !isDigit(bytes[run.upperBound + 1])
     }

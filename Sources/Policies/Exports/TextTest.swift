@@ -30,8 +30,8 @@ extension TextTest {
 
     /// What every telephone number in a text shows, see `PhoneNumber`.
     static let phones = [
-        "\\+\(space){0,3}[0-9](?:\(space){0,3}[0-9]){7}", "0[0-9](?:\(space){0,3}[0-9]){7}",
-        "[2-9][0-9]{2}\(space){1,3}[2-9][0-9]{2}\(space){1,3}[0-9]{4}",
+        "\\+\(space){0,3}[0-9](?:\(space){0,3}[0-9]){7}", "(?:^|[^0-9])0[0-9](?:\(space){0,3}[0-9]){7}",
+        "(?:^|[^0-9])[2-9][0-9]{2}\(space){1,3}[2-9][0-9]{2}\(space){1,3}[0-9]{4}",
     ]
 
     /// What every mail address, web address, account or telephone number in a text shows.
