@@ -42,14 +42,19 @@ struct CalendarMoment: Sendable, Hashable {
 ///
 /// A day that two readings allow is named by both. Words that count from today (`tomorrow`, `next Friday`) name no day
 /// here: what they mean depends on when they were said. Whatever is more often something else names none either: `4/5`
-/// without a word that leads to a date, `version 1.2.2024`, `5 of them may come`.
+/// without a word that leads to a date, `version 1.2.2024`, `5 of them may come`; nor does a day that is ruled out,
+/// `not on May 5`.
 struct CalendarDays: Sendable {
     private var days: Set<CalendarDay> = []
     private let times: TimesOfDay
 
-    /// So many years around a call a day without a year may lie: agents that were not told the year often
-    /// take one of the last that they learned of.
-    private static let nearYears = 3
+    /// So many years before a call a day without a year may lie where the session has shown that year: agents live in the
+    /// time that their tools tell them of.
+    private static let shownYears = 3
+    /// So long before a call a day without a year may lie by itself: `what I paid on May 5`.
+    private static let pastDays: Int64 = 183
+    /// Two clocks that name the same instant may name two days.
+    private static let zoneDays: Int64 = 1
 
     /// Days that were named together, and where in the words.
     private struct Mention {
@@ -63,11 +68,13 @@ struct CalendarDays: Sendable {
         times = TimesOfDay(words)
         var mentions: [Mention] = []
         for at in words.indices {
+            var mention: Mention?
             if words[at].isNumber {
-                if let mention = Self.inDigits(words, at) { mentions.append(mention) }
-            } else if let month = words[at].month, let mention = Self.inWords(words, at, month) {
-                mentions.append(mention)
+                mention = Self.inDigits(words, at)
+            } else if let month = words[at].month {
+                mention = Self.inWords(words, at, month)
             }
+            if let mention { mentions.append(mention) }
         }
         for (at, mention) in mentions.enumerated() {
             var year = mention.year
@@ -79,21 +86,41 @@ struct CalendarDays: Sendable {
                     year = mentions[at + 1].year
                 }
             }
+            if Self.isRuledOut(words, mention.words.lowerBound) { continue }
             days.formUnion(mention.days.compactMap { CalendarDay(month: $0.month, day: $0.day, year: year) })
         }
     }
 
     /// Whether the text names the day of the moment, and its time where the text names times.
     ///
-    /// A day that is named without a year is one near the year in which the call was made.
-    func names(_ moment: CalendarMoment, around year: Int) -> Bool {
-        guard !days.isEmpty, let named = moment.day.year else { return false }
+    /// A day that is named without a year is the next one after the day of the call, or the last one within half a year
+    /// before; and one of the last years that the session has shown.
+    ///
+    /// - Parameters:
+    ///   - moment: What an argument says.
+    ///   - today: When the call was made.
+    ///   - isShown: Whether the session has shown a year.
+    func names(_ moment: CalendarMoment, on today: CivilDate, isShown: (Int) -> Bool) -> Bool {
+        guard !days.isEmpty, let year = moment.day.year, moment.minute.map(times.allow) ?? true else { return false }
+        if days.contains(moment.day) { return true }
         var yearless = moment.day
         yearless.year = nil
-        guard days.contains(moment.day) || (abs(Int(named) - year) <= Self.nearYears && days.contains(yearless)) else {
-            return false
+        guard days.contains(yearless) else { return false }
+        return isNear(moment.day, Int(year), today)
+            || (0...Self.shownYears).contains(Int(today.parts.year) - Int(year)) && isShown(Int(year))
+    }
+
+    private func isNear(_ day: CalendarDay, _ year: Int, _ today: CivilDate) -> Bool {
+        func date(_ year: Int64) -> Int64? {
+            CivilDate(year: year, month: Int64(day.month), day: Int64(day.day))?.daysSince1970
         }
-        return moment.minute.map(times.allow) ?? true
+        guard let named = date(Int64(year)) else { return false }
+        let distance = named - today.daysSince1970
+        if distance < -Self.zoneDays { return distance >= -Self.pastDays }
+        // The next one: no year before has the day still to come; 29 February misses some years.
+        return !(today.parts.year..<max(Int64(year), today.parts.year)).contains { earlier in
+            date(earlier).map { $0 > today.daysSince1970 } ?? false
+        } && distance <= 8 * 366
     }
 
     // MARK: - Reading
@@ -106,12 +133,12 @@ struct CalendarDays: Sendable {
         let parts = word.digits.split(separator: separator, omittingEmptySubsequences: false)
         guard parts.allSatisfy({ !$0.isEmpty && $0.count <= 4 && $0.allSatisfy(ASCII.isDigit) }) else { return nil }
         let numbers = parts.map { number($0) }
-        if parts.count == 3, parts[0].count == 4, parts[1].count <= 2, parts[2].count <= 2 {
+        let isNumbered = at > 0 && words[at - 1].numbersVersions
+        if parts.count == 3, !isNumbered, parts[0].count == 4, parts[1].count <= 2, parts[2].count <= 2 {
             return Mention(days: [(numbers[1], numbers[2])], year: numbers[0], words: at...at)
         }
         guard parts[0].count <= 2, parts[1].count <= 2 else { return nil }
         let leads = at > 0 && words[at - 1].leadsToDay
-        let isNumbered = at > 0 && words[at - 1].numbersVersions
         let both = [(numbers[0], numbers[1]), (numbers[1], numbers[0])]
         if parts.count == 3, !isNumbered {
             if parts[2].count == 4 { return Mention(days: both, year: numbers[2], words: at...at) }
@@ -123,6 +150,13 @@ struct CalendarDays: Sendable {
             at + 1 == words.count || words[at + 1].followsDate || !measures(words[at + 1])
         else { return nil }
         return Mention(days: both, year: nil, words: at...at)
+    }
+
+    /// `not on May 5` and `except the 5th of May`; `not before May 5` names it all the same.
+    private static func isRuledOut(_ words: [DateWords.Word], _ at: Int) -> Bool {
+        var before = at - 1
+        while before >= 0, before >= at - 3, words[before].isPlacing || words[before].isArticle { before -= 1 }
+        return before >= 0 && words[before].rulesOut && words[before + 1].gap == .space
     }
 
     /// `4/1-4/5` and `4/1 – 4/5` lead to their second day by a dash.

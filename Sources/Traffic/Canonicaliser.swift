@@ -6,6 +6,7 @@ extension CanonicalValue {
     /// - Numbers: `100`, `100.0` and `1e2` are equal; beyond 15 digits a text stays as it is, since a rounded account
     ///   number would equal another.
     /// - Accounts: lower case, without what stands between their groups. See `IdentitySpelling`.
+    /// - Telephone numbers: digits, after a plus where the country is told. See `PhoneNumber`.
     /// - Mail addresses: lower case. Web addresses: see `WebAddress`. Paths: `.` and `..` resolved.
     /// - Anything else: NFC and lower case, without the space around it.
     package init(text original: String) {
@@ -21,6 +22,7 @@ extension CanonicalValue {
             case .email: TextFolding.fold(text)
             case .url: WebAddress.canonical(text)
             case .account: String(TextFolding.fold(text).filter { !$0.isWhitespace })
+            case .phone: PhoneNumber.canonical(text) ?? text
             case .number: Numerals.canonical(text) ?? text
             case .path: PathName.canonical(TextFolding.fold(text))
             default: TextFolding.fold(text)
@@ -131,6 +133,11 @@ private struct TextShape {
     }
 
     var beginsWithCapital: Bool { ASCII.isUpper(first) }
+    /// Nothing but digits and what stands between them, which for the first letter of a text is seldom so.
+    var mayBePhone: Bool {
+        (8...17).contains(digits) && count <= 40
+            && (ASCII.isDigit(first) || first == UInt8(ascii: "+") || first == UInt8(ascii: "("))
+    }
     var mayBeNumeral: Bool {
         ASCII.isDigit(first) || first == UInt8(ascii: "-") || first == UInt8(ascii: "+")
     }
@@ -171,7 +178,9 @@ extension ValueClass {
             self = .account
             return
         }
-        if ASCII.isDigit(shape.first), shape.count <= 40, DateNotation.matches(Array(text.utf8)) {
+        if shape.mayBePhone, PhoneNumber.canonical(text) != nil {
+            self = .phone
+        } else if ASCII.isDigit(shape.first), shape.count <= 40, DateNotation.matches(Array(text.utf8)) {
             self = .date
         } else if isOneWord, shape.mayBeNumeral, Numerals.canonical(text) != nil {
             self = .number
@@ -287,6 +296,26 @@ enum Accounts {
         guard text.count <= 44, text.contains(UInt8(ascii: " ")) else { return false }
         return hasCheckDigits(text.filter { $0 != UInt8(ascii: " ") })
     }
+
+    /// Whether there are as many as the country's accounts have, by the registry of ISO 13616.
+    static func hasLengthOfCountry(_ joined: [UInt8]) -> Bool {
+        joined.count >= 2 && countryLengths[String(decoding: joined[..<2], as: UTF8.self)] == joined.count
+    }
+
+    private static let countryLengths: [String: Int] = {
+        let groups = [
+            15: "NO", 16: "BE", 18: "DK FI FK FO GL NL SD", 19: "MK SI", 20: "AT BA EE KZ LT LU MN XK",
+            21: "CH CR HR LI LV", 22: "BG BH DE GB GE IE ME RS VA", 23: "AE GI IL IQ OM SO TL",
+            24: "AD CZ ES MD PK RO SA SE SK TN VG", 25: "LY PT ST", 26: "IS TR", 27: "BI DJ FR GR IT MC MR SM",
+            28: "AL AZ BY CY DO GT HN HU LB NI PL SV", 29: "BR EG PS QA UA", 30: "JO KW MU", 31: "MT SC", 32: "LC",
+            33: "RU",
+        ]
+        var lengths: [String: Int] = [:]
+        for (length, countries) in groups {
+            for country in countries.split(separator: " ") { lengths[String(country)] = length }
+        }
+        return lengths
+    }()
 
     /// Whether this is the form of an IBAN, and its check digits are right (ISO 7064, MOD 97-10).
     static func hasCheckDigits(_ joined: [UInt8]) -> Bool {

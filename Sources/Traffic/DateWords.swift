@@ -153,6 +153,23 @@ extension DateWords.Word {
     /// Whether the number after this word is one of a series of versions or parts.
     var numbersVersions: Bool { Self.numbering.contains(letters) }
 
+    /// Whether the day after this word is one that is not meant.
+    var rulesOut: Bool { Self.negating.contains(letters) }
+
+    /// Whether this word puts something onto a day, and says neither before nor after it.
+    var isPlacing: Bool { Self.placing.contains(letters) }
+
+    private static let negating: Set<String> = words(
+        "not never except excluding excepting without nicht außer ausser ohne pas sauf excepto salvo tranne eccetto niet behalve"
+    )
+
+    private static let placing: Set<String> = words(
+        """
+        on for at dated due op am zum den du le al el il
+        monday tuesday wednesday thursday friday saturday sunday mon tue tues wed thu thur thurs fri sat sun
+        """
+    )
+
     private static let leading: Set<String> = words(
         """
         on by until till from since before after through between dated due starting ending begins starts ends date day

@@ -82,9 +82,11 @@ struct FieldQuery: Sendable {
     }
 
     private static func sign(of value: CanonicalValue) -> Sign {
-        guard value.valueClass != .url, value.valueClass != .account, TextFolding.isASCII(value.text) else {
-            return .none
+        switch value.valueClass {
+        case .url, .account, .phone: return .none
+        default: break
         }
+        guard TextFolding.isASCII(value.text) else { return .none }
         let phrase = Words.hashes(of: value.text)
         guard !phrase.isEmpty else { return .none }
         let digits = value.text.utf8.first == UInt8(ascii: "-") ? value.text.utf8.dropFirst() : value.text.utf8[...]

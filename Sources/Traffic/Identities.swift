@@ -1,4 +1,6 @@
-/// Finds the mail addresses, web addresses and accounts in a text.
+import Core
+
+/// Finds the mail addresses, web addresses, accounts and telephone numbers in a text.
 ///
 /// One pass over the bytes. A text is cut into chunks at what no address contains, and only a chunk with an `@`, a dot,
 /// a scheme or capital letters followed by digits is looked at. Letters of other scripts than Latin are part of a
@@ -14,7 +16,8 @@ enum Identities {
         if let plain = IdentitySpelling.plain(text) {
             var folded = Finder()
             folded.scan(plain.utf8.span)
-            finder.found.formUnion(folded.found.lazy.filter { $0.valueClass != .url })
+            let hasHosts = IdentitySpelling.hasForeignStop(text)
+            finder.found.formUnion(folded.found.lazy.filter { $0.valueClass != .url || hasHosts })
         }
         return finder.found
     }
@@ -70,7 +73,7 @@ enum Identities {
         }
 
         mutating func scan(_ bytes: Span<UInt8>) {
-            groupedAccounts(bytes)
+            groups(bytes)
             var at = 0
             while at < bytes.count {
                 if Self.isDelimiter(bytes[at]) || Self.isJoint(bytes, at) {
@@ -226,35 +229,61 @@ enum Identities {
         }
 
         /// Account numbers in groups or in small letters, as people write them; the check digits tell them from other
-        /// words.
-        private mutating func groupedAccounts(_ bytes: Span<UInt8>) {
+        /// words. And telephone numbers, most of which are in groups as well.
+        private mutating func groups(_ bytes: Span<UInt8>) {
             var at = 0
-            while at + 14 < bytes.count {
+            while at + 8 < bytes.count {
                 // Digits are rare, so that most of a text is passed over by this alone.
-                guard ASCII.isDigit(bytes[at + 2]), ASCII.isLetter(bytes[at]), ASCII.isLetter(bytes[at + 1]),
-                    at == 0 || !ASCII.isAlphanumeric(bytes[at - 1]), found.count < Identities.limit
+                guard ASCII.isDigit(bytes[at + 2]) || bytes[at] == UInt8(ascii: "+"), found.count < Identities.limit
                 else {
                     at += 1
                     continue
                 }
-                var joined: [UInt8] = []
-                var next = at
-                while joined.count <= 34 {
-                    while next < bytes.count, joined.count <= 34, ASCII.isAlphanumeric(bytes[next]) {
-                        joined.append(ASCII.upper(bytes[next]))
-                        next += 1
+                if ASCII.isLetter(bytes[at]) {
+                    if ASCII.isLetter(bytes[at + 1]), at + 14 < bytes.count, Self.isStart(bytes, at) {
+                        groupedAccount(bytes, at)
+                        at += 2
                     }
-                    if Accounts.isLikelyIBAN(joined) { insert(.account, joined[...]) }
-                    guard let gap = Self.gap(bytes, next), next + gap < bytes.count,
-                        ASCII.isAlphanumeric(bytes[next + gap])
-                    else { break }
-                    next += gap
+                } else if let phone = PhoneNumber.match(in: bytes, at: at) {
+                    found.insert(CanonicalValue(.phone, phone.canonical))
+                    at = phone.end - 1
                 }
-                at += 3
+                at += 1
             }
         }
 
-        /// The length of what stands between two groups: one space, also one that does not break, a hyphen or a dot.
+        /// Whether an account may begin here: where a word does, also right after `IBAN`.
+        private static func isStart(_ bytes: Span<UInt8>, _ at: Int) -> Bool {
+            if at == 0 || !ASCII.isAlphanumeric(bytes[at - 1]) { return true }
+            guard at >= 4, at == 4 || !ASCII.isAlphanumeric(bytes[at - 5]) else { return false }
+            return zip(at - 4..<at, "iban".utf8).allSatisfy { bytes[$0] | 0x20 == $1 }
+        }
+
+        private mutating func groupedAccount(_ bytes: Span<UInt8>, _ at: Int) {
+            var joined: [UInt8] = []
+            var next = at
+            // Commas and the like join so much that the length has to be right as well.
+            var isUsual = true
+            while joined.count <= 34 {
+                while next < bytes.count, joined.count <= 34, ASCII.isAlphanumeric(bytes[next]) {
+                    joined.append(ASCII.upper(bytes[next]))
+                    next += 1
+                }
+                if Accounts.isLikelyIBAN(joined), isUsual || Accounts.hasLengthOfCountry(joined) {
+                    insert(.account, joined[...])
+                }
+                if let gap = Self.gap(bytes, next), next + gap < bytes.count, ASCII.isAlphanumeric(bytes[next + gap]) {
+                    next += gap
+                } else if let gap = Self.wideGap(bytes, next) {
+                    isUsual = false
+                    next += gap
+                } else {
+                    break
+                }
+            }
+        }
+
+        /// The length of what usually stands between two groups: one space, also one that does not break, a hyphen or a dot.
         private static func gap(_ bytes: Span<UInt8>, _ at: Int) -> Int? {
             guard at < bytes.count else { return nil }
             if [0x20, UInt8(ascii: "-"), UInt8(ascii: ".")].contains(bytes[at]) { return 1 }
@@ -263,6 +292,17 @@ enum Identities {
             // U+2000 to U+200A, the dashes U+2010 to U+2015, U+202F.
             return (0x80...0x8A).contains(bytes[at + 2]) || (0x90...0x95).contains(bytes[at + 2])
                 || bytes[at + 2] == 0xAF ? 3 : nil
+        }
+
+        /// Up to three signs of ASCII before the next group.
+        private static func wideGap(_ bytes: Span<UInt8>, _ at: Int) -> Int? {
+            var length = 0
+            while length < 3, at + length < bytes.count, (0x20..<0x7F).contains(bytes[at + length]),
+                !ASCII.isAlphanumeric(bytes[at + length])
+            {
+                length += 1
+            }
+            return length > 0 && at + length < bytes.count && ASCII.isAlphanumeric(bytes[at + length]) ? length : nil
         }
 
         private static func isJoined(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "_") || byte >= 0x80 }

@@ -1,3 +1,5 @@
+import Core
+
 /// The spellings in which people and programs pass one identity on: in groups, in another case, with full-width letters
 /// and digits, with characters that nobody sees.
 ///
@@ -27,6 +29,8 @@ enum IdentitySpelling {
     /// Nil for a character that is not shown.
     private static func plain(_ scalar: Unicode.Scalar) -> Unicode.Scalar? {
         if (0xFF01...0xFF5E).contains(scalar.value) { return Unicode.Scalar(scalar.value - 0xFEE0) ?? scalar }
+        // The other full stops that the names of hosts may be written with (RFC 3490 §3.1).
+        if scalar.value == 0x3002 || scalar.value == 0xFF61 { return "." }
         let properties = scalar.properties
         if properties.isDefaultIgnorableCodePoint { return nil }
         if properties.numericType == .decimal, let digit = properties.numericValue, (0...9).contains(digit) {
@@ -35,7 +39,12 @@ enum IdentitySpelling {
         return scalar
     }
 
-    /// The mail address or account that a text is in one of those spellings, and nothing else.
+    /// Whether a full stop of another script may separate the labels of a host.
+    static func hasForeignStop(_ text: String) -> Bool {
+        text.unicodeScalars.contains { $0.value == 0x3002 || $0.value == 0xFF0E || $0.value == 0xFF61 }
+    }
+
+    /// The mail address, web address, account or telephone number that a text is in one of those spellings, and nothing else.
     ///
     /// What holds full-width or unseen characters names somebody, and keeps them: no server is known to read it as the
     /// plain one, so that what allows the plain one does not allow it. See `plainSpelling`.
@@ -48,44 +57,48 @@ enum IdentitySpelling {
             if !bytes.contains(where: ASCII.isSpace) {
                 if Identities.isWholeEmail(bytes) { return CanonicalValue(.email, TextFolding.fold(trimmed)) }
                 if Accounts.isAccount(bytes[...]) { return CanonicalValue(.account, TextFolding.fold(trimmed)) }
+                if Identities.isWholeAddress(bytes) { return CanonicalValue(.url, WebAddress.canonical(trimmed)) }
             }
         }
-        // Most texts show by their first letters that they are no account.
-        if plain == nil, TextFolding.isASCII(text), !mayBeginAccount(text.utf8.span) { return nil }
-        guard let joined = joined(text), Accounts.isLikelyIBAN(joined) else { return nil }
-        let canonical = plain == nil ? String(decoding: joined, as: UTF8.self).lowercased() : TextFolding.fold(trimmed)
-        return CanonicalValue(.account, canonical)
-    }
-
-    /// Whether the first letters and digits are those of an account: two and two.
-    private static func mayBeginAccount(_ bytes: Span<UInt8>) -> Bool {
-        var count = 0
-        for at in bytes.indices {
-            let byte = bytes[at]
-            if ASCII.isSpace(byte) || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".") { continue }
-            guard count < 2 ? ASCII.isLetter(byte) : ASCII.isDigit(byte) else { return false }
-            count += 1
-            if count == 4 { return true }
+        if let joined = joined(text), Accounts.isLikelyIBAN(joined.letters) {
+            let isUsual = joined.isUsual && plain == nil
+            let canonical =
+                isUsual ? String(decoding: joined.letters, as: UTF8.self).lowercased() : TextFolding.fold(trimmed)
+            return CanonicalValue(.account, canonical)
         }
-        return false
+        guard plain != nil, PhoneNumber.canonical(text) != nil else { return nil }
+        return CanonicalValue(.phone, TextFolding.fold(trimmed))
     }
 
-    /// The letters and digits of an account in capitals, without what stands between its groups; nil where there is
-    /// anything else, or too much or too little for an account.
-    private static func joined(_ text: String) -> [UInt8]? {
+    /// The letters and digits of an account in capitals, whatever stands between its groups and perhaps after `IBAN`; nil
+    /// where there is too much or too little for an account, or it begins otherwise.
+    ///
+    /// Usual are spaces, dots and dashes. What else joins the groups is no spelling that every server reads alike:
+    /// who may pay the account may not send that.
+    private static func joined(_ text: String) -> (letters: [UInt8], isUsual: Bool)? {
         var joined: [UInt8] = []
+        var isUsual = true
         for scalar in text.unicodeScalars {
-            if isGap(scalar) { continue }
-            guard scalar.value < 0x80, ASCII.isAlphanumeric(UInt8(scalar.value)), joined.count < 42 else { return nil }
+            guard scalar.value < 0x80, ASCII.isAlphanumeric(UInt8(scalar.value)) else {
+                if isGap(scalar) { continue }
+                // A letter of another script is no gap.
+                guard scalar.value < 0x80 || !TextFolding.isWord(scalar) else { return nil }
+                isUsual = false
+                continue
+            }
             joined.append(ASCII.upper(UInt8(scalar.value)))
+            switch joined.count {
+            case 2: if !ASCII.isLetter(joined[0]) || !ASCII.isLetter(joined[1]) { return nil }
+            case 4:
+                if ASCII.isDigit(joined[2]), ASCII.isDigit(joined[3]) { continue }
+                guard joined.elementsEqual("IBAN".utf8), isUsual else { return nil }
+                joined = []
+                isUsual = false
+            case 35: return nil
+            default: continue
+            }
         }
-        return joined.count >= 12 ? joined : nil
-    }
-
-    /// How an account is compared whose check digits are wrong, as in tests and made-up data: its letters and digits.
-    static func compact(_ text: String) -> String? {
-        guard text.utf8.count <= 400 else { return nil }
-        return joined(plain(text) ?? text).map { String(decoding: $0, as: UTF8.self).lowercased() }
+        return joined.count >= 12 ? (joined, isUsual) : nil
     }
 
     /// What people put between the groups of a number.
@@ -100,12 +113,4 @@ enum IdentitySpelling {
 extension CanonicalValue {
     /// The value without full-width and unseen characters, as a forbid means it; nil where there are none.
     package var plainSpelling: CanonicalValue? { IdentitySpelling.plain(text).map { CanonicalValue(text: $0) } }
-
-    /// The text as accounts are compared however they are grouped; nil where it can be none.
-    package var compactAccount: String? {
-        switch valueClass {
-        case .account, .token, .short, .number: IdentitySpelling.compact(text)
-        default: nil
-        }
-    }
 }

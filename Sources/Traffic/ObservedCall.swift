@@ -1,6 +1,6 @@
 /// What kind of value an argument holds; decides how far it may ever be generalised.
 ///
-/// The first three are identities: they name a party outside, and are never widened to a bare format.
+/// The first three and `phone` are identities: they name a party outside, and are never widened to a bare format.
 package enum ValueClass: String, Sendable, CaseIterable, Hashable, Comparable {
     case email, url, account
     case path
@@ -15,8 +15,10 @@ package enum ValueClass: String, Sendable, CaseIterable, Hashable, Comparable {
     case empty
     /// The token that stands for a credential, see `SecretToken`.
     case secret
+    /// A telephone number, see `PhoneNumber`.
+    case phone
 
-    package var isIdentity: Bool { self == .email || self == .url || self == .account }
+    package var isIdentity: Bool { self == .email || self == .url || self == .account || self == .phone }
 
     package static func < (a: ValueClass, b: ValueClass) -> Bool { a.rawValue < b.rawValue }
 }

@@ -232,7 +232,7 @@ package struct SessionObserver: Sendable {
     private static func asksReadings(_ provenance: Provenance, _ value: CanonicalValue) -> Bool {
         guard provenance.isTextOnly else { return false }
         switch value.valueClass {
-        case .email, .url, .account: return true
+        case .email, .url, .account, .phone: return true
         case .token, .path, .short, .free: return provenance.prompt == .none && value.text.utf8.count < 300
         default: return false
         }
@@ -264,14 +264,20 @@ extension SessionObserver {
         guard value.valueClass.isIdentity else {
             if prompt.holdsExactly(query) { return .exact }
             guard value.valueClass == .date, let moment = CalendarMoment(date: value.text) else { return .none }
-            let year = CivilDate(daysSince1970: time.epochSeconds / 86_400).parts.year
-            return prompt.days.names(moment, around: Int(year)) ? .exact : .none
+            let today = CivilDate(daysSince1970: time.epochSeconds / 86_400)
+            return prompt.days.names(moment, on: today, isShown: { isShown("\($0)") }) ? .exact : .none
         }
         if prompt.identities.contains(value) { return .exact }
         guard let host = query.host else { return .none }
         // Whoever names one person names nobody else at the same domain.
         let named = value.valueClass == .email ? prompt.sites : prompt.hosts
         return named.contains(host) ? .host : .none
+    }
+
+    /// Whether the request or an earlier result holds the word.
+    private func isShown(_ word: String) -> Bool {
+        let query = ValueQuery(CanonicalValue(.token, word), as: word)
+        return prompt?.holdsExactly(query) == true || !evidence(of: query, before: ordinal).texts.isEmpty
     }
 
     /// The fields of earlier results that hold the value, and the tools whose text shows it.

@@ -121,6 +121,41 @@ private func importer(_ results: ResultStorage = .full) -> RecordingImport {
         #expect(count.notes.count == 1 && count.notes[0].contains("believed of the workspace's own recordings alone"))
     }
 
+    /// Whoever writes a file can write that a task was signed and a caller proved.
+    @Test(arguments: CallRecord.PrincipalKind.allCases)
+    func aFileProvesNeitherItsTasksNorItsCallers(_ kind: CallRecord.PrincipalKind) throws {
+        let files = try RecordedFiles()
+        let more: JSON.Object = [
+            "principal": ["id": "p", "kind": .string(kind.rawValue)],
+            "task": ["id": "t", "assurance": "signed"],
+        ]
+        let file = try files.file("claims.ndjson", recordedLine("s", 0, more))
+        let isClaim = kind != .declared && kind != .unknown
+        let expected = isClaim ? CallRecord.PrincipalKind.declared : kind
+        var calls: [CallRecord] = []
+        let count = try RecordingFiles.read([file]) { calls.append($0) }
+        #expect(count.notes.count == (isClaim ? 2 : 1))
+        var recording = importer()
+        try recording.add(file) { calls.append($0) }
+        #expect(calls.map(\.principal.kind) == [expected, expected])
+        #expect(calls.map { $0.task?.assurance } == [.declared, .declared])
+        let summary = try #require(recording.summaries.first)
+        #expect(summary.unproven.count == (isClaim ? 2 : 1) && summary.provenance.isEmpty)
+        #expect(summary.notices["task.disbelieved"] == 1)
+    }
+
+    @Test func aLogOfAnotherGatewayProvesNoCallerHere() throws {
+        let files = try RecordedFiles()
+        let line =
+            #"{"type":"mcp_tool_call","logged_at":"2026-03-01T10:00:00Z","outcome":"success","subjects":{"user":"ana"},"#
+            + #""target":{"name":"t"},"data":{"request":{"a":1},"response":{"b":1}}}"#
+        var recording = importer()
+        var calls: [CallRecord] = []
+        try recording.add(files.file("log.json", line), format: "toolhive") { calls.append($0) }
+        #expect(calls.map(\.principal) == [CallRecord.Principal(id: "ana", kind: .declared)])
+        #expect(recording.summaries.first?.notices["principal.disbelieved"] == 1)
+    }
+
     @Test(
         arguments: [
             ["arguments": ["password": "swordfish"]], ["arguments": ["note": "the api_key=swordfish of today"]],

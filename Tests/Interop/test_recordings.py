@@ -515,6 +515,23 @@ def test_nothing_is_learned_from_a_store_that_was_altered(stored: Shell, change:
     assert not (stored.folder / "part.yaml").exists()
 
 
+def test_a_single_shard_is_held_against_the_journal_too(stored: Shell, tmp_path):
+    """Named by its path, or copied away: what was purged or never taken in teaches nothing."""
+    first, second = shards(stored)
+    copy = stored.folder / "copy"
+    copy.write_bytes(first.read_bytes())
+    for n, place in enumerate((first, copy)):
+        stored("policy", "mine", "--recording", str(place), "--out", f"one-{n}.yaml").expect(0)
+    stored("traffic", "purge", "--before", "2026-03-03").expect(0)
+    assert "[shard.purged]" in stored("traffic", "stats", str(copy)).expect(3).err
+    first.write_bytes(copy.read_bytes())
+    assert "[shard.purged]" in stored("policy", "mine", "--recording", str(first), "--out", "two.yaml").expect(3).err
+    first.unlink()
+    other = second.with_name("2026-03-09-aaaaaaaaaaaaaaaa.shard")
+    second.rename(other)
+    assert "[shard.swapped]" in stored("profile", str(other), "--out", "p.json").expect(3).err
+
+
 def test_a_replay_of_nothing_is_no_pass(stored: Shell):
     stored("policy", "mine", "--recording", STORE, "--out", "whole.yaml").expect(0)
     (stored.folder / "empty.ndjson").write_text("")

@@ -558,3 +558,46 @@ func aForbidMeansAnAccountInEverySpelling(sent: String) {
         #expect(policy.decide(call).reason == "forbidden", "\(value) \(text)")
     }
 }
+
+@Test(
+    arguments: [
+        ("DE89_3704_0044_0532_0130_00", true), ("DE89, 3704, 0044, 0532, 0130, 00", true),
+        ("DE89+3704+0044053201+300+0", true),
+        ("IBANDE89370400440532013000", true), ("0DE89370400440532013000", true),
+        ("payto://iban/DE89370400440532013000", true),
+        ("https://pay.example/?to=DE89370400440532013000", true), ("%44E89%33704 0044 0532 0130 00", true),
+        ("%2544E89370400440532013000", true), ("D\u{0415}89370400440532013000", true),
+        ("(DE89)(3704)0044053201(3000)", true),
+        ("D\u{1D404}89370400440532013000", true),
+        ("x \(String(repeating: "y ", count: 400))DE89370400440532013000", true),
+        ("DE88370400440532013000", false), ("DE8937040044053201300", false), ("DE89", false),
+        ("mallory+x@evil.com", true), ("Mallory+x+y@EVIL.com", true), ("mallory+x@evil\u{3002}com", true),
+        ("mallory@evil\u{FF61}com", true), ("mallory@evil\u{FF0E}com.", true), ("\"mallory\"@evil.com", true),
+        ("mallory(work)@evil.com", true), ("mallory @ evil.com", true), ("mallory@[evil.com]", true),
+        ("mallory%40evil.com", true), ("mallory%evil.com@relay.example", true), ("Bcc: mallory+news@evil.com", true),
+        ("mallory@evil.com.example", false), ("xmallory@evil.com", false), ("mallory-x@evil.com", false),
+        ("eve@evil.com", false), ("m.a.l@gmail.com", true), ("mal+a@googlemail.com", true), ("ma@gmail.com", false),
+        ("ann+work@evil.com", true), ("ann+work+x@evil.com", true), ("ann@evil.com", false),
+        ("ann+home@evil.com", false),
+        ("https://bad\u{3002}example/x", true), ("http://bad\u{FF0E}example", true), ("good.example", false),
+        ("+49 (0)30 901820", true), ("030/901820", true), ("tel:+49-30-901820", true), ("49.30.901820", true),
+        ("+49 30 901821", false), ("901820", false), ("30 minutes, 901820 points", false),
+    ] as [(String, Bool)]
+)
+func aForbidMeansAPartyHoweverATextNamesIt(sent: String, isForbidden: Bool) {
+    let values = [
+        CanonicalValue(.account, "de89370400440532013000"), CanonicalValue(.email, "mallory@evil.com"),
+        CanonicalValue(.email, "mal@gmail.com"), CanonicalValue(.email, "ann+work@evil.com"),
+        CanonicalValue(.phone, "+4930901820"),
+    ]
+    let call = call(CanonicalValue(text: sent))
+    let forbid = rule([ArgumentRule(path: "to", values: values, domains: ["bad.example"])], id: "f") {
+        $0.effect = .forbid
+    }
+    #expect((decide([forbid], call).reason == "forbidden") == isForbidden)
+    // What is allowed is the thing itself.
+    guard isForbidden else { return }
+    let canonical = CanonicalValue(text: sent)
+    let allow = rule([ArgumentRule(path: "to", values: values)])
+    #expect((decide([allow], call).verdict == .allow) == values.contains(canonical))
+}

@@ -4,16 +4,25 @@ import Testing
 @testable import Traffic
 
 @Suite struct CalendarDaysTests {
-    private func names(_ text: String, _ date: String, around year: Int = 2026) throws -> Bool {
-        CalendarDays(in: text).names(try #require(CalendarMoment(date: date)), around: year)
+    private func names(
+        _ text: String,
+        _ date: String,
+        on today: String = "2026-01-04",
+        shown: Set<Int> = []
+    ) throws -> Bool {
+        CalendarDays(in: text).names(
+            try #require(CalendarMoment(date: date)),
+            on: try #require(CivilDate(today)),
+            isShown: shown.contains
+        )
     }
 
     @Test(arguments: [
         ("on 2026-01-05 at nine", "2026-01-05"),
         ("on 2026-01-05T10:00", "2026-01-05"),
         ("on January 5th", "2026-01-05"),
-        ("on January 5th", "2027-01-05T09:00:00Z"),
-        ("on January 5th", "2027-01-05t09:00:00z"),
+        ("on January 5th", "2026-01-05T09:00:00Z"),
+        ("on January 5th", "2026-01-05t09:00:00z"),
         ("the 5th of January 2026", "2026-01-05 09:00"),
         ("from the 1st to the 5th of May 2024", "2024-05-01"),
         ("from the 1st to the 5th of May 2024", "2024-05-05"),
@@ -36,7 +45,11 @@ import Testing
         ("el 5 de mayo de 2024", "2024-05-05"),
         ("5/1/26", "2026-01-05"),
         ("Jan. 5, 2026", "2026-01-05"),
-        ("on February 29th", "2024-02-29"),
+        ("on February 29th", "2028-02-29"),
+        ("I do not know, on May 5", "2026-05-05"),
+        ("not before May 5", "2026-05-05"),
+        ("not on May 5 but on May 6", "2026-05-06"),
+        ("the version of 2026-05-05", "2026-05-05"),
     ])
     func aTextNamesADayInMoreThanOneNotation(text: String, date: String) throws {
         #expect(try names(text, date))
@@ -51,6 +64,14 @@ import Testing
         ("version 3.5 of 2-3 parts", "2026-02-03"),
         ("install version 1.2.2024", "2024-02-01"),
         ("install v1.2.2024", "2024-02-01"),
+        ("version 2026.3.3", "2026-03-03"),
+        ("the release 2026.3.3 is out", "2026-03-03"),
+        ("protocol version: 2026-03-03", "2026-03-03"),
+        ("not on March 3", "2026-03-03"),
+        ("not on Tuesday, the 3rd of March", "2026-03-03"),
+        ("never on March 3", "2026-03-03"),
+        ("any day except March 3 and 4", "2026-03-04"),
+        ("nicht am 3. März", "2026-03-03"),
         ("see part 1.2.24", "2024-02-01"),
         ("5 of them may come", "2026-05-05"),
         ("5 of them may come", "2026-05-06"),
@@ -77,10 +98,33 @@ import Testing
         #expect(try !names(text, date))
     }
 
-    @Test(arguments: [("2026-01-05", true), ("2023-01-05", true), ("1999-01-05", false), ("2031-01-05", false)])
-    func aDayWithoutAYearIsNearTheCall(date: String, isNamed: Bool) throws {
-        #expect(try names("on January 5th", date, around: 2026) == isNamed)
-        #expect(try names("by 5/1", date, around: 2026) == isNamed)
+    @Test(
+        arguments: [
+            ("2026-01-05", "2026-01-04", [], true),
+            ("2026-01-05", "2026-01-06", [], true),
+            ("2026-01-05", "2026-05-05", [], true),
+            ("2026-01-05", "2025-12-30", [], true),
+            ("2026-01-05", "2025-01-06", [], true),
+            ("2026-01-05", "2025-01-01", [], false),
+            ("2027-01-05", "2026-01-04", [], false),
+            ("2027-01-05", "2026-01-04", [2027], false),
+            ("2026-01-05", "2026-12-04", [], false),
+            ("2024-01-05", "2026-01-04", [], false),
+            ("2024-01-05", "2026-01-04", [2023, 2024], true),
+            ("2022-01-05", "2026-01-04", [2022], false),
+            ("1999-01-05", "2026-01-04", [1999], false),
+            ("0000-01-05", "2026-01-04", [], false),
+            ("9999-01-05", "2026-01-04", [], false),
+        ] as [(String, String, Set<Int>, Bool)]
+    )
+    func aDayWithoutAYearIsTheNextOrOneThatTheSessionHasShown(
+        date: String,
+        today: String,
+        shown: Set<Int>,
+        isNamed: Bool
+    ) throws {
+        #expect(try names("on January 5th", date, on: today, shown: shown) == isNamed)
+        #expect(try names("by 5/1", date, on: today, shown: shown) == isNamed)
     }
 
     @Test(arguments: [

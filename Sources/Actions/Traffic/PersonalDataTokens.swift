@@ -1,3 +1,4 @@
+import Core
 import Identity
 import Inspection
 package import Wire
@@ -22,7 +23,11 @@ extension Tokeniser {
             for match in matches {
                 result += bytes[end..<match.range.lowerBound]
                 let value = String(decoding: bytes[match.range], as: UTF8.self).lowercased()
-                let plain = match.kind == .email ? value : value.filter { !" -./()".contains($0) }
+                let plain =
+                    match.kind == .email
+                    ? value
+                    : match.kind == .phone
+                        ? PhoneNumber.canonical(value) ?? value : value.filter { !" -./()".contains($0) }
                 result += Array(digest(plain).utf8)
                 end = match.range.upperBound
             }

@@ -66,7 +66,7 @@ package enum PolicyMining {
     private static func isSecret(_ value: CanonicalValue, at path: String) -> Bool {
         switch value.valueClass {
         case .token, .short, .free, .number, .path, .secret: break
-        case .email, .url, .account, .date, .boolean, .empty: return false
+        case .email, .url, .account, .phone, .date, .boolean, .empty: return false
         }
         let name = path.split(separator: "/").last { $0 != "*" }.map(String.init)
         return Credentials.tokenise(value.text, named: name) { _ in "" } != nil

@@ -44,12 +44,12 @@ package struct RecordingFiles: Sendable {
                 let name = part.name
                 var reader = NativeReader()
                 var isSealedHere = false
-                var disbelieved = 0
+                var disbelieved = DisbelievedClaims()
                 func take(_ line: Int, _ result: Result<CallRecord, NativeReader.Refusal>) {
                     switch result {
                     case .success(var record):
                         count.calls += 1
-                        if !isSealedHere, record.withdrawClaims() { disbelieved += 1 }
+                        if !isSealedHere { disbelieved.count(record.withdrawClaims()) }
                         if record.source == nil {
                             record.source = CallRecord.Source(importer: "native", file: name, line: line)
                         }
@@ -67,10 +67,10 @@ package struct RecordingFiles: Sendable {
                 }
                 reader.finish(take)
                 if let note { count.notes.append(note) }
-                if disbelieved > 0 {
+                for claim in RecordedClaims.all where disbelieved.calls(claim) > 0 {
+                    let words = claim.words(counted(disbelieved.calls(claim), "call"))
                     count.notes.append(
-                        "`\(name)` says itself where the arguments of \(counted(disbelieved, "call")) came from: that is believed "
-                            + "of the workspace's own recordings alone"
+                        "`\(name)` says itself \(words): that is believed of the workspace's own recordings alone"
                     )
                 }
             }

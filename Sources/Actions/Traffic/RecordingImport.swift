@@ -247,14 +247,17 @@ package struct RecordingImport {
         }
         summary.unmapped = report.unmapped
         summary.unread = report.unread
-        summaries.append(summary)
         var next: [String: Int64] = [:]
+        var disbelieved = DisbelievedClaims()
         for var call in recording.calls {
+            disbelieved.count(call.withdrawClaims())
             call.sequence += sequences[call.session] ?? 0
             next[call.session] = call.sequence + 1
             hand(call, body)
         }
         sequences.merge(next) { $1 }
+        summary.note(disbelieved)
+        summaries.append(summary)
     }
 }
 
@@ -271,6 +274,7 @@ private struct NativeIntake {
     private var reader = NativeReader()
     private let settings: ImportSettings
 
+    private var disbelieved = DisbelievedClaims()
     private let isSealedHere: Bool
 
     init(_ file: String, _ settings: ImportSettings, isSealedHere: Bool) {
@@ -289,6 +293,7 @@ private struct NativeIntake {
         var reader = reader
         reader.finish { take($0, $1, body) }
         summary.sessions = sessions.count
+        summary.note(disbelieved)
     }
 
     private mutating func take(
@@ -298,9 +303,7 @@ private struct NativeIntake {
     ) {
         switch result {
         case .success(var call):
-            if !isSealedHere, call.withdrawClaims() {
-                summary.notices[ImportNotice.disbelievedProvenance.rawValue, default: 0] += 1
-            }
+            if !isSealedHere { disbelieved.count(call.withdrawClaims()) }
             let count = settings.tokeniser?.apply(to: &call) ?? 0
             if count > 0 { summary.notices[ImportNotice.tokenised.rawValue, default: 0] += count }
             if call.source == nil {
@@ -317,67 +320,6 @@ private struct NativeIntake {
                 summary.examples.append(RecordingImport.Example(line: line, reason: code, detail: "\(refusal)"))
             }
         }
-    }
-}
-
-extension RecordingImport.Summary {
-    /// What is missing and what follows from it.
-    package var gaps: [String] { coverage.gaps(of: calls) }
-
-    /// What was done about where arguments came from, one sentence each.
-    package var provenance: [String] {
-        let disbelieved = notices[ImportNotice.disbelievedProvenance.rawValue, default: 0]
-        let claims =
-            disbelieved > 0
-            ? [
-                "where the arguments of \(counted(disbelieved, "call")) came from was said by the file itself and not believed"
-            ]
-            : []
-        return claims + (coverage.statement(of: calls).map { [$0] } ?? [])
-    }
-
-    package var json: JSON.Value {
-        func counts(_ counts: [String: Int]) -> JSON.Value {
-            .object(
-                JSON.Object(
-                    counts.sorted { $0.key < $1.key }.map { (key: $0.key, value: .integer(Int64($0.value))) }
-                )
-            )
-        }
-        return [
-            "file": .string(file), "format": .string(format), "calls": .integer(Int64(calls)),
-            "sessions": .integer(Int64(sessions)), "coverage": coverage.json,
-            "missing": coverage.lackingJSON(of: calls), "gaps": .array(gaps.map { .string($0) }),
-            "provenance": .array(provenance.map { .string($0) }),
-            "notices": counts(notices), "skipped": counts(skipped),
-            "quarantined": counts(quarantined),
-            "examples": .array(
-                examples.map {
-                    [
-                        "line": $0.line.map { .integer(Int64($0)) } ?? .null, "reason": .string($0.reason),
-                        "detail": $0.detail.map { .string($0) } ?? .null,
-                    ]
-                }
-            ),
-            "unmapped": counts(unmapped), "unread": .array(unread.map { .string($0) }),
-        ]
-    }
-}
-
-extension ImportReport.Coverage {
-    /// For how many calls each was told.
-    package var json: JSON.Value {
-        [
-            "principal": .integer(Int64(principal)), "arguments": .integer(Int64(arguments)),
-            "results": .integer(Int64(results)), "provenance": .integer(Int64(provenance)),
-            "task": .integer(Int64(task)), "times": .integer(Int64(times)),
-            "outcomes": .integer(Int64(outcomes)), "conversations": .integer(Int64(conversations)),
-        ]
-    }
-
-    /// How many of so many calls lack each.
-    package func lackingJSON(of calls: Int) -> JSON.Value {
-        .object(JSON.Object(lacking(of: calls).map { (key: $0.name, value: .integer(Int64($0.count))) }))
     }
 }
 

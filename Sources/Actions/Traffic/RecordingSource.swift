@@ -67,6 +67,8 @@ package enum RecordingSource {
     package struct Part: Sendable {
         package var name: String
         fileprivate var place: String
+        /// Whether the journal was asked about the shard.
+        fileprivate var isListed = false
     }
 
     private static let pieceBytes = 1 << 20
@@ -90,7 +92,7 @@ package enum RecordingSource {
             throw .workspace("cannot be listed: \(error.message)")
         }
         if let doubt { throw .altered(doubt.sentence) }
-        return shards.map { Part(name: $0.name, place: $0.place) }
+        return shards.map { Part(name: $0.name, place: $0.place, isListed: true) }
     }
 
     /// Hands over the plain bytes in pieces, each with whether this workspace sealed it.
@@ -127,6 +129,15 @@ package enum RecordingSource {
         return nil
     }
 
+    /// Holds a shard that is named by itself against the journal, as all of them are together.
+    private static func check(_ part: Part, _ workspace: WorkspaceFolder) throws(RecordingFault) {
+        let doubt: RecordingAudit.Finding?
+        do throws(WorkspaceError) { doubt = try RecordingAudit.doubt(about: part.place, in: workspace) } catch {
+            throw .workspace("cannot be held against the journal: \(error.message)")
+        }
+        if let doubt { throw .altered(doubt.sentence) }
+    }
+
     private static func decrypted(
         _ part: Part,
         _ isInput: Bool,
@@ -134,9 +145,12 @@ package enum RecordingSource {
     ) throws(RecordingFault) -> String? {
         // A shard is read from its file, whose place says whose it is.
         guard !isInput else { throw .shard(.header) }
+        let own = here()
+        let owner = workspace(of: part.place) ?? own
+        if !part.isListed, let owner { try check(part, owner) }
         do throws(ShardFault) {
-            let own = here().map { RecordingFolder($0) }
-            let folder = workspace(of: part.place).map { RecordingFolder($0) } ?? own
+            let own = own.map { RecordingFolder($0) }
+            let folder = owner.map { RecordingFolder($0) }
             var isSealedHere = false
             var reader = try ShardReader(part.place) { id throws(ShardFault) in
                 let key = try folder?.key(id)

@@ -157,7 +157,7 @@ struct Hygiene {
     private static func isTaken(_ leaf: TracedLeaf) -> Bool {
         if leaf.isAbridged || leaf.texts.isEmpty || !leaf.fields.isEmpty { return false }
         switch leaf.valueClass {
-        case .email, .url, .account: return leaf.prompt != .exact
+        case .email, .url, .account, .phone: return leaf.prompt != .exact
         case .token, .path, .short, .free: return leaf.prompt == .none && leaf.value.value.unicodeScalars.count < 300
         case .date, .number, .boolean, .empty, .secret: return false
         }

@@ -48,7 +48,7 @@ struct LearnedPath: Sendable {
 
     /// Whether the values are parties to something that changes, so that where they come from is who decides about it.
     func widensToAnyRead(_ tier: ToolTier) -> Bool {
-        tier >= .write && !fields.isEmpty && calls(of: .email) + calls(of: .url) + calls(of: .account) > 0
+        tier >= .write && !fields.isEmpty && ValueClass.allCases.contains { $0.isIdentity && calls(of: $0) > 0 }
     }
 
     /// Whether the agent writes something new here each time.
@@ -282,7 +282,7 @@ extension ValueClass {
     var isComposable: Bool {
         switch self {
         case .token, .short, .free, .path, .date: true
-        case .email, .url, .account, .number, .boolean, .empty, .secret: false
+        case .email, .url, .account, .phone, .number, .boolean, .empty, .secret: false
         }
     }
 }

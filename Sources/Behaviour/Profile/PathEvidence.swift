@@ -139,6 +139,7 @@ extension ValueClass {
         case .boolean: 9
         case .empty: 10
         case .secret: 11
+        case .phone: 12
         }
     }
 }
@@ -300,7 +301,7 @@ package struct PathEvidence: Sampled {
 
     package init?(json: JSON.Value) {
         guard let path = json["path"]?.string, let argument = json["argument"]?.string,
-            let classes = Form.list(json["classes"], { Form.count($0) }), classes.count == ValueClass.allCases.count,
+            let classes = Form.list(json["classes"], { Form.count($0) }), classes.count <= ValueClass.allCases.count,
             let sessions = Form.tally(json["sessions"]), let tasks = json["tasks"].flatMap(DistinctCount.init(json:)),
             let clients = json["clients"].flatMap(DistinctCount.init(json:)),
             let values = json["values"].flatMap(BottomK<ValueEvidence>.init(json:)),
@@ -313,7 +314,8 @@ package struct PathEvidence: Sampled {
         else { return nil }
         self.path = path
         self.argument = argument
-        self.classes = classes
+        // A profile of earlier has fewer.
+        self.classes = classes + Array(repeating: 0, count: ValueClass.allCases.count - classes.count)
         self.sessions = sessions
         self.tasks = tasks
         self.clients = clients

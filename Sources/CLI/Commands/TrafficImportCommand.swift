@@ -16,8 +16,8 @@ extension TrafficCommand {
                 With --out they go to a file; personal data becomes tokens in one that lies outside the workspace. \
                 Outside of a workspace --out must be given, and personal data stays readable in what is written. \
                 `.lockstep/recordings` as FILE stands for what the workspace has.
-                Where arguments came from is computed from the results that a recording holds; what a file says of it itself is \
-                not believed.
+                Where arguments came from is computed from the results that a recording holds; what a file says of it itself, \
+                of a signed task or of a proven caller is not believed.
                 Formats: auto, \(RecordingImport.formats.joined(separator: ", ")).
 
                 The native form, `lockstep.call/1`, is one JSON object a line. Required are `schema`, `time` (RFC 3339), \
@@ -206,8 +206,8 @@ extension RecordingImport.Summary {
         lines += gaps.map { "  missing: \($0)" }
         lines += provenance.map { "  provenance: \($0)" }
         lines += Self.counts(unmapped).map { "  not in the inventory: \($0)" }
-        let told = ImportNotice.disbelievedProvenance.rawValue
-        lines += Self.counts(notices.filter { $0.key != told }).map { "  noticed: \($0)" }
+        lines += unproven.map { "  unproven: \($0)" }
+        lines += Self.counts(notices.filter { !Self.claimNotices.contains($0.key) }).map { "  noticed: \($0)" }
         if !unread.isEmpty {
             let rest = unread.count - 12
             lines.append(

@@ -49,6 +49,7 @@ package struct CredentialKind: Sendable, Hashable {
     static let jsonWebToken = CredentialKind("json-web-token", "eyJ", .base64URL, 10)
     static let privateKey = CredentialKind("private-key", "-----BEGIN", .wide, 0)
     static let urlPassword = CredentialKind("url-password", "://", .wide, 0)
+    static let awsSecretKey = CredentialKind("aws-secret-key", "", .wide, 40)
     /// What a text itself calls a secret.
     static let named = CredentialKind("named-secret", "", .wide, 0)
     static let random = CredentialKind("high-entropy", "", .wide, 20)

@@ -183,7 +183,7 @@ extension Credentials {
             && bytes.contains { (0x61...0x7A).contains($0) }
     }
 
-    fileprivate static func isNameByte(_ byte: UInt8) -> Bool {
+    static func isNameByte(_ byte: UInt8) -> Bool {
         CredentialKind.Alphabet.base64URL.contains(byte) || byte == UInt8(ascii: ".")
     }
 }

@@ -11,7 +11,8 @@ extension Credentials {
     /// The text with each secret replaced by its token, or nil where it holds none.
     ///
     /// For recordings on their way to the store. A secret is what has a known form, what stands under a name that says so,
-    /// what the text itself calls one (`password: …`, `Bearer …`), or what looks random under a name that often means one:
+    /// what the text itself calls one (`password: …`, `Bearer …`, `your code is …`), an access key of forty characters,
+    /// or what looks random under a name that often means one:
     /// `key` and `token` also name issues and pages, whose values mining needs. `token` must be keyed and must give equal
     /// secrets equal tokens; it sees the secret, so it must not keep it.
     package static func tokenise(
@@ -21,6 +22,9 @@ extension Credentials {
     ) -> String? {
         if let name, !text.isEmpty, !SecretNames.isReference(text) {
             if namesSecret(name) || SecretNames.nameSecret(name) && looksRandom(text) { return token(text) }
+            if namesOneTimeCode(name), (4...8).contains(text.utf8.count), text.utf8.allSatisfy({ 0x30...0x39 ~= $0 }) {
+                return token(text)
+            }
             let bytes = Array(text.utf8)
             if SecretNames.parts(of: name).last.map({ shortNames.contains($0) }) ?? false,
                 !text.hasPrefix("hmac-sha256:"),
@@ -30,7 +34,8 @@ extension Credentials {
             }
         }
         let bytes = Array(text.utf8)
-        let matches = merge(find(in: bytes), mentions(in: bytes) + commandSecrets(in: bytes))
+        let unnamed = accessKeys(in: bytes) + oneTimeCodes(in: bytes)
+        let matches = merge(find(in: bytes), mentions(in: bytes) + commandSecrets(in: bytes) + unnamed)
         guard !matches.isEmpty else { return nil }
         var result: [UInt8] = []
         var end = 0

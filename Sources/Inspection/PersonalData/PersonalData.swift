@@ -1,3 +1,5 @@
+import Core
+
 /// Finds personal identifiers in text, in time linear in the text.
 ///
 /// What has check digits is checked; what has none must have a form that nothing else has. A number that only one in ten
@@ -14,7 +16,9 @@ package enum PersonalData {
         var matches: [PersonalDataMatch] = []
         var at = 0
         while at < bytes.count {
-            guard isWordByte(bytes[at]) || bytes[at] == UInt8(ascii: "+"), at == 0 || !isWordByte(bytes[at - 1]) else {
+            guard isWordByte(bytes[at]) || bytes[at] == UInt8(ascii: "+") || bytes[at] == UInt8(ascii: "("),
+                at == 0 || !isWordByte(bytes[at - 1])
+            else {
                 at += 1
                 continue
             }
@@ -30,15 +34,14 @@ package enum PersonalData {
 
     private static func match(_ bytes: [UInt8], _ at: Int, _ context: [UInt8], _ name: String?) -> PersonalDataMatch? {
         if let end = email(bytes, at) { return PersonalDataMatch(kind: .email, range: at..<end) }
-        if bytes[at] == UInt8(ascii: "+") {
-            return phone(bytes, at).map { PersonalDataMatch(kind: .phone, range: at..<$0) }
-        }
+        if bytes[at] == UInt8(ascii: "+") || bytes[at] == UInt8(ascii: "(") { return phone(bytes, at) }
         if CheckDigits.isUpper(bytes[at]), let end = iban(bytes, at) {
             return PersonalDataMatch(kind: .iban, range: at..<end)
         }
         if let match = letterForm(bytes, at) { return match }
         guard CheckDigits.isDigit(bytes[at]) else { return nil }
-        return number(bytes, at, context, name)
+        // A number of another kind that its check digits tell is none to call.
+        return number(bytes, at, context, name) ?? phone(bytes, at)
     }
 
     /// A local part, `@`, and a domain of two labels or more whose last begins with a letter.
@@ -59,28 +62,9 @@ package enum PersonalData {
         return at
     }
 
-    /// The international form of E.164: a plus, and 8 to 15 digits in groups.
-    private static func phone(_ bytes: [UInt8], _ start: Int) -> Int? {
-        var at = start + 1
-        guard at < bytes.count, CheckDigits.isDigit(bytes[at]) else { return nil }
-        var digits: [UInt8] = []
-        var end = at
-        while at < bytes.count {
-            if CheckDigits.isDigit(bytes[at]) {
-                digits.append(bytes[at])
-                if digits.count > 15 { return nil }
-                end = at + 1
-            } else if !" -.()".utf8.contains(bytes[at])
-                || at > start + 1 && " -.".utf8.contains(bytes[at]) && " -.".utf8.contains(bytes[at - 1])
-            {
-                break
-            }
-            at += 1
-        }
-        guard (8...15).contains(digits.count), digits[0] != UInt8(ascii: "0"),
-            end == bytes.count || !isWordByte(bytes[end])
-        else { return nil }
-        return end
+    /// International, or in one of the national forms that little else has.
+    private static func phone(_ bytes: [UInt8], _ start: Int) -> PersonalDataMatch? {
+        PhoneNumber.match(in: bytes.span, at: start).map { PersonalDataMatch(kind: .phone, range: start..<$0.end) }
     }
 
     /// Country, check digits and the account, in one run or in groups of four.

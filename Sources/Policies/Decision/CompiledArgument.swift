@@ -4,8 +4,8 @@ import Traffic
 final class CompiledArgument: Sendable {
     let rule: ArgumentRule
     let values: Set<String>
-    /// Accounts among the values, as their letters and digits.
-    private let accounts: Set<String>
+    /// Parties among the values, as a forbid finds them in any spelling.
+    private let parties: ForbiddenIdentities
     let domains: Set<String>
     let fields: Set<ResultField>
     let texts: Set<ServerTool>
@@ -20,7 +20,7 @@ final class CompiledArgument: Sendable {
         // People write identities as they find them, and calls hold them in canonical form.
         let respelled = rule.values.lazy.filter(\.valueClass.isIdentity).map { CanonicalValue(text: $0.text) }
         values = Set(rule.values.map(\.text)).union(respelled.filter(\.valueClass.isIdentity).map(\.text))
-        accounts = Set(rule.values.lazy.filter { $0.valueClass == .account }.compactMap(\.compactAccount))
+        parties = ForbiddenIdentities(rule.values)
         domains = Set(rule.domains)
         fields = Set(rule.fromFields)
         texts = Set(rule.fromTexts)
@@ -61,7 +61,7 @@ final class CompiledArgument: Sendable {
         if patterns.isEmpty { return false }
         switch value.valueClass {
         case .path, .url: return true
-        case .email, .account, .date, .number, .boolean, .empty, .secret: return false
+        case .email, .account, .phone, .date, .number, .boolean, .empty, .secret: return false
         case .token, .short, .free:
             return value.text.hasPrefix("~")
                 || value.text.utf8.contains { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }
@@ -85,11 +85,12 @@ final class CompiledArgument: Sendable {
 
     private func names(_ value: CanonicalValue) -> Bool {
         if values.contains(value.text) || isMeant(value) { return true }
-        if let plain = value.plainSpelling, values.contains(plain.text) { return true }
-        if !accounts.isEmpty, let account = value.compactAccount, accounts.contains(account) { return true }
+        let plain = value.plainSpelling
+        if let plain, values.contains(plain.text) { return true }
+        if parties.areNamed(in: value.text) { return true }
         guard !domains.isEmpty, value.valueClass == .email || value.valueClass == .url else { return false }
         // A host that cannot be told might be the forbidden one.
-        return Hosts.named(by: value).map { Hosts.isHost($0, in: domains) } ?? true
+        return Hosts.named(by: plain ?? value).map { Hosts.isHost($0, in: domains) } ?? true
     }
 
     /// Whether the ways are none: the tool is then forbidden wherever the argument is sent.

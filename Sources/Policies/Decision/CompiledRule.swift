@@ -158,7 +158,7 @@ final class CompiledRule: Sendable {
                 : admits(leaf, argument, isPartial: call.isEvidencePartial, surroundings)
             if !isAdmitted { return Fault(argument: leaf.path, reason: "value", leaf: leaf) }
         }
-        for entity in leaf.entities where !(isFree && entity.value.valueClass == .email) {
+        for entity in leaf.entities where !(isFree && Self.harmless(entity.value.valueClass)) {
             if !admits(entity, argument, isFree: isFree, call, surroundings) {
                 return Fault(argument: leaf.path, reason: "entity", leaf: leaf, entity: entity)
             }
@@ -172,7 +172,7 @@ final class CompiledRule: Sendable {
     /// What a closed read may be asked for by an argument that nobody was seen to send.
     private static func harmless(_ kind: ValueClass) -> Bool {
         switch kind {
-        case .boolean, .number, .date, .token, .short, .email: true
+        case .boolean, .number, .date, .token, .short, .email, .phone: true
         default: false
         }
     }

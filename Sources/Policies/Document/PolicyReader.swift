@@ -269,7 +269,7 @@ extension PolicyReading {
             values += texts.map { CanonicalValue(kind, $0.value) }
             switch kind {
             case .token, .short: texts.forEach(warnOfCase)
-            case .email, .account, .url, .path, .free, .date, .number, .boolean, .empty, .secret: break
+            case .email, .account, .url, .phone, .path, .free, .date, .number, .boolean, .empty, .secret: break
             }
         }
         inner.finish()

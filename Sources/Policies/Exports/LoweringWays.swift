@@ -79,7 +79,7 @@ extension Lowering {
             let detail = "a composed \(kind.rawValue) must not be copied from a result, which cannot be seen"
             statement.add(.narrower, .openValues, rules: ids, argument: path, detail)
         // Booleans pass by `ValueTest.booleans`; identities are never composed, and what is empty always passes.
-        case .boolean, .email, .url, .account, .empty: break
+        case .boolean, .email, .url, .account, .phone, .empty: break
         case .secret:
             let detail = "a credential itself is sent to the engine, and not the token that stands for it"
             statement.add(.narrower, .openValues, rules: ids, argument: path, detail)

@@ -11,26 +11,36 @@ struct TextTest: Hashable, Sendable {
 }
 
 extension TextTest {
-    /// What may stand between the groups of a number: all that is neither a letter or digit nor another sign of ASCII.
-    private static let gap = "[^!-,/-~]"
+    /// What may stand between the groups of an account.
+    private static let gap = "[^A-Za-z0-9]"
 
     /// What every account in a text of ASCII shows, in whatever spelling; see `IdentitySpelling`.
     static let accounts = [
         "[A-Z][A-Z][0-9][0-9]", "0x",
         // In groups, in either case. The check digits, which no expression can test, are taken to be right.
-        "(?:^|[^A-Za-z0-9])[A-Za-z][A-Za-z][0-9]\(gap)?[0-9](?:\(gap)?[A-Za-z0-9]){11}",
+        "(?:^|\(gap)|[iI][bB][aA][nN])[A-Za-z][A-Za-z][0-9]\(gap){0,3}[0-9](?:\(gap){0,3}[A-Za-z0-9]){11}",
         // And nothing else, where groups may be of one letter and gaps of any length.
-        "^\(gap)*(?:[A-Za-z]\(gap)*){2}(?:[0-9]\(gap)*){2}(?:[A-Za-z0-9]\(gap)*){11,30}$",
+        "^\(gap)*(?:[iI]\(gap)*[bB]\(gap)*[aA]\(gap)*[nN]\(gap)*)?(?:[A-Za-z]\(gap)*){2}(?:[0-9]\(gap)*){2}"
+            + "(?:[A-Za-z0-9]\(gap)*){11,30}$",
         "^[A-Z] *[A-Z] *[0-9][A-Z0-9 ]{9,}[^!-~]*$",
     ]
 
-    /// What every mail address, web address or account in a text shows.
+    /// What may stand between the groups of a telephone number: space, dashes, dots, strokes and parentheses.
+    private static let space = "[^!-'*-,0-~]"
+
+    /// What every telephone number in a text shows, see `PhoneNumber`.
+    static let phones = [
+        "\\+\(space){0,3}[0-9](?:\(space){0,3}[0-9]){7}", "(?:^|[^0-9])0[0-9](?:\(space){0,3}[0-9]){7}",
+        "(?:^|[^0-9])[2-9][0-9]{2}\(space){1,3}[2-9][0-9]{2}\(space){1,3}[0-9]{4}",
+    ]
+
+    /// What every mail address, web address, account or telephone number in a text shows.
     static let identities =
         [
             "@", "://",
             // A dot before a letter or hyphen of any script: the end of a host's name begins so.
             "\\.[^ -,.-@\\[-`{-~\\n\\r\\t]", "[0-9]\\.[0-9]+\\.[0-9]+\\.[0-9]", "[wW][wW][wW]\\.",
-        ] + accounts + [foreign]
+        ] + accounts + phones + [foreign]
 
     /// A character in which an identity may hide: a full-width letter, a digit of another script, one that is not shown.
     ///
@@ -40,7 +50,7 @@ extension TextTest {
     private static let foreign =
         "[^ -~\\n\\r\\t"
         + ["\u{A1}-\u{AC}", "\u{AE}-\u{34E}", "\u{350}-\u{5FF}", "\u{2010}-\u{2027}", "\u{20A0}-\u{20CF}"].joined()
-        + ["\u{3001}-\u{3163}", "\u{3165}-\u{9FFF}", "\u{AC00}-\u{D7A3}"].joined() + "]"
+        + ["\u{3001}\u{3003}-\u{3163}", "\u{3165}-\u{9FFF}", "\u{AC00}-\u{D7A3}"].joined() + "]"
 
     /// Begins as neither a list nor an object begins that was written as a text, and not with white space.
     private static let first = "[!-Z\\\\-z|}~]"
@@ -119,7 +129,7 @@ extension TextTest {
             return TextTest(
                 pattern: "^" + parts.map { anyCase(String($0)) }.joined(separator: "[A-Za-z0-9._/-]*") + "$",
                 // A path that climbs, or that has two spellings.
-                excluding: ["(?:^|/)\\.\\.?(?:/|$)", "//", "/$", "\\n", "[wW][wW][wW]\\."] + accounts,
+                excluding: ["(?:^|/)\\.\\.?(?:/|$)", "//", "/$", "\\n", "[wW][wW][wW]\\."] + accounts + phones,
                 maximumLength: 1000
             )
         }
@@ -133,7 +143,7 @@ extension TextTest {
         guard isToken, bytes.contains(where: { (97...122).contains($0) && $0 != UInt8(ascii: "e") }) else { return nil }
         return TextTest(
             pattern: "^" + parts.map { anyCase(String($0)) }.joined(separator: "[A-Za-z0-9_-]*") + "$",
-            excluding: accounts,
+            excluding: accounts + phones,
             maximumLength: 64
         )
     }

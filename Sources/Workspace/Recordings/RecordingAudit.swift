@@ -68,6 +68,38 @@ package struct RecordingAudit: Sendable {
         return (shards, doubt)
     }
 
+    /// What the journal of a workspace has against one shard, wherever it lies: a copy of what was purged, or of what was
+    /// never taken in; nil where it was, and where the shard does not open.
+    ///
+    /// - Parameters:
+    ///   - place: The file, which may be a copy under another name unless it lies among the recordings.
+    ///   - workspace: Whose key opens it.
+    package static func doubt(
+        about place: String,
+        in workspace: WorkspaceFolder
+    ) throws(WorkspaceError) -> Finding? {
+        let folder = RecordingFolder(workspace)
+        let journal = RecordingJournal(workspace)
+        var doubt: Finding?
+        for _ in 0..<20 {
+            let before = (try folder.pendingChange(), try journal.head())
+            doubt = RecordingAudit(of: place, in: workspace).findings.first
+            let after = (try folder.pendingChange(), try journal.head())
+            if before == after { break }
+        }
+        return doubt
+    }
+
+    private init(of place: String, in workspace: WorkspaceFolder) {
+        isReading = false
+        let folder = RecordingFolder(workspace)
+        // Reading it says what is wrong with one that has no header, or no key here.
+        guard let header = try? ShardReader.header(of: place), (try? folder.key(header.keyID)) != nil else { return }
+        let known = journal(RecordingJournal(workspace), pendingChange(folder))
+        shards = 1
+        examine(header.fileName, place, folder, known)
+    }
+
     /// What the journal says there is.
     fileprivate struct Known {
         var shards: [String: (header: String, calls: Int)] = [:]

@@ -64,6 +64,10 @@ package enum ImportNotice: String, Sendable, Hashable, CaseIterable {
     case tokenised = "secret.tokenised"
     /// Calls that said themselves where their arguments came from; what the results show counts instead.
     case disbelievedProvenance = "provenance.disbelieved"
+    /// Calls that said themselves that their task was signed: it counts as declared.
+    case disbelievedTask = "task.disbelieved"
+    /// Calls whose caller proved itself to somebody who is not here to ask: it counts as declared.
+    case disbelievedPrincipal = "principal.disbelieved"
 }
 
 /// What an import gave, what it lacks and what it set aside.
