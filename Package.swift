@@ -110,6 +110,7 @@ let package = Package(
         ),
         library("Behaviour", ["Core", "Documents", "Expressions", "Inspection", "Traffic", "Policies"]),
         library("Identity", ["Core", crypto, cryptoExtras]),
+        library("Audit", ["Core", "Identity", crypto]),
         library(
             "Playbooks",
             ["Core", "Documents", "Expressions"],
@@ -165,6 +166,7 @@ let package = Package(
         tests("LabTests", ["Lab", "Wire", "Core"] + nio),
         tests("InspectionTests", ["Core", "Inspection"]),
         tests("SurveyTests", ["Core", "Inspection", "Survey", "Wire", nioTLS] + nio, data: ["Cases"]),
+        tests("AuditTests", ["Audit", "Core"]),
         tests("IdentityTests", ["Identity", "Core", crypto]),
         tests("ReportingTests", ["Reporting", "Core"], data: ["Goldens"]),
         tests("DocumentsTests", ["Documents", "Core"]),

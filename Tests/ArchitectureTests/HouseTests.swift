@@ -14,6 +14,7 @@ private let house: [String: (own: Set<String>, outside: Set<String>)] = [
     "Policies": (["Core", "Documents", "Expressions", "Traffic"], []),
     "Behaviour": (["Core", "Documents", "Expressions", "Traffic", "Inspection", "Policies"], ["Glibc"]),
     "Identity": (["Core"], ["Crypto", "CryptoExtras", "Glibc"]),
+    "Audit": (["Core", "Identity"], ["Crypto", "Glibc"]),
     "Playbooks": (["Core", "Documents", "Expressions"], []),
     "Ledger": (["Core"], ["GRDB", "GRDBSQLite", "Glibc"]),
     "Workspace": (["Core", "Documents", "Identity", "Ledger"], ["CLinux", "Glibc"]),
