@@ -37,8 +37,17 @@ package struct VerifierKey: Hashable, Sendable, CustomStringConvertible {
         self.name = name
         self.kind = kind
         self.publicKey = publicKey
-        let digest = Digest.sha256(Array(name.utf8) + [UInt8(ascii: "\n"), kind.rawValue] + publicKey).bytes
-        id = digest[..<4].reduce(0) { $0 << 8 | UInt32($1) }
+        id = Self.id(name, kind.rawValue, publicKey[...])
+    }
+
+    private static func id(_ name: some StringProtocol, _ type: UInt8, _ key: ArraySlice<UInt8>) -> UInt32 {
+        Digest.sha256(Array(name.utf8) + [UInt8(ascii: "\n"), type] + key).bytes[..<4].reduce(0) {
+            $0 << 8 | UInt32($1)
+        }
+    }
+
+    private static func hexadecimal(_ id: UInt32) -> String {
+        Hexadecimal.encode((0..<4).map { UInt8(truncatingIfNeeded: id >> UInt32(24 - 8 * $0)) })
     }
 
     /// Reads what `description` prints; nothing else is accepted.
@@ -48,6 +57,9 @@ package struct VerifierKey: Hashable, Sendable, CustomStringConvertible {
         guard parts.count == 3, let material = Base64.decode(parts[2].utf8), let type = material.first else {
             throw AuditError(.malformed, "this is no verifier key of the form `name+id+key`")
         }
+        guard parts[1] == Self.hexadecimal(Self.id(parts[0], type, material.dropFirst())) else {
+            throw AuditError(.malformed, "the key of `\(parts[0])` does not have the id that stands beside it")
+        }
         guard let kind = Kind(rawValue: type) else {
             throw AuditError(
                 .unsupported,
@@ -55,9 +67,6 @@ package struct VerifierKey: Hashable, Sendable, CustomStringConvertible {
             )
         }
         try self.init(name: String(parts[0]), kind: kind, publicKey: Array(material.dropFirst()))
-        guard parts[1] == hexadecimalID else {
-            throw AuditError(.malformed, "the key of `\(name)` does not have the id that stands beside it")
-        }
     }
 
     /// Whether this version can check what the key signed.
@@ -68,9 +77,7 @@ package struct VerifierKey: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    package var hexadecimalID: String {
-        Hexadecimal.encode((0..<4).map { UInt8(truncatingIfNeeded: id >> UInt32(24 - 8 * $0)) })
-    }
+    package var hexadecimalID: String { Self.hexadecimal(id) }
 
     package var description: String {
         "\(name)+\(hexadecimalID)+\(Base64.encode([kind.rawValue] + publicKey))"
