@@ -73,7 +73,7 @@ private func made(_ size: Int, step: Int = 90) throws -> (disk: CrashDisk, check
             let findings = try LogAudit(disk, keys: [key]).findings
             #expect(findings.contains { $0.file == name || $0.message.contains(name) }, "\(name): \(findings)")
         }
-        for name in ["tile/0/003", "tile/0/x", "other", "tile/entries/002.p/9", "tile/1/000"] {
+        for name in ["tile/0/003", "tile/0/x", "other", "tile/entries/002.p/99", "tile/1/000"] {
             let (disk, _) = try made(520)
             _ = try disk.write([1], to: name)
             #expect(try LogAudit(disk, keys: [key]).findings.map(\.file) == [name])

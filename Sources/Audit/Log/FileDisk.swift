@@ -7,7 +7,7 @@ package final class FileDisk: LogDisk {
     /// The lock, held as long as this object lives; nothing where it was opened for looking.
     private let lock: Int32?
     /// The file that is appended to stays open: owned by the one writer that the lock admits.
-    private var open: (name: String, descriptor: Int32)?
+    private var held: (name: String, descriptor: Int32)?
 
     /// Opens a folder for looking: nothing is locked.
     package init(reading root: String) {
@@ -25,7 +25,7 @@ package final class FileDisk: LogDisk {
             AuditError(.unusable, "the folder `\(root)` of the audit log \(fault.sentence)")
         }
         if unsafe mkdir(root, 0o700) != 0, errno != EEXIST { throw failed(FileFault(errno: errno)) }
-        let folder = unsafe Glibc.open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+        let folder = unsafe open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
         guard folder >= 0 else { throw failed(FileFault(errno: errno)) }
         var status = stat()
         guard unsafe fstat(folder, &status) == 0, status.st_mode & 0o022 == 0 else {
@@ -45,7 +45,7 @@ package final class FileDisk: LogDisk {
     }
 
     deinit {
-        if let open { close(open.descriptor) }
+        if let held { close(held.descriptor) }
         if let lock { close(lock) }
     }
 
@@ -59,10 +59,10 @@ package final class FileDisk: LogDisk {
         let flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW
         let folder = Self.folder(of: name)
         var changed = [folder]
-        var file = unsafe Glibc.open(path(name), flags, 0o600)
+        var file = unsafe open(path(name), flags, 0o600)
         if file < 0, errno == ENOENT {
             changed += try makeFolders(folder)
-            file = unsafe Glibc.open(path(name), flags, 0o600)
+            file = unsafe open(path(name), flags, 0o600)
         }
         guard file >= 0 else { throw FileFault(errno: errno) }
         defer { close(file) }
@@ -90,18 +90,18 @@ package final class FileDisk: LogDisk {
     }
 
     package func sync(_ name: String) throws(FileFault) {
-        if let open, open.name == name {
-            guard fdatasync(open.descriptor) == 0 else { throw FileFault(errno: errno) }
+        if let held, held.name == name {
+            guard fdatasync(held.descriptor) == 0 else { throw FileFault(errno: errno) }
             return
         }
-        let file = unsafe Glibc.open(path(name), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        let file = unsafe open(path(name), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         guard file >= 0 else { throw FileFault(errno: errno) }
         defer { close(file) }
         guard fdatasync(file) == 0 else { throw FileFault(errno: errno) }
     }
 
     package func syncFolder(_ name: String) throws(FileFault) {
-        let folder = unsafe Glibc.open(path(name), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+        let folder = unsafe open(path(name), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
         guard folder >= 0 else { throw FileFault(errno: errno) }
         defer { close(folder) }
         // A file system that cannot sync a folder says EINVAL (fsync(2)).
@@ -109,12 +109,16 @@ package final class FileDisk: LogDisk {
     }
 
     package func replace(_ name: String, with bytes: [UInt8]) throws(FileFault) {
-        if let open, open.name == name {
-            close(open.descriptor)
-            self.open = nil
+        if let held, held.name == name {
+            close(held.descriptor)
+            self.held = nil
         }
-        // What a killed writer left beside it goes with the first write under the lock.
-        try StoredFile.write(bytes, to: path(name))
+        // Under the lock nobody else writes here: a fixed name lets the next writer clear away what a crash left.
+        let temporary = LogFile.unfinished(name)
+        _ = try write(bytes, to: temporary)
+        try sync(temporary)
+        guard unsafe rename(path(temporary), path(name)) == 0 else { throw FileFault(errno: errno) }
+        try syncFolder(Self.folder(of: name))
     }
 
     package func remove(_ name: String) throws(FileFault) {
@@ -150,12 +154,12 @@ package final class FileDisk: LogDisk {
     }
 
     private func descriptor(_ name: String) throws(FileFault) -> Int32 {
-        if let open, open.name == name { return open.descriptor }
-        if let open { close(open.descriptor) }
-        open = nil
-        let file = unsafe Glibc.open(path(name), O_RDWR | O_CLOEXEC | O_NOFOLLOW)
+        if let held, held.name == name { return held.descriptor }
+        if let held { close(held.descriptor) }
+        held = nil
+        let file = unsafe open(path(name), O_RDWR | O_CLOEXEC | O_NOFOLLOW)
         guard file >= 0 else { throw FileFault(errno: errno) }
-        open = (name, file)
+        held = (name, file)
         return file
     }
 

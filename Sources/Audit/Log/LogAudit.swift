@@ -64,8 +64,8 @@ package struct LogAudit: Sendable {
                 add(error.code, name, nil, error.message)
             }
         }
-        readNames(disk, &walk)
         readJournal(disk, &walk)
+        readNames(disk, &walk)
         readKeys(disk, keys)
         walk.run()
         unsigned = walk.unsigned
@@ -83,7 +83,7 @@ package struct LogAudit: Sendable {
         do throws(FileFault) { names = try disk.files(below: "") } catch {
             return add(.unusable, "", nil, "the folder \(error.sentence)")
         }
-        for name in names where ![LogFile.checkpoint, LogFile.journal, LogFile.keys].contains(name) {
+        for name in names where !LogFile.all.contains(name) {
             guard let tile = TileName(path: name), walk.mayHave(tile) else {
                 add(.contradiction, name, nil, "it is no part of the log")
                 continue
@@ -168,10 +168,13 @@ private struct Walk<Disk: LogDisk> {
         self.claimed = claimed
     }
 
-    /// Whether a log of this size can have such a tile; one that is being written goes beyond the signature.
+    /// Whether a log of this size can have such a tile.
+    ///
+    /// One that is being written, or whose writer was killed, goes beyond the signature, and never beyond the journal.
     func mayHave(_ name: TileName) -> Bool {
         let level = if case .hashes(let level) = name.kind { level } else { 0 }
-        let all = claimed.size >> (8 * level)
+        let size = max(claimed.size, journal.map { $0.base + $0.hashes.count } ?? 0)
+        let all = size >> (8 * level)
         return name.index * TileName.fullWidth + name.width <= all
     }
 

@@ -31,6 +31,12 @@ package enum LogFile {
     package static let journal = "journal"
     /// The verifier keys that sign, one a line, for whoever is given the folder; nobody here believes them.
     package static let keys = "vkeys"
+
+    /// Where the next version of a file is written before it takes the place of the last one.
+    static func unfinished(_ name: String) -> String { ".\(name).new" }
+
+    /// The files of a log that are no tiles, with what a crash can leave beside them.
+    static let all = [checkpoint, journal, keys].flatMap { [$0, unfinished($0)] }
 }
 
 extension AuditError {

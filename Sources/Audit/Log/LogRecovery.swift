@@ -131,6 +131,7 @@ extension LogWriter {
             }
         }
         guard journal.entries.count > known else { return }
+        try clearUnsigned(from: signed, to: journal.base + journal.entries.count)
         // A process that died may have left whole batches unsynced: signed is only what is durable.
         do throws(FileFault) { try disk.sync(LogFile.journal) } catch {
             throw AuditError(fault: error, at: LogFile.journal)
@@ -138,6 +139,32 @@ extension LogWriter {
         var payload: [UInt8] = []
         for entry in journal.entries[known...] { EntryBundle.append(entry, to: &payload) }
         accept(Array(journal.hashes[known...]), payload)
+    }
+
+    /// Takes away the partial tiles of a publication that never came to its signature: they may be torn.
+    ///
+    /// A full one needs no care: it is written anew before a signature stands on it, under the same name.
+    private func clearUnsigned(from signed: Int, to end: Int) throws(AuditError) {
+        for level in 0..<TileName.levels where end >> (8 * level) > 0 {
+            for kind in level == 0 ? [.entries, .hashes(level: 0)] : [TileName.Kind.hashes(level: level)] {
+                let here = signed >> (8 * level)
+                for index in (here / TileName.fullWidth)...(end >> (8 * level) / TileName.fullWidth) {
+                    try clear(TileName(kind, index: index, width: 1).folder) { name in
+                        name.index * TileName.fullWidth + name.width > here
+                    }
+                }
+            }
+        }
+    }
+
+    private func clear(_ folder: String, where isUnsigned: (TileName) -> Bool) throws(AuditError) {
+        do throws(FileFault) {
+            for file in try disk.files(below: folder) where TileName(path: file).map(isUnsigned) ?? false {
+                try disk.remove(file)
+            }
+        } catch {
+            throw AuditError(fault: error, at: folder)
+        }
     }
 
     private func contradiction(_ reason: String) -> AuditError {
