@@ -117,7 +117,7 @@ let package = Package(
             resources: [.embedInCode("Shipped")]
         ),
         library("Ledger", ["Core", grdb, sqlite]),
-        library("Workspace", ["Core", "Documents", "Identity", "Ledger", "CLinux"]),
+        library("Workspace", ["Core", "Documents", "Identity", "Audit", "Ledger", "CLinux"]),
         library("Survey", ["Core", "Documents", "Wire", "Inspection", subprocess, nioTLS] + nio),
         library("Engine", ["Core", "Playbooks", "Ledger", "Expressions", "Identity"]),
         library(
@@ -136,7 +136,7 @@ let package = Package(
         .executableTarget(
             name: "CLI",
             dependencies: [
-                "Core", "Documents", "Expressions", "Wire", "Inspection", "Identity", "Playbooks", "Ledger",
+                "Core", "Documents", "Expressions", "Wire", "Inspection", "Identity", "Audit", "Playbooks", "Ledger",
                 "Workspace", "Survey",
                 "Engine", "Actions", "Reporting", "Traffic", "Policies", "Behaviour", arguments, lifecycle, unixSignals,
                 logging,
@@ -149,7 +149,7 @@ let package = Package(
             swiftSettings: house
         ),
         tests("ArchitectureTests", []),
-        tests("WorkspaceTests", ["Workspace", "Core", "Identity", "Ledger", grdb]),
+        tests("WorkspaceTests", ["Workspace", "Audit", "Core", "Identity", "Ledger", grdb]),
         tests("EngineTests", ["Core", "Playbooks", "Ledger", "Expressions", "Engine", grdb, sqlite]),
         tests("LedgerTests", ["Core", "Ledger", grdb], data: ["Cases"]),
         tests("CoreTests", ["Core"]),
