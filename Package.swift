@@ -110,13 +110,14 @@ let package = Package(
         ),
         library("Behaviour", ["Core", "Documents", "Expressions", "Inspection", "Traffic", "Policies"]),
         library("Identity", ["Core", crypto, cryptoExtras]),
+        library("Audit", ["Core", "Identity", crypto]),
         library(
             "Playbooks",
             ["Core", "Documents", "Expressions"],
             resources: [.embedInCode("Shipped")]
         ),
         library("Ledger", ["Core", grdb, sqlite]),
-        library("Workspace", ["Core", "Documents", "Identity", "Ledger", "CLinux"]),
+        library("Workspace", ["Core", "Documents", "Identity", "Audit", "Ledger", "CLinux"]),
         library("Survey", ["Core", "Documents", "Wire", "Inspection", subprocess, nioTLS] + nio),
         library("Engine", ["Core", "Playbooks", "Ledger", "Expressions", "Identity"]),
         library(
@@ -135,7 +136,7 @@ let package = Package(
         .executableTarget(
             name: "CLI",
             dependencies: [
-                "Core", "Documents", "Expressions", "Wire", "Inspection", "Identity", "Playbooks", "Ledger",
+                "Core", "Documents", "Expressions", "Wire", "Inspection", "Identity", "Audit", "Playbooks", "Ledger",
                 "Workspace", "Survey",
                 "Engine", "Actions", "Reporting", "Traffic", "Policies", "Behaviour", arguments, lifecycle, unixSignals,
                 logging,
@@ -148,7 +149,7 @@ let package = Package(
             swiftSettings: house
         ),
         tests("ArchitectureTests", []),
-        tests("WorkspaceTests", ["Workspace", "Core", "Identity", "Ledger", grdb]),
+        tests("WorkspaceTests", ["Workspace", "Audit", "Core", "Identity", "Ledger", grdb]),
         tests("EngineTests", ["Core", "Playbooks", "Ledger", "Expressions", "Engine", grdb, sqlite]),
         tests("LedgerTests", ["Core", "Ledger", grdb], data: ["Cases"]),
         tests("CoreTests", ["Core"]),
@@ -165,6 +166,7 @@ let package = Package(
         tests("LabTests", ["Lab", "Wire", "Core"] + nio),
         tests("InspectionTests", ["Core", "Inspection"]),
         tests("SurveyTests", ["Core", "Inspection", "Survey", "Wire", nioTLS] + nio, data: ["Cases"]),
+        tests("AuditTests", ["Audit", "Core"]),
         tests("IdentityTests", ["Identity", "Core", crypto]),
         tests("ReportingTests", ["Reporting", "Core"], data: ["Goldens"]),
         tests("DocumentsTests", ["Documents", "Core"]),

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Audit
 import Core
 import Glibc
 import Identity
@@ -45,6 +46,7 @@ struct Lockstep: AsyncParsableCommand {
                     CancelCommand.self,
                 ]
             ),
+            CommandGroup(name: "Prove", subcommands: [AuditCommand.self]),
         ]
     )
 
@@ -96,6 +98,11 @@ struct Lockstep: AsyncParsableCommand {
             report("ledger.\(failure.code.rawValue)", failure.message, failure.suggestion)
         case let failure as KeyStoreError:
             report(failure.code.rawValue, failure.message, failure.help)
+        case let failure as AuditError:
+            report(failure.code.rawValue, failure.message, failure.help)
+            if failure.code == .malformed || failure.code == .outOfRange {
+                Glibc.exit(ExitStatus.invalidInput.rawValue)
+            }
         case let failure as SSHError:
             report(failure.code.rawValue, failure.message, failure.help)
         case let failure as VoteError:

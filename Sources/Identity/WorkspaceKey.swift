@@ -2,7 +2,7 @@ package import Core
 
 /// What a workspace key is for; a key never serves two purposes.
 package enum KeyPurpose: String, Sendable, CaseIterable {
-    /// Seals the chains of events in the ledger.
+    /// Seals the chains of events in the ledger; the key that signs the workspace's audit log follows from it.
     case audit
     /// Digests secrets, so that equal ones can be told without being stored.
     case redact

@@ -1,3 +1,4 @@
+import Audit
 import CLinux
 import Core
 import FoundationEssentials
@@ -30,6 +31,11 @@ package enum Backup {
             for name in ["lockstep.yaml", ".lockstep/workspace.json"] {
                 try add(ArchivedFile(path: name, mode: 0o600, bytes: try DurableFile.read("\(folder.root)/\(name)")))
             }
+            // The ledger was copied first: what reaches the log meanwhile is known to it by its hash. Under the lock no
+            // checkpoint goes with tiles of another one.
+            let log = "\(folder.audit)/workspace"
+            let held = FileManager.default.fileExists(atPath: log) ? try FileDisk(writing: log, waits: true) : nil
+            defer { withExtendedLifetime(held) {} }
             for name in folders {
                 let base = "\(folder.state)/\(name)"
                 for file in try FileManager.default.subpathsOfDirectory(atPath: base).sorted() {

@@ -14,9 +14,10 @@ private let house: [String: (own: Set<String>, outside: Set<String>)] = [
     "Policies": (["Core", "Documents", "Expressions", "Traffic"], []),
     "Behaviour": (["Core", "Documents", "Expressions", "Traffic", "Inspection", "Policies"], ["Glibc"]),
     "Identity": (["Core"], ["Crypto", "CryptoExtras", "Glibc"]),
+    "Audit": (["Core", "Identity"], ["Crypto", "Glibc"]),
     "Playbooks": (["Core", "Documents", "Expressions"], []),
     "Ledger": (["Core"], ["GRDB", "GRDBSQLite", "Glibc"]),
-    "Workspace": (["Core", "Documents", "Identity", "Ledger"], ["CLinux", "Glibc"]),
+    "Workspace": (["Core", "Documents", "Identity", "Audit", "Ledger"], ["CLinux", "Glibc"]),
     "Survey": (
         ["Core", "Documents", "Wire", "Inspection"],
         ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "Subprocess", "SystemPackage", "Glibc"]
@@ -31,8 +32,8 @@ private let house: [String: (own: Set<String>, outside: Set<String>)] = [
     ),
     "CLI": (
         [
-            "Core", "Documents", "Expressions", "Wire", "Inspection", "Identity", "Playbooks", "Ledger", "Workspace",
-            "Survey", "Engine", "Actions", "Reporting", "Traffic", "Policies", "Behaviour",
+            "Core", "Documents", "Expressions", "Wire", "Inspection", "Identity", "Audit", "Playbooks", "Ledger",
+            "Workspace", "Survey", "Engine", "Actions", "Reporting", "Traffic", "Policies", "Behaviour",
         ], ["ArgumentParser", "ServiceLifecycle", "UnixSignals", "Logging", "Glibc"]
     ),
     "Lab": (

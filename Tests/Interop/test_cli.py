@@ -230,7 +230,7 @@ def test_help_has_one_line_a_command(shell: Shell):
     for name in ("init", "discover", "lint", "run", "status", "approve", "retry", "report", "exception"):
         assert names.count(name) == 1
     heads = [line for line in lines if line.endswith("SUBCOMMANDS:")]
-    assert [head.split(" SUB")[0] for head in heads] == ["SET UP", "FIND OUT", "PLAN", "POLICIES", "ROLL OUT", "DECIDE", "STEER"]
+    assert [head.split(" SUB")[0] for head in heads] == ["SET UP", "FIND OUT", "PLAN", "POLICIES", "ROLL OUT", "DECIDE", "STEER", "PROVE"]
     wrapped = [line for line in lines if line.startswith(" " * 20)]
     assert wrapped == [], wrapped
 
@@ -244,6 +244,7 @@ COMMANDS = [
     ["exception", "list"], ["inventory", "list"], ["inventory", "show", "x"], ["inventory", "diff"],
     ["inventory", "assign", "x", "--owner", "user:ana"], ["inventory", "export"], ["inventory", "findings"],
     ["report", "progress"], ["run", "builtin:roadmap.yaml"],
+    ["audit", "verify"], ["audit", "prove", "0"], ["audit", "list"], ["audit", "drain"],
 ]
 
 

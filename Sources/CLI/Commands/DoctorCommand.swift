@@ -91,6 +91,7 @@ struct DoctorCommand: AsyncParsableCommand {
         checks.append(fields(session.configuration))
         checks.append(artifacts(session))
         checks += RecordingChecks(session: session).all()
+        checks.append(AuditChecks(session: session).check())
         checks.append(clock(session))
         return checks
     }

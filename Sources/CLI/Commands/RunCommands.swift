@@ -37,6 +37,7 @@ struct StartCommand: AsyncParsableCommand {
         Output.talk("run \(run) of \(plan.name) \(plan.version), \(plan.digest)")
         if session.marker.isRehearsal { Output.talk("rehearsal: time runs faster here") }
         let summary = try await engine.advance(run, plan: plan)
+        session.deliverAudit()
         switch output.format {
         case .table: Output.answer(RunSummaryText.text(summary, Remedy(estate: session.estate)))
         case .json: Output.answer(RunSummaryText.json(summary))
@@ -147,6 +148,7 @@ private func tell(_ delivery: Delivery, _ run: RunID, _ session: Session) throws
         }
     case .posted: Output.answer("left for the process that is advancing run \(run)")
     }
+    session.deliverAudit()
 }
 
 struct PauseCommand: AsyncParsableCommand {
@@ -252,6 +254,7 @@ struct TickCommand: AsyncParsableCommand {
         RecordingChecks(session: session).applyRetention()
         let summaries: [RunSummary]
         if let run { summaries = [try await one(run, session, engine)] } else { summaries = try await all(engine) }
+        session.deliverAudit()
         switch output.format {
         case .table:
             let remedy = Remedy(estate: session.estate)

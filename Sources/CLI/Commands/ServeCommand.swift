@@ -67,6 +67,7 @@ private struct Waker: Service {
         let clock = ContinuousClock()
         let started = clock.now
         var retention: ContinuousClock.Instant?
+        var isLogged = true
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
             if retention.map({ clock.now - $0 >= .seconds(600) }) ?? true {
                 RecordingChecks(session: session).applyRetention()
@@ -75,6 +76,7 @@ private struct Waker: Service {
             for summary in announcer.news(among: try await engine.tick()) {
                 Output.answer(RunSummaryText.text(summary, remedy))
             }
+            isLogged = session.deliverAudit(quietly: !isLogged)
             if let limit, clock.now - started >= limit { return }
             if stopsWhenIdle, try engine.ledger.nextDue() == nil { return }
             // Short enough for people and for the compressed time of a rehearsal; an idle look is one small query.

@@ -108,6 +108,7 @@ private struct Voting {
         }
         let ballot = try options.vote.map { try received($0, view) } ?? signed(view)
         let delivery = try engine.castVote(run: run, step: step, ballot)
+        session.deliverAudit()
         // After what can fail, so that an error does not hide below a page of tables.
         Output.talk(text)
         let after = try engine.approval(run: run, step: step)

@@ -122,7 +122,7 @@ extension Ledger {
         }
     }
 
-    private static func event(_ row: Row) -> EventRecord {
+    static func event(_ row: Row) -> EventRecord {
         EventRecord(
             sequence: row["sequence"],
             time: Timestamp(microseconds: row["time"]),

@@ -1,0 +1,104 @@
+import Audit
+import Core
+import Identity
+import Ledger
+import Workspace
+
+extension Session {
+    var auditLog: WorkspaceLog { WorkspaceLog(folder: folder, keys: keys) }
+
+    /// Brings what a command decided into the audit log, at its end.
+    ///
+    /// What was decided stands in the ledger either way; where the log cannot take it, it waits there, and this says so.
+    /// A service that tries again and again says it once: `quietly` from then on.
+    /// - Returns: Whether nothing is left.
+    @discardableResult
+    func deliverAudit(quietly: Bool = false) -> Bool {
+        do {
+            try auditLog.deliver(from: ledger, now: clock.now())
+            return true
+        } catch {
+            guard !quietly else { return false }
+            Output.talk("warning: the audit log could not take what was decided: \(Self.words(error))")
+            Output.talk("  help: it waits in the ledger; see `lockstep audit verify`, then `lockstep audit drain`")
+            return false
+        }
+    }
+
+    private static func words(_ error: any Error) -> String {
+        switch error {
+        case let error as AuditError: error.description
+        case let error as LedgerError: error.message
+        case let error as KeyStoreError: error.description
+        default: "it could not be opened"
+        }
+    }
+}
+
+/// What `doctor` looks at in the audit log.
+struct AuditChecks {
+    let session: Session
+
+    func check() -> DoctorCommand.Check {
+        let name = "audit"
+        let help = "see `lockstep audit verify`; do not remove what is there"
+        do {
+            let waiting = try session.ledger.undelivered(limit: 1000).count
+            let last = try session.ledger.lastDelivered()
+            guard session.auditLog.exists || last != nil else {
+                return DoctorCommand.Check(
+                    name: name,
+                    isGood: waiting == 0,
+                    message: waiting == 0 ? "nothing was decided yet" : "\(counted(waiting, "event")) not in the log",
+                    help: "lockstep audit drain"
+                )
+            }
+            let audit = try session.auditLog.audit()
+            if let finding = audit.findings.first {
+                return DoctorCommand.Check(
+                    name: name,
+                    isGood: false,
+                    message: "\(AuditText.sentence(finding))"
+                        + (audit.findings.count > 1 ? "; and \(audit.findings.count - 1) more" : ""),
+                    help: help
+                )
+            }
+            let size = audit.checkpoint?.size ?? 0
+            if let last, last >= size + audit.unsigned {
+                return DoctorCommand.Check(
+                    name: name,
+                    isGood: false,
+                    message:
+                        "the log ends at entry \(size - 1) and the ledger delivered entry \(last): it was put back",
+                    help: "bring ledger and log back together with `lockstep restore FILE`"
+                )
+            }
+            return DoctorCommand.Check(
+                name: name,
+                isGood: waiting == 0,
+                message: "\(counted(size, "entry", "entries")) signed, every file is what was written"
+                    + (waiting > 0 ? "; \(counted(waiting, "event")) not in the log yet" : ""),
+                help: "lockstep audit drain"
+            )
+        } catch let error as AuditError {
+            return DoctorCommand.Check(name: name, isGood: false, message: error.description, help: help)
+        } catch {
+            return DoctorCommand.Check(name: name, isGood: false, message: "the audit log cannot be read", help: help)
+        }
+    }
+}
+
+/// How findings of a log read.
+enum AuditText {
+    static func sentence(_ finding: LogAudit.Finding) -> String {
+        let entry = finding.entry.map { " (entry \($0))" } ?? ""
+        return "`\(Output.printable(finding.file))`\(entry): \(finding.message) [\(finding.code.rawValue)]"
+    }
+
+    static func json(_ finding: LogAudit.Finding) -> JSON.Value {
+        [
+            "code": .string(finding.code.rawValue), "file": .string(finding.file),
+            "entry": finding.entry.map { .integer(Int64($0)) } ?? .null, "message": .string(finding.message),
+        ]
+    }
+}

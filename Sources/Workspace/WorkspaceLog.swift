@@ -1,0 +1,174 @@
+package import Audit
+package import Core
+import FoundationEssentials
+package import Identity
+package import Ledger
+
+/// The workspace's own audit log, in `.lockstep/audit/workspace/`: what was decided about every run, for outsiders to check.
+///
+/// Events reach it out of the ledger's outbox, in order and once each. It is signed with a key that follows from the
+/// `audit` key of the workspace, so nothing else has to be kept; after a rotation the keys before it sign beside it.
+package struct WorkspaceLog: Sendable {
+    package let folder: WorkspaceFolder
+    private let keys: KeyStore
+
+    package init(folder: WorkspaceFolder, keys: KeyStore) {
+        self.folder = folder
+        self.keys = keys
+    }
+
+    package var path: String { folder.audit + "/workspace" }
+    package var exists: Bool { FileManager.default.fileExists(atPath: path) }
+
+    /// So many keys from before the last rotation go on signing.
+    private static let keptSigners = 3
+    /// So many events are delivered with one signature.
+    private static let portion = 512
+
+    /// The published part of the log.
+    package var reader: LogReader<FileDisk> { LogReader(FileDisk(reading: path)) }
+
+    // MARK: - Keys
+
+    /// The keys of this workspace that may have signed a log of this origin, the one in use first.
+    package func trusted(origin: String) throws -> [VerifierKey] {
+        try signers(origin: origin).map(\.verifier)
+    }
+
+    private func signers(origin: String) throws -> [NoteSigner] {
+        let ring = try keys.load(.audit)
+        return try ([ring.current] + ring.retired).map { key in
+            // Made for this alone: seals and requests are made over texts that begin otherwise.
+            let seed = key.authenticationCode(Array("lockstep.audit-log/1:ed25519:\(origin)".utf8))
+            return try NoteSigner(name: origin, kind: .ed25519, seed: Redacted(seed))
+        }
+    }
+
+    /// The origin of the log that is here; a new one where there is none.
+    ///
+    /// What the checkpoint claims is safe to take: a key follows from the origin, and only the right one verifies.
+    private func origin() throws -> String {
+        do throws(AuditError) {
+            return try reader.checkpoint().checkpoint.origin
+        } catch {
+            guard error.code == .missing else { throw error }
+        }
+        var random = SystemRandomNumberGenerator()
+        let bytes = (0..<8).map { _ in UInt8.random(in: 0...255, using: &random) }
+        return "lockstep.workspace/" + Hexadecimal.encode(bytes)
+    }
+
+    private func writer(_ now: Timestamp) throws -> LogWriter<FileDisk> {
+        let disk = try FileDisk(writing: path, waits: true)
+        let origin = try origin()
+        let signers = try signers(origin: origin)
+        return try LogWriter(
+            disk,
+            origin: origin,
+            signers: Array(signers.prefix(1 + Self.keptSigners)),
+            trusted: signers.map(\.verifier),
+            at: Self.seconds(now)
+        )
+    }
+
+    private static func seconds(_ time: Timestamp) -> UInt64 { UInt64(max(0, time.microseconds / 1_000_000)) }
+
+    // MARK: - Delivering
+
+    /// Brings what waits in the outbox into the log; nothing is opened where nothing waits.
+    ///
+    /// Killed between the log and the mark in the ledger, the next one finds those events at the end of the log by their
+    /// hashes and only marks them.
+    /// - Returns: How many events were delivered.
+    /// - Throws: `AuditError`, `LedgerError`, `KeyStoreError`; what was not delivered waits on.
+    @discardableResult
+    package func deliver(from ledger: Ledger, now: Timestamp) throws -> Int {
+        guard try !ledger.undelivered(limit: 1).isEmpty else { return 0 }
+        var log = try writer(now)
+        // What was accepted and not signed when a process died is signed first, and can then be read like the rest.
+        try log.publish(at: Self.seconds(now))
+        if let last = try ledger.lastDelivered(), last >= log.size {
+            throw AuditError(
+                .contradiction,
+                "the audit log ends at entry \(log.size - 1) and the ledger delivered entry \(last): the log was put back",
+                help: "bring ledger and log back together with `lockstep restore FILE`"
+            )
+        }
+        var known = try ends(of: log)
+        var count = 0
+        while true {
+            let rows = try ledger.undelivered(limit: Self.portion)
+            guard !rows.isEmpty else { return count }
+            var places: [(id: Int64, index: Int)] = []
+            for row in rows {
+                let hash = Self.text(row.hash)
+                if let index = known[hash] {
+                    places.append((row.id, index))
+                } else {
+                    places.append((row.id, try log.stage(Self.entry(row).bytes, at: .zero)))
+                }
+            }
+            try log.commit()
+            try log.publish(at: Self.seconds(now))
+            try ledger.markDelivered(places)
+            count += rows.count
+            known = [:]
+        }
+    }
+
+    /// The last entries by the hash of their event: among them is whatever was appended and not marked.
+    private func ends(of log: borrowing LogWriter<FileDisk>) throws -> [String: Int] {
+        let size = log.size
+        let first = max(0, size - Self.portion)
+        var known: [String: Int] = [:]
+        for (offset, bytes) in try reader.entries(first..<size, size: size).enumerated() {
+            guard let hash = AuditEntry(bytes)?.members["hash"]?.string else { continue }
+            known[hash] = first + offset
+        }
+        return known
+    }
+
+    private static func text(_ hash: [UInt8]) -> String { "sha256:" + Hexadecimal.encode(hash) }
+
+    /// An event as strangers may see it.
+    ///
+    /// Who, which verdict, which result: words of closed sets and identifiers. Reasons, inputs, parameters and outputs
+    /// stay in the ledger; `payload` is their digest, and `hash` that of the event with all that came before it.
+    static func entry(_ row: OutboxRow) -> AuditEntry {
+        var members: JSON.Object = [
+            "run": .string(row.run.text), "sequence": .integer(Int64(row.event.sequence)),
+            "event": .string(row.event.kind), "hash": .string(text(row.hash)),
+            "payload": .string(Digest.sha256(Array(row.event.payload.utf8)).description),
+        ]
+        if !row.event.instance.isEmpty { members["step"] = .string(short(row.event.instance)) }
+        let payload = try? JSON.parse(Array(row.event.payload.utf8))
+        for (name, member) in [
+            ("by", "by"), ("person", "by"), ("verdict", "verdict"), ("result", "result"), ("state", "state"),
+            ("shown", "shown"), ("digest", "digest"),
+        ] {
+            if let word = payload?[name]?.string { members[member] = .string(short(word)) }
+        }
+        if let isAuthenticated = payload?["authenticated"]?.bool { members["authenticated"] = .bool(isAuthenticated) }
+        return AuditEntry(kind: "ledger.event", time: row.event.time, members: members)
+    }
+
+    /// A name that is longer than names are is told by its digest.
+    private static func short(_ text: String) -> String {
+        text.utf8.count <= 512 ? text : Digest.sha256(Array(text.utf8)).description
+    }
+
+    // MARK: - Looking
+
+    /// What is wrong with the log, by the keys of this workspace.
+    package func audit(known: [(name: String, checkpoint: SignedCheckpoint)] = []) throws -> LogAudit {
+        let claimed: String
+        do throws(AuditError) {
+            claimed = try reader.checkpoint().checkpoint.origin
+        } catch {
+            guard error.code == .malformed else { throw error }
+            claimed = ""
+        }
+        let keys = claimed.isEmpty ? [] : try trusted(origin: claimed)
+        return try LogAudit(FileDisk(reading: path), keys: keys, known: known)
+    }
+}
