@@ -60,7 +60,7 @@ enum IdentitySpelling {
                 if Identities.isWholeAddress(bytes) { return CanonicalValue(.url, WebAddress.canonical(trimmed)) }
             }
         }
-        if let joined = joined(text), Accounts.isLikelyIBAN(joined.letters) {
+        if mayBeginAccount(text), let joined = joined(text), Accounts.isLikelyIBAN(joined.letters) {
             let isUsual = joined.isUsual && plain == nil
             let canonical =
                 isUsual ? String(decoding: joined.letters, as: UTF8.self).lowercased() : TextFolding.fold(trimmed)
@@ -68,6 +68,22 @@ enum IdentitySpelling {
         }
         guard plain != nil, PhoneNumber.canonical(text) != nil else { return nil }
         return CanonicalValue(.phone, TextFolding.fold(trimmed))
+    }
+
+    /// Most texts show by their first letters that they are no account: two letters and two digits, or `IBAN`.
+    private static func mayBeginAccount(_ text: String) -> Bool {
+        var count = 0
+        for byte in text.utf8 {
+            guard byte < 0x80 else { return true }
+            guard ASCII.isAlphanumeric(byte) else { continue }
+            switch count {
+            case 0, 1: guard ASCII.isLetter(byte) else { return false }
+            case 2: guard ASCII.isDigit(byte) || ASCII.upper(byte) == UInt8(ascii: "A") else { return false }
+            default: return ASCII.isDigit(byte) || ASCII.upper(byte) == UInt8(ascii: "N")
+            }
+            count += 1
+        }
+        return false
     }
 
     /// The letters and digits of an account in capitals, whatever stands between its groups and perhaps after `IBAN`; nil
