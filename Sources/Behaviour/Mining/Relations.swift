@@ -209,7 +209,7 @@ struct Relations {
 
     private static func namesCase(_ kind: ValueClass) -> Bool {
         switch kind {
-        case .token, .short, .boolean, .email, .account: true
+        case .token, .short, .boolean, .email, .account, .phone: true
         case .url, .path, .free, .date, .number, .empty, .secret: false
         }
     }
