@@ -72,7 +72,7 @@ package struct RecordingAudit: Sendable {
     /// never taken in.
     ///
     /// - Parameters:
-    ///   - place: The file, which may be a copy under another name unless it lies among the recordings.
+    ///   - place: The file, which may be a copy under another name: the header says which it is.
     ///   - workspace: Whose key opens it.
     /// - Returns: Nil where it was taken in, and where the shard does not open.
     /// - Throws: Where the journal cannot be read.
