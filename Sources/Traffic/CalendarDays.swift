@@ -93,13 +93,8 @@ struct CalendarDays: Sendable {
 
     /// Whether the text names the day of the moment, and its time where the text names times.
     ///
-    /// A day that is named without a year is the next one after the day of the call, or the last one within half a year
-    /// before; and one of the last years that the session has shown.
-    ///
-    /// - Parameters:
-    ///   - moment: What an argument says.
-    ///   - today: When the call was made.
-    ///   - isShown: Whether the session has shown a year.
+    /// A day that is named without a year is the next one after `today`, when the call was made, or the last one within
+    /// half a year before; and one of the last years that the session has shown.
     func names(_ moment: CalendarMoment, on today: CivilDate, isShown: (Int) -> Bool) -> Bool {
         guard !days.isEmpty, let year = moment.day.year, moment.minute.map(times.allow) ?? true else { return false }
         if days.contains(moment.day) { return true }

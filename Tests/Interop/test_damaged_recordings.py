@@ -44,7 +44,7 @@ SAMPLES = {
     "csv": 'tool,time,principal,arg_a\npay,2026-01-01T00:00:00Z,x,"1, 2"\n',
     "langfuse": json.dumps({"id": "1", "type": "TOOL", "name": "pay", "input": {"a": 1}, "startTime": "2026-01-01T00:00:00Z",
                             "output": "ok", "traceId": "t", "level": "DEFAULT"}),
-    "langsmith": json.dumps({"id": "1", "run_type": "tool", "name": "pay", "start_time": "2026-01-01T00:00:00",
+    "langsmith": json.dumps({"id": "1", "run_type": "tool", "name": "pay", "start_time": "2026-01-01T00:00:00Z",
                              "inputs": {"a": 1}, "outputs": {"o": 1}, "trace_id": "t"}),
     "teleport": json.dumps({"event": "mcp.session.request", "time": "2026-01-01T00:00:00Z", "sid": "s", "user": "ana",
                             "app_name": "books", "message": CALL}),

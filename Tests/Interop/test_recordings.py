@@ -526,10 +526,8 @@ def test_a_single_shard_is_held_against_the_journal_too(stored: Shell, tmp_path)
     assert "[shard.purged]" in stored("traffic", "stats", str(copy)).expect(3).err
     first.write_bytes(copy.read_bytes())
     assert "[shard.purged]" in stored("policy", "mine", "--recording", str(first), "--out", "two.yaml").expect(3).err
-    first.unlink()
-    other = second.with_name("2026-03-09-aaaaaaaaaaaaaaaa.shard")
-    second.rename(other)
-    assert "[shard.swapped]" in stored("profile", str(other), "--out", "p.json").expect(3).err
+    # By whatever name: what was taken in is what its header says.
+    stored("profile", str(second), "--out", "p.json").expect(0)
 
 
 def test_a_replay_of_nothing_is_no_pass(stored: Shell):

@@ -69,11 +69,13 @@ package struct RecordingAudit: Sendable {
     }
 
     /// What the journal of a workspace has against one shard, wherever it lies: a copy of what was purged, or of what was
-    /// never taken in; nil where it was, and where the shard does not open.
+    /// never taken in.
     ///
     /// - Parameters:
-    ///   - place: The file, which may be a copy under another name unless it lies among the recordings.
+    ///   - place: The file, which may be a copy under another name: the header says which it is.
     ///   - workspace: Whose key opens it.
+    /// - Returns: Nil where it was taken in, and where the shard does not open.
+    /// - Throws: Where the journal cannot be read.
     package static func doubt(
         about place: String,
         in workspace: WorkspaceFolder
