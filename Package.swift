@@ -62,7 +62,7 @@ let measures: [Target] =
         .executableTarget(
             name: "Benchmarks",
             dependencies: [
-                "Core", "Playbooks", "Ledger", "Engine", "Policies", "Traffic", sqlite,
+                "Core", "Audit", "Playbooks", "Ledger", "Engine", "Policies", "Traffic", sqlite,
             ],
             path: "Benchmarks/Sources",
             swiftSettings: house

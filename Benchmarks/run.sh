@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures what the figures of the design ask for, each beside a yardstick in the same run, and prints one table.
 #
-#   PARTS   which of `steps start sweep profile decide` to measure; all unless given
+#   PARTS   which of `steps start sweep profile decide audit` to measure; all unless given
 #   CALLS   sizes of the recordings whose profiles are compared for memory; 100000 1000000 unless given
 #   BINARIES  a folder with release builds of lockstep, lockstep-lab and Benchmarks, instead of building them
 set -euo pipefail
@@ -23,4 +23,4 @@ fi
 
 folder=$(mktemp -d "${TMPDIR:-/tmp}/lockstep-bench.XXXXXX")
 trap 'rm -rf "$folder"' EXIT
-python3 Benchmarks/measure.py "$BINARIES" "$folder" "$peers/bin/python" ${PARTS:-steps start sweep profile decide}
+python3 Benchmarks/measure.py "$BINARIES" "$folder" "$peers/bin/python" ${PARTS:-steps start sweep profile decide audit}

@@ -9,6 +9,7 @@ import Playbooks
 /// - `durability FOLDER STEPS PAIRS`: engine and bare SQLite in turn, for reading and for changing steps.
 /// - `once FILE STEPS read|change`: one run alone, for its memory.
 /// - `fill FILE STEPS RUNS`: adds runs to the ledger of a workspace.
+/// - `audit FOLDER ENTRIES BATCH`: appends to an audit log against bare hashing with the same writes; checks a large one.
 /// - `decide FOLDER RULES REQUESTS`: what a decision costs; writes down what was asked, for other engines.
 @main
 enum Benchmarks {
@@ -25,7 +26,7 @@ enum Benchmarks {
     private static func answer(_ arguments: [String]) async throws -> JSON.Object {
         guard arguments.count == 4, let steps = Int(arguments[2]), steps > 0 else {
             throw BenchmarkFault(
-                "usage: durability FOLDER STEPS PAIRS | once FILE STEPS EFFECT | fill FILE STEPS RUNS | decide FOLDER RULES REQUESTS"
+                "usage: durability FOLDER STEPS PAIRS | once FILE STEPS EFFECT | fill FILE STEPS RUNS | audit FOLDER ENTRIES BATCH | decide FOLDER RULES REQUESTS"
             )
         }
         let path = arguments[1]
@@ -47,6 +48,8 @@ enum Benchmarks {
         case ("fill", let runs?, _):
             for _ in 0..<runs { _ = try await EngineRun(steps: steps, effect: .read).measure(path: path) }
             return ["steps": .integer(Int64(steps * runs))]
+        case ("audit", let batch?, _) where batch > 0:
+            return try AuditRun(entries: steps, batch: batch).measure(folder: path)
         case ("decide", let requests?, _): return try DecideRun(rules: steps, requests: requests).measure(folder: path)
         default: throw BenchmarkFault("`\(arguments[0])` is not known")
         }
