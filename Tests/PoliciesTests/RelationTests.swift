@@ -32,6 +32,15 @@ import Traffic
         Case(name: "a folder whose name begins alike", mode: "try", file: "/srv/trying/a", isAllowed: false),
         Case(name: "a way out of the folder", mode: "try", file: "/srv/try/../live/a", isAllowed: false),
         Case(name: "a way out, encoded", mode: "try", file: "/srv/try/%2e%2e/live/a", isAllowed: false),
+        Case(
+            name: "a way out, in no standard's code",
+            mode: "try",
+            file: "/srv/try/%u002e%u002e/live/a",
+            isAllowed: false
+        ),
+        Case(name: "a way out, nested", mode: "try", file: "/srv/try/....//live/a", isAllowed: false),
+        Case(name: "half of a pair", mode: "try", file: "/srv/try/%ud800/a", isAllowed: false),
+        Case(name: "a percent sign", mode: "try", file: "/srv/try/100%urban/a", isAllowed: true),
         Case(name: "another mode", mode: "full", file: "/srv/live/a", isAllowed: true),
         Case(name: "no mode", mode: nil, file: "/srv/live/a", isAllowed: false),
         Case(name: "an empty mode", mode: "", file: "/srv/live/a", isAllowed: false),

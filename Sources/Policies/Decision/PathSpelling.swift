@@ -2,8 +2,8 @@ import Traffic
 
 /// What a server may make of a text before it opens it as a path.
 ///
-/// Servers decode once more than others did, drop what follows a semicolon (RFC 3986 §3.3), fold full-width characters,
-/// and read overlong UTF-8. Which of these the server at hand does is not known, so all of them are looked at.
+/// Servers decode once more than others did, also the `%uXXXX` of ECMA-262 annex B.2.1, drop what follows a semicolon
+/// (RFC 3986 §3.3), fold full-width characters, and read overlong UTF-8. Which of these the server at hand does is not known, so all of them are looked at.
 struct PathSpelling {
     /// Whether a segment is the parent folder in some reading, or cannot be read at all.
     private(set) var mayClimb = false
@@ -64,12 +64,14 @@ struct PathSpelling {
         for scalar in segment {
             switch scalar.value {
             case 0x2E, 0x2024, 0x3002, 0xFE52, 0xFF0E, 0xFF61: dots += 1
-            // Two dots in one character.
+            // Two dots in one character, or three.
             case 0x2025, 0xFE30: dots += 2
+            case 0x2026, 0xFE19: dots += 3
             default: return false
             }
         }
-        return dots == 2
+        // Of `....//` a server that takes `../` out once makes what it took out.
+        return dots >= 2
     }
 
     private static func isSeparator(_ scalar: Unicode.Scalar) -> Bool {
@@ -96,12 +98,30 @@ struct PathSpelling {
                 result.append(high << 4 | low)
                 isChanged = true
                 at += 3
+            } else if let unit = codeUnit(bytes[at...]) {
+                // Half of a pair decodes to what is no UTF-8, and cannot be read.
+                result.append(contentsOf: Unicode.Scalar(unit).map { Array(String($0).utf8) } ?? [0xFF])
+                isChanged = true
+                at += 6
             } else {
                 result.append(bytes[at])
                 at += 1
             }
         }
         return isChanged ? result : nil
+    }
+
+    /// The number after `%u`, of four digits.
+    private static func codeUnit(_ bytes: ArraySlice<UInt8>) -> UInt16? {
+        let bytes = bytes.prefix(6)
+        guard bytes.count == 6, bytes.first == UInt8(ascii: "%"), bytes.dropFirst().first.map({ $0 | 0x20 }) == 0x75
+        else { return nil }
+        var unit: UInt16 = 0
+        for byte in bytes.dropFirst(2) {
+            guard let digit = hexDigit(byte) else { return nil }
+            unit = unit << 4 | UInt16(digit)
+        }
+        return unit
     }
 
     private static func hexDigit(_ byte: UInt8) -> UInt8? {

@@ -129,7 +129,7 @@ extension TextTest {
             return TextTest(
                 pattern: "^" + parts.map { anyCase(String($0)) }.joined(separator: "[A-Za-z0-9._/-]*") + "$",
                 // A path that climbs, or that has two spellings.
-                excluding: ["(?:^|/)\\.\\.?(?:/|$)", "//", "/$", "\\n", "[wW][wW][wW]\\."] + accounts + phones,
+                excluding: ["(?:^|/)\\.+(?:/|$)", "//", "/$", "\\n", "[wW][wW][wW]\\."] + accounts + phones,
                 maximumLength: 1000
             )
         }
