@@ -48,11 +48,9 @@ struct CalendarDays: Sendable {
     private var days: Set<CalendarDay> = []
     private let times: TimesOfDay
 
-    /// So many years before a call a day without a year may lie where the session has shown that year: agents live in the
-    /// time that their tools tell them of.
-    private static let shownYears = 3
-    /// So long before a call a day without a year may lie by itself: `what I paid on May 5`.
-    private static let pastDays: Int64 = 183
+    /// So many years before a call a day without a year may lie: `what I paid on May 5`, and agents that were not told the
+    /// year often take one of the last that they learned of.
+    private static let pastYears: Int64 = 3
     /// Two clocks that name the same instant may name two days.
     private static let zoneDays: Int64 = 1
 
@@ -93,16 +91,13 @@ struct CalendarDays: Sendable {
 
     /// Whether the text names the day of the moment, and its time where the text names times.
     ///
-    /// A day that is named without a year is the next one after `today`, when the call was made, or the last one within
-    /// half a year before; and one of the last years that the session has shown.
-    func names(_ moment: CalendarMoment, on today: CivilDate, isShown: (Int) -> Bool) -> Bool {
+    /// A day that is named without a year is the next one after `today`, when the call was made, or one of the last years.
+    func names(_ moment: CalendarMoment, on today: CivilDate) -> Bool {
         guard !days.isEmpty, let year = moment.day.year, moment.minute.map(times.allow) ?? true else { return false }
         if days.contains(moment.day) { return true }
         var yearless = moment.day
         yearless.year = nil
-        guard days.contains(yearless) else { return false }
-        return isNear(moment.day, Int(year), today)
-            || (0...Self.shownYears).contains(Int(today.parts.year) - Int(year)) && isShown(Int(year))
+        return days.contains(yearless) && isNear(moment.day, Int(year), today)
     }
 
     private func isNear(_ day: CalendarDay, _ year: Int, _ today: CivilDate) -> Bool {
@@ -111,7 +106,7 @@ struct CalendarDays: Sendable {
         }
         guard let named = date(Int64(year)) else { return false }
         let distance = named - today.daysSince1970
-        if distance < -Self.zoneDays { return distance >= -Self.pastDays }
+        if distance < -Self.zoneDays { return today.parts.year - Int64(year) <= Self.pastYears }
         // The next one: no year before has the day still to come; 29 February misses some years.
         return !(today.parts.year..<max(Int64(year), today.parts.year)).contains { earlier in
             date(earlier).map { $0 > today.daysSince1970 } ?? false

@@ -265,19 +265,13 @@ extension SessionObserver {
             if prompt.holdsExactly(query) { return .exact }
             guard value.valueClass == .date, let moment = CalendarMoment(date: value.text) else { return .none }
             let today = CivilDate(daysSince1970: time.epochSeconds / 86_400)
-            return prompt.days.names(moment, on: today, isShown: { isShown("\($0)") }) ? .exact : .none
+            return prompt.days.names(moment, on: today) ? .exact : .none
         }
         if prompt.identities.contains(value) { return .exact }
         guard let host = query.host else { return .none }
         // Whoever names one person names nobody else at the same domain.
         let named = value.valueClass == .email ? prompt.sites : prompt.hosts
         return named.contains(host) ? .host : .none
-    }
-
-    /// Whether the request or an earlier result holds the word.
-    private func isShown(_ word: String) -> Bool {
-        let query = ValueQuery(CanonicalValue(.token, word), as: word)
-        return prompt?.holdsExactly(query) == true || !evidence(of: query, before: ordinal).texts.isEmpty
     }
 
     /// The fields of earlier results that hold the value, and the tools whose text shows it.
