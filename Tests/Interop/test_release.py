@@ -119,7 +119,7 @@ def test_whoever_started_the_run_cannot_approve_it(workspace: Shell, people: lis
 def test_too_little_traffic_pauses_and_says_how_much_is_missing(workspace: Shell):
     few = write(workspace.folder / "few.ndjson", sessions(29))
     run = workspace("run", PLAYBOOK, "--input", f"recordings={few}")
-    assert "bound of 0.098," in run.out, run.out
+    assert "a share of up to 0.098," in run.out, run.out
     status = workspace("status", "latest").expect(0).out
     # Whoever resumes or measures again is asked the same: what counts is mined anew, from more.
     for told in (run.out, status):
