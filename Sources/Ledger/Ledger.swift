@@ -179,11 +179,7 @@ package final class Ledger: Sendable {
             }
             let before = counter.count.withLock { $0 }
             do {
-                if let log {
-                    try log.gather { _ = try prepared.run(.commit, db) }
-                } else {
-                    try prepared.run(.commit, db)
-                }
+                try prepared.run(.commit, db)
             } catch {
                 // The hook is asked before the commit is written.
                 counter.count.withLock { $0 = before }
