@@ -194,6 +194,11 @@ def test_what_a_named_profile_taught_is_marked_as_unproven(books: Shell):
     # Decided about or suggested anew, it stays so.
     books("policy", "suggest", "--policy", "named.yaml", "--recording", "seen.ndjson", "--out", "next.yaml").expect(0)
     assert "unproven-profile: sha256:" in (books.folder / "next.yaml").read_text()
+    # What is decided about its points brings it into a policy that came from recordings.
+    point = books("policy", "review", "--recording", "seen.ndjson", "--format", "json").expect(2).json["review"][0]["item"]
+    decided = ("--policy", "policy.yaml", "--decide", f"{point}=accept", "--out", "decided.yaml")
+    books("policy", "review", "--profile", "seen.profile", *decided)
+    assert "unproven-profile: sha256:" in (books.folder / "decided.yaml").read_text()
 
 
 def test_explain_says_at_each_step_who_could_have_chosen_the_value(books: Shell):

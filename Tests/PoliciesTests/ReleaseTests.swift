@@ -103,7 +103,9 @@ import Testing
             return try Release(document: document, shown: page, run: "run", step: "policy_review", votes: [])
         }
         #expect(throws: Release.Fault.self) { try release([]) }
-        let told = try release([["UNPROVEN: from \(Digest.sha256([7]))"]])
+        // Named for another reason it is not said to be what it is.
+        #expect(throws: Release.Fault.self) { try release([["artifact \(Digest.sha256([7]))"]]) }
+        let told = try release([.array([.string(try #require(unproven.unprovenSign) + ", and more")])])
         #expect(told.unprovenProfile == .sha256([7]))
         #expect(try Self.release().unprovenProfile == nil)
     }

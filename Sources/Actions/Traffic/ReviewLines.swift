@@ -51,10 +51,6 @@ extension PolicyDifference.Change {
 extension Policy {
     /// What whoever approves the policy must know of where it came from; nothing where recordings are all there was.
     package var unprovenLines: [String] {
-        guard let unprovenProfile else { return [] }
-        return [
-            "UNPROVEN: rules were mined from a profile that somebody named as a file (\(unprovenProfile)), and nothing proves "
-                + "which traffic it was folded from"
-        ]
+        unprovenSign.map { [$0 + ", and nothing proves which traffic it was folded from"] } ?? []
     }
 }

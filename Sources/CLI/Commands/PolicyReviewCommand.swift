@@ -90,6 +90,8 @@ extension PolicyCommand {
                 case .table: Output.answer(table(points, proposal.policy, quotes, names, desk))
                 }
             }
+            // What is decided about such a profile's points brings its values in, whatever the policy came from before.
+            if self.profile != nil, desk.policy != old { desk.policy.unprovenProfile = proposal.profile }
             if quotes.lackTexts {
                 Output.talk(
                     "the recordings keep where each argument came from and no texts of results, so only the calls are quoted"

@@ -19,6 +19,10 @@ package struct Policy: Sendable, Hashable {
     package var mark: String?
     /// The profile that it was mined from, where somebody named that as a file: nothing proves which traffic is in it.
     package var unprovenProfile: Digest?
+    /// How a page for approvers names that profile, so that a release can tell that they were shown it as such.
+    package var unprovenSign: String? {
+        unprovenProfile.map { "UNPROVEN: rules were mined from a profile that somebody named as a file (\($0))" }
+    }
 
     package enum Scope: String, Sendable, CaseIterable { case agent, task }
 

@@ -87,7 +87,7 @@ package struct Release: Sendable, Hashable {
         let policy = try Self.policy(document)
         rules = Dictionary(policy.rules.map { ($0.id, $0.mode) }, uniquingKeysWith: { first, _ in first })
         unprovenProfile = policy.unprovenProfile
-        if let profile = unprovenProfile, !page.contains(profile.description) {
+        if let sign = policy.unprovenSign, !page.contains(sign) {
             throw Fault(
                 .notShown,
                 "the policy was mined from a profile that was named as a file, and whoever approved it was not shown that",
