@@ -192,6 +192,11 @@ def test_a_stranger_checks_a_proof_of_a_vote_without_the_workspace(logged: Shell
     elsewhere = Shell(programs, tmp_path, logged.home)
     assert elsewhere("audit", "verify", "--proof", str(proof), "--key", vkey, "--format", "json").expect(0).json["ok"]
     elsewhere("audit", "verify", str(log_of(logged))).expect(3)
+    elsewhere("audit", "verify", str(log_of(logged)), "--key", str(log_of(logged) / "vkeys")).expect(0)
+    nothing = elsewhere("audit", "verify", str(log_of(logged)), "--key", "nope").expect(3).err
+    assert "input.unreadable" in nothing and "`nope`" in nothing
+    rows = logged("audit", "list").expect(0).out.splitlines()
+    assert "sequence" in rows[0].split() and any({run, str(sequence)} <= set(row.split()) for row in rows)
     assert "goes on" not in elsewhere("audit", "verify", str(log_of(logged)), "--key", vkey).expect(0).out
     # Events that decide nothing are not in the log.
     (quiet,) = logged.query("SELECT sequence FROM event WHERE run = ? AND kind = 'approval.opened'", run)
