@@ -203,7 +203,9 @@ package enum Backup {
 
     /// What was purged from the recordings of a state that a restore replaced, and is in the restored one again.
     ///
-    /// - Parameter kept: Where `restore` said that the state from before lies.
+    /// - Parameters:
+    ///   - kept: Where `restore` said that the state from before lies.
+    ///   - folder: The workspace as it is now.
     /// - Returns: One line each, oldest first: what was chosen, when and by whom.
     package static func purgesUndone(kept: String, in folder: WorkspaceFolder) -> [String] {
         let before = RecordingJournal(state: kept, keys: KeyStore(directory: kept + "/keys"))

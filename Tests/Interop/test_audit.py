@@ -155,6 +155,49 @@ def logged(workspace: Shell, people) -> Shell:
     return workspace
 
 
+WAIVED = """\
+apiVersion: lockstep/v1
+kind: Playbook
+id: waived
+name: Waived
+version: 1.0.0
+steps:
+  - id: shut
+    gate:
+      every: 24h
+      within: 7d
+      metrics: {open: {source: inventory.findings}}
+      pass: metrics.open.last == 99
+  - id: agree
+    approval: {approvers: [group:security-leads], min: 1, expires: 3d}
+"""
+
+
+def test_a_waived_gate_is_in_the_log_and_on_the_page_that_is_signed(workspace: Shell, people):
+    (workspace.folder / "waived.yaml").write_text(WAIVED)
+    workspace("run", "waived.yaml").expect(4)
+    ((run,),) = workspace.query("SELECT id FROM run")
+    workspace("exception", "add", f"gate:{run}/shut", "--owner", "user:ana", "--reason", "the words of Ana", "--for", "7d",
+              "--key", str(people[0].key)).expect(0)
+    workspace("tick").expect(0)
+    shown = workspace("approve", "latest", "agree", "--show").expect(0).out
+    ((exception, made),) = workspace.query("SELECT id, created_by FROM exception")
+    (line,) = [line for line in shown.splitlines() if "WAIVED" in line]
+    assert all(word in line for word in ("shut", "fail", exception, made, "the words of Ana"))
+    workspace("exception", "close", exception).expect(0)
+    _, size, _ = read_note((log_of(workspace) / "checkpoint").read_bytes(), vkey_of(workspace))
+    entries = [json.loads(entry) for entry in read_entries(log_of(workspace), size)]
+    (gate,) = [entry for entry in entries if entry["event"] == "gate.decided"]
+    assert gate["waiver"] == exception and gate["result"] != "pass"
+    changes = [entry for entry in entries if entry["kind"] == "ledger.exception"]
+    assert [(entry["event"], entry["exception"], entry["step"]) for entry in changes] == [
+        ("exception.added", exception, "shut"), ("exception.closed", exception, "shut")]
+    assert (changes[0]["by"], changes[0]["authenticated"], changes[0]["run"]) == (made, True, run)
+    assert "the words of Ana" not in json.dumps(entries)
+    workspace("audit", "verify").expect(0)
+    workspace("doctor").expect(0)
+
+
 def test_checkpoint_tiles_and_proofs_hold_for_others(logged: Shell, tmp_path):
     pymerkle = pytest.importorskip("pymerkle", reason="not installed: run `make interop`")
     vkey = vkey_of(logged)

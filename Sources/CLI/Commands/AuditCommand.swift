@@ -32,7 +32,8 @@ struct AuditCommand: AsyncParsableCommand {
         @Option(help: "The log of this workspace that has this origin.") var origin: String?
         @Option(help: "An older checkpoint, which the log must go on from; may be given several times.")
         var checkpoint: [String] = []
-        @Option(help: "A verifier key, or a file with one a line, such as `vkeys` of the log; may be given several times.") var key: [String] = []
+        @Option(help: "A verifier key, or a file of them such as `vkeys` of the log; may be given several times.")
+        var key: [String] = []
         @Option(help: "Check this proof of an entry and nothing else; needs --key outside of the workspace.")
         var proof: String?
         @OptionGroup var output: OutputOptions

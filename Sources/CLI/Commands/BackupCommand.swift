@@ -69,7 +69,7 @@ struct RestoreCommand: AsyncParsableCommand {
             throw CommandFailure(
                 "restore.below",
                 "this folder lies in the workspace `\(above.root)` and is none itself",
-                help: "say which is meant: `--directory \(above.root)`, or `--directory .` for a workspace in this folder",
+                help: "name the one that is meant: `--directory \(above.root)`, or `--directory .` for this folder",
                 status: ExitStatus.invalidInput
             )
         }
