@@ -55,10 +55,18 @@ package enum Backup {
     /// The archive is unpacked and checked first; then one exchange of two names brings it in, `lockstep.yaml` inside of
     /// it: killed at any instant, a workspace is wholly the old one or wholly the new one, once `finishRestore` has run,
     /// as it does whenever a workspace is opened.
-    /// - Returns: Where the state from before lies now, if there was one.
-    /// - Throws: `LedgerError` and `WorkspaceError`, among them for a ledger that has other tables or triggers than this
-    ///   program makes, and for keys that are missing.
-    package static func restore(_ archive: String, into folder: WorkspaceFolder) throws -> String? {
+    /// - Parameters:
+    ///   - archive: The file that `write` wrote.
+    ///   - folder: The workspace itself: nothing is looked for above it.
+    ///   - mayReplaceOther: Whether the folder may hold another workspace than the one that was saved.
+    /// - Returns: Where what was there before lies now, if there was something.
+    /// - Throws: `LedgerError`, which is about the archive, and `WorkspaceError`, among them for a ledger that has other
+    ///   tables or triggers than this program makes, for keys that are missing and for another workspace.
+    package static func restore(
+        _ archive: String,
+        into folder: WorkspaceFolder,
+        mayReplaceOther: Bool = false
+    ) throws -> String? {
         try finishRestore(in: folder)
         let staging = "\(folder.root)/\(stagingPrefix)\(getpid())"
         let staged = WorkspaceFolder(root: staging)
@@ -80,6 +88,7 @@ package enum Backup {
             throw error
         }
         try check(staged)
+        if !mayReplaceOther { try refuseOther(than: staged, in: folder) }
         // The people who may vote belong to the state that is brought back, so they come with it.
         let configuration = try DurableFile.read(staged.configuration)
         let code = try pendingCode(configuration, KeyStore(directory: staged.keys))
@@ -170,6 +179,54 @@ package enum Backup {
         }
     }
 
+    /// Refuses a folder that holds another workspace: one is the same as long as it was made at the same instant.
+    ///
+    /// A marker that cannot be read says nothing; a restore is what mends it, and keeps what was there.
+    private static func refuseOther(than staged: WorkspaceFolder, in folder: WorkspaceFolder) throws {
+        guard let current = marker(of: folder), let saved = marker(of: staged), current.created != saved.created else {
+            return
+        }
+        throw WorkspaceError(
+            .otherWorkspace,
+            "`\(folder.root)` holds another workspace than the one that was saved: it was made on \(current.created), and "
+                + "that one on \(saved.created)",
+            help: "name another folder with --directory; --replace restores over it, and keeps what is there"
+        )
+    }
+
+    private static func marker(of folder: WorkspaceFolder) -> WorkspaceMarker? {
+        guard let bytes = try? DurableFile.read(folder.marker, limit: 1 << 16), let json = try? JSON.parse(bytes) else {
+            return nil
+        }
+        return try? WorkspaceMarker(json: json)
+    }
+
+    /// What was purged from the recordings of a state that a restore replaced, and is in the restored one again.
+    ///
+    /// - Parameters:
+    ///   - kept: Where `restore` said that the state from before lies.
+    ///   - folder: The workspace as it is now.
+    /// - Returns: One line each, oldest first: what was chosen, when and by whom.
+    package static func purgesUndone(kept: String, in folder: WorkspaceFolder) -> [String] {
+        let before = RecordingJournal(state: kept, keys: KeyStore(directory: kept + "/keys"))
+        guard let entries = try? before.entries() else { return [] }
+        let known = Set(((try? RecordingJournal(folder).entries()) ?? []).compactMap { $0["id"]?.string })
+        return entries.filter { entry in
+            entry["kind"]?.string == "recordings.purged" && !known.contains(entry["id"]?.string ?? "")
+        }.map { entry in
+            let option =
+                if let time = entry["before"]?.string {
+                    "--before \(time)"
+                } else if let digest = entry["principal"]?.string {
+                    "--principal NAME`, of the one whose keyed digest is `\(digest)"
+                } else {
+                    "--expired"
+                }
+            let by = entry["by"]?.string ?? "somebody"
+            return "on \(entry["time"]?.string ?? "some day") by \(by): `lockstep traffic purge \(option)`"
+        }
+    }
+
     /// Ends a restore that was killed on its way, or that has just exchanged the states.
     ///
     /// A state that carries a `lockstep.yaml` to put in place has not given it yet; one beside the workspace that carries
@@ -178,6 +235,7 @@ package enum Backup {
     @discardableResult
     package static func finishRestore(in folder: WorkspaceFolder) throws -> String? {
         let pending = "\(folder.state)/\(pendingName)"
+        var kept: String?
         if FileManager.default.fileExists(atPath: pending) {
             let configuration = try DurableFile.read(pending)
             let seal = "\(folder.state)/\(pendingSealName)"
@@ -190,16 +248,21 @@ package enum Backup {
                 )
             }
             let current = try? DurableFile.read(folder.configuration)
-            if current != configuration {
-                if let current {
-                    try DurableFile.write(current, to: folder.configuration + ".before-restore", mode: 0o644)
+            if let current, let old = replacedState(in: folder) {
+                // It is kept with its state, so that the next restore keeps another one.
+                let place = old + "/lockstep.yaml"
+                if current != configuration || !FileManager.default.fileExists(atPath: place) {
+                    try DurableFile.write(current, to: place)
                 }
-                try DurableFile.write(configuration, to: folder.configuration, mode: 0o644)
+            } else if let current, current != configuration {
+                let place = free(folder.configuration + ".before-restore-", from: getpid())
+                try DurableFile.write(current, to: place, mode: 0o644)
+                kept = place
             }
+            if current != configuration { try DurableFile.write(configuration, to: folder.configuration, mode: 0o644) }
             unsafe unlink(pending)
             unsafe unlink(seal)
         }
-        var kept: String?
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.root)) ?? [] {
             if let process = unfinishedWriter(of: name), kill(process, 0) != 0, errno == ESRCH {
                 unsafe unlink("\(folder.root)/\(name)")
@@ -217,12 +280,26 @@ package enum Backup {
                     }
                     continue
                 }
-                let target = "\(folder.state).before-restore-\(process)"
-                try? FileManager.default.removeItem(atPath: target)
+                let target = free("\(folder.state).before-restore-", from: process)
                 if unsafe rename(path, target) == 0 { kept = target }
             }
         }
         return kept
+    }
+
+    /// The state that was exchanged for the one that is there, and has not got its last name yet.
+    private static func replacedState(in folder: WorkspaceFolder) -> String? {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.root)) ?? []
+        return names.filter { $0.hasPrefix(incomingPrefix) }.map { "\(folder.root)/\($0)" }.first { path in
+            (try? kind(of: path)) == .folder && (try? kind(of: "\(path)/\(pendingName)")) == .some(nil)
+        }
+    }
+
+    /// The first name of this beginning that nothing has: numbers of processes come again, and what is kept stays.
+    private static func free(_ prefix: String, from number: pid_t) -> String {
+        var number = number
+        while (try? kind(of: prefix + String(number))) != .some(nil) { number += 1 }
+        return prefix + String(number)
     }
 
     /// The process that was about to replace a configuration, by the name of its temporary file.

@@ -1,5 +1,6 @@
 package import Core
 import FoundationEssentials
+import Glibc
 
 /// Where a workspace keeps its things: `lockstep.yaml` beside the state folder `.lockstep/`.
 package struct WorkspaceFolder: Sendable, Hashable {
@@ -23,7 +24,8 @@ package struct WorkspaceFolder: Sendable, Hashable {
 
     /// The nearest workspace at or above a folder, as git finds its repository.
     package static func nearest(to folder: String) -> WorkspaceFolder? {
-        var path = folder
+        // The folder above `a/..` is not `a`: what is climbed is the path as the kernel resolves it.
+        var path = resolved(folder) ?? folder
         while true {
             let candidate = WorkspaceFolder(root: path)
             if candidate.exists { return candidate }
@@ -31,6 +33,16 @@ package struct WorkspaceFolder: Sendable, Hashable {
             let parent = path.split(separator: "/", omittingEmptySubsequences: true).dropLast().joined(separator: "/")
             path = "/" + parent
         }
+    }
+
+    /// The path of a folder without `.`, `..` and links, where there are such steps in it; nil where it is not there.
+    ///
+    /// A plain path stays as it was written.
+    package static func resolved(_ folder: String) -> String? {
+        guard folder.split(separator: "/").contains(where: { $0 == "." || $0 == ".." }) else { return folder }
+        guard let real = unsafe realpath(folder, nil) else { return nil }
+        defer { unsafe free(real) }
+        return unsafe String(cString: real)
     }
 
     /// The folders that `init` makes, all for the owner alone.
@@ -49,6 +61,7 @@ package struct WorkspaceError: Error, Hashable {
         case reserved = "workspace.reserved"
         case archiveKeys = "workspace.archive-keys"
         case archiveSeals = "workspace.archive-seals"
+        case otherWorkspace = "workspace.other"
         case foreignRestore = "workspace.foreign-restore"
         case recording = "workspace.recording"
     }

@@ -83,7 +83,10 @@ package struct WorkspaceLog: Sendable {
     /// - Throws: `AuditError`, `LedgerError`, `KeyStoreError`; what was not delivered waits on.
     @discardableResult
     package func deliver(from ledger: Ledger, now: Timestamp) throws -> Int {
-        guard try !ledger.undelivered(limit: 1).isEmpty else { return 0 }
+        let told = ToldExceptions(folder)
+        guard try !ledger.undelivered(limit: 1).isEmpty || !told.untold(ledger.exceptions(), now: now).isEmpty else {
+            return 0
+        }
         var log = try writer(now)
         // What was accepted and not signed when a process died is signed first, and can then be read like the rest.
         try log.publish(at: Self.seconds(now))
@@ -95,7 +98,17 @@ package struct WorkspaceLog: Sendable {
             )
         }
         var known = try ends(of: log)
-        var count = 0
+        // Asked again, now that nobody else may write the log.
+        let news = try told.untold(ledger.exceptions(), now: now)
+        for entry in news where known[entry.members["hash"]?.string ?? ""] == nil {
+            _ = try log.stage(entry.bytes, at: .zero)
+        }
+        if !news.isEmpty {
+            try log.commit()
+            try log.publish(at: Self.seconds(now))
+            try told.note(news)
+        }
+        var count = news.count
         while true {
             let rows = try ledger.undelivered(limit: Self.portion)
             guard !rows.isEmpty else { return count }
@@ -148,6 +161,7 @@ package struct WorkspaceLog: Sendable {
         ] {
             if let word = payload?[name]?.string { members[member] = .string(short(word)) }
         }
+        if let waiver = payload?["waiver"]?["id"]?.string { members["waiver"] = .string(short(waiver)) }
         if let isAuthenticated = payload?["authenticated"]?.bool { members["authenticated"] = .bool(isAuthenticated) }
         return AuditEntry(kind: "ledger.event", time: row.event.time, members: members)
     }

@@ -90,6 +90,8 @@ import Testing
         #expect(try world.ledger.verdicts(of: run).map(\.result) == ["fail"], "what was measured stays what it was")
         let summary = try world.ledger.steps(of: run).first { $0.instance == StepInstance("g") }?.summary
         #expect(summary?.contains("waived by exception x-1 of user:ben until ") == true)
+        let decided = try world.ledger.events(of: run).last { $0.kind == "gate.decided" }
+        #expect(decided?.payload.contains(#""waiver":{"authenticated":false,"by":"user:ben","id":"x-1""#) == true)
         #expect(try world.check(run) == [])
     }
 

@@ -155,6 +155,49 @@ def logged(workspace: Shell, people) -> Shell:
     return workspace
 
 
+WAIVED = """\
+apiVersion: lockstep/v1
+kind: Playbook
+id: waived
+name: Waived
+version: 1.0.0
+steps:
+  - id: shut
+    gate:
+      every: 24h
+      within: 7d
+      metrics: {open: {source: inventory.findings}}
+      pass: metrics.open.last == 99
+  - id: agree
+    approval: {approvers: [group:security-leads], min: 1, expires: 3d}
+"""
+
+
+def test_a_waived_gate_is_in_the_log_and_on_the_page_that_is_signed(workspace: Shell, people):
+    (workspace.folder / "waived.yaml").write_text(WAIVED)
+    workspace("run", "waived.yaml").expect(4)
+    ((run,),) = workspace.query("SELECT id FROM run")
+    workspace("exception", "add", f"gate:{run}/shut", "--owner", "user:ana", "--reason", "the words of Ana", "--for", "7d",
+              "--key", str(people[0].key)).expect(0)
+    workspace("tick").expect(0)
+    shown = workspace("approve", "latest", "agree", "--show").expect(0).out
+    ((exception, made),) = workspace.query("SELECT id, created_by FROM exception")
+    (line,) = [line for line in shown.splitlines() if "WAIVED" in line]
+    assert all(word in line for word in ("shut", "fail", exception, made, "the words of Ana"))
+    workspace("exception", "close", exception).expect(0)
+    _, size, _ = read_note((log_of(workspace) / "checkpoint").read_bytes(), vkey_of(workspace))
+    entries = [json.loads(entry) for entry in read_entries(log_of(workspace), size)]
+    (gate,) = [entry for entry in entries if entry["event"] == "gate.decided"]
+    assert gate["waiver"] == exception and gate["result"] != "pass"
+    changes = [entry for entry in entries if entry["kind"] == "ledger.exception"]
+    assert [(entry["event"], entry["exception"], entry["step"]) for entry in changes] == [
+        ("exception.added", exception, "shut"), ("exception.closed", exception, "shut")]
+    assert (changes[0]["by"], changes[0]["authenticated"], changes[0]["run"]) == (made, True, run)
+    assert "the words of Ana" not in json.dumps(entries)
+    workspace("audit", "verify").expect(0)
+    workspace("doctor").expect(0)
+
+
 def test_checkpoint_tiles_and_proofs_hold_for_others(logged: Shell, tmp_path):
     pymerkle = pytest.importorskip("pymerkle", reason="not installed: run `make interop`")
     vkey = vkey_of(logged)
@@ -192,6 +235,11 @@ def test_a_stranger_checks_a_proof_of_a_vote_without_the_workspace(logged: Shell
     elsewhere = Shell(programs, tmp_path, logged.home)
     assert elsewhere("audit", "verify", "--proof", str(proof), "--key", vkey, "--format", "json").expect(0).json["ok"]
     elsewhere("audit", "verify", str(log_of(logged))).expect(3)
+    elsewhere("audit", "verify", str(log_of(logged)), "--key", str(log_of(logged) / "vkeys")).expect(0)
+    nothing = elsewhere("audit", "verify", str(log_of(logged)), "--key", "nope").expect(3).err
+    assert "input.unreadable" in nothing and "`nope`" in nothing
+    rows = logged("audit", "list").expect(0).out.splitlines()
+    assert "sequence" in rows[0].split() and any({run, str(sequence)} <= set(row.split()) for row in rows)
     assert "goes on" not in elsewhere("audit", "verify", str(log_of(logged)), "--key", vkey).expect(0).out
     # Events that decide nothing are not in the log.
     (quiet,) = logged.query("SELECT sequence FROM event WHERE run = ? AND kind = 'approval.opened'", run)

@@ -322,6 +322,44 @@ def test_a_restore_that_is_killed_leaves_the_old_or_the_new_state_whole(workspac
     assert seen == {(1, "old"), (0, "new")}, f"the kills came at {seen} only"
 
 
+def test_a_restore_goes_where_it_is_told_and_keeps_what_was_there(workspace: Shell, people, tmp_path):
+    write_workspace(workspace, people)
+    archive = tmp_path / "all.lockstep"
+    workspace("backup", str(archive)).expect(0)
+    file = workspace.folder / "lockstep.yaml"
+    before = file.read_text()
+    file.write_text(before + "# mine\n")
+    beside = workspace.folder.parent / "beside"
+    below = workspace.folder / "below"
+    for place in (beside, below):
+        place.mkdir()
+        name = f"../{beside.name}" if place == beside else "./below"
+        assert str(place.name) in workspace("restore", str(archive), "--directory", name).expect(0).out
+        assert (place / ".lockstep" / "workspace.json").exists()
+        assert file.read_text().endswith("# mine\n") and not list(workspace.folder.glob(".lockstep.before-*"))
+    # Within a workspace and in none of one's own, nobody can say which is meant.
+    (workspace.folder / "empty").mkdir()
+    inside = Shell(workspace.programs, workspace.folder / "empty", workspace.home)
+    assert "restore.below" in inside("restore", str(archive)).expect(3).err
+    other = tmp_path / "other"
+    other.mkdir()
+    stranger = Shell(workspace.programs, other, workspace.home)
+    stranger("init").expect(0)
+    marker = (other / ".lockstep" / "workspace.json").read_bytes()
+    assert "workspace.other" in stranger("restore", str(archive)).expect(1).err
+    assert (other / ".lockstep" / "workspace.json").read_bytes() == marker
+    stranger("restore", str(archive), "--replace").expect(0)
+    for number in range(3):
+        file.write_text(f"{before}# round {number}\n")
+        workspace("restore", str(archive)).expect(0)
+    kept = sorted(path.read_text()[-2] for path in workspace.folder.glob(".lockstep.before-restore-*/lockstep.yaml"))
+    assert kept == ["0", "1", "2"]
+    cut = tmp_path / "cut.lockstep"
+    cut.write_bytes(archive.read_bytes()[:20_000])
+    said = workspace("restore", str(cut)).expect(1).err
+    assert "the backup" in said and "workspace.archive" in said and "the ledger" not in said
+
+
 FIRST = """\
 apiVersion: lockstep/v1
 kind: Playbook

@@ -105,6 +105,62 @@ private final class Place {
         #expect(try Ledger(path: kept + "/lockstep.db").exceptions().map(\.id) == ["later"])
     }
 
+    @Test func eachRestoreKeepsTheConfigurationThatItReplaces() throws {
+        let place = try Place()
+        let archive = place.folder.root + "/saved"
+        try Backup.write(place.folder, try Ledger(path: place.folder.database), to: archive)
+        let saved = try DurableFile.read(place.folder.configuration)
+        var kept: [String] = []
+        for round in 1...3 {
+            try DurableFile.write(Array("round \(round)".utf8), to: place.folder.configuration)
+            kept.append(try #require(try Backup.restore(archive, into: place.folder)))
+            #expect(try DurableFile.read(place.folder.configuration) == saved)
+        }
+        #expect(Set(kept).count == 3)
+        let texts = try kept.map { String(decoding: try DurableFile.read($0 + "/lockstep.yaml"), as: UTF8.self) }
+        #expect(texts == ["round 1", "round 2", "round 3"])
+        // A state that is gone leaves the configuration alone, and it is kept as well.
+        try FileManager.default.removeItem(atPath: place.folder.state)
+        try DurableFile.write(Array("alone".utf8), to: place.folder.configuration)
+        let alone = try #require(try Backup.restore(archive, into: place.folder))
+        #expect(try DurableFile.read(alone) == Array("alone".utf8))
+    }
+
+    @Test func anotherWorkspaceIsOnlyReplacedWhereThatIsSaid() throws {
+        let place = try Place()
+        let archive = place.folder.root + "/saved"
+        try Backup.write(place.folder, try Ledger(path: place.folder.database), to: archive)
+        let other = try Place(isMade: false)
+        var random = SystemRandomNumberGenerator()
+        try WorkspaceInit(folder: other.folder, rehearsalFactor: nil, person: .init(id: "eve", name: "Eve"))
+            .run(now: place.now + .seconds(1), using: &random)
+        let before = (try other.entries(), try DurableFile.read(other.folder.configuration))
+        #expect {
+            try Backup.restore(archive, into: other.folder)
+        } throws: {
+            ($0 as? WorkspaceError)?.code == .otherWorkspace
+        }
+        #expect(try (other.entries(), DurableFile.read(other.folder.configuration)) == before)
+        let kept = try #require(try Backup.restore(archive, into: other.folder, mayReplaceOther: true))
+        #expect(try DurableFile.read(kept + "/lockstep.yaml") == before.1)
+        // A marker that says nothing is what people restore for.
+        try DurableFile.write([], to: other.folder.marker)
+        _ = try Backup.restore(archive, into: other.folder)
+    }
+
+    @Test func thePathAboveIsThatOfTheKernel() throws {
+        let place = try Place()
+        let (sub, beside) = (place.folder.root + "/sub", place.folder.root + "-beside")
+        defer { try? FileManager.default.removeItem(atPath: beside) }
+        for path in [sub, beside] {
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        }
+        let name = place.folder.root.split(separator: "/").last ?? ""
+        #expect(WorkspaceFolder.nearest(to: "\(place.folder.root)/../\(name)-beside") == nil)
+        let above = WorkspaceFolder.nearest(to: "\(beside)/../\(name)/sub")
+        #expect(above?.root.hasSuffix("/\(name)") == true)
+    }
+
     @Test func refusesWhatIsNoBackupAndLeavesTheStateAlone() throws {
         let place = try Place()
         let before = try place.entries()

@@ -82,6 +82,36 @@ private final class Logged {
 }
 
 @Suite struct WorkspaceLogTests {
+    @Test func eachChangeOfAnExceptionReachesTheLogOnce() throws {
+        let place = try Logged()
+        let exception = Core.Exception(
+            id: "x-1",
+            scope: "gate:r-1/gate",
+            owner: "group:leads",
+            reason: "the secret words",
+            createdBy: "user:ana",
+            created: place.now,
+            expires: place.now + .seconds(60)
+        )
+        func events() throws -> [String?] {
+            try place.log.deliver(from: place.ledger, now: place.now)
+            return try place.entries().filter { $0.kind == "ledger.exception" }.map { $0.members["event"]?.string }
+        }
+        try place.ledger.add(exception)
+        #expect(try events() == ["exception.added"])
+        try place.ledger.extend(exception: "x-1", to: place.now + .seconds(90))
+        #expect(try events() == ["exception.added", "exception.extended"])
+        // Killed between the log and the note: it is found at the end of the log.
+        try FileManager.default.removeItem(atPath: place.folder.audit + "/exceptions.told")
+        try place.ledger.close(exception: "x-1", at: place.now)
+        let all = ["exception.added", "exception.extended", "exception.closed"]
+        #expect(try events() == all)
+        #expect(try events() == all)
+        let first = try #require(try place.entries().first { $0.kind == "ledger.exception" })
+        #expect(first.members["step"]?.string == "gate" && first.members["by"]?.string == "user:ana")
+        #expect(try !place.entries().contains { String(decoding: $0.bytes, as: UTF8.self).contains("secret words") })
+    }
+
     @Test func eventsReachTheLogInOrderAndOnce() throws {
         let place = try Logged()
         #expect(try place.log.deliver(from: place.ledger, now: place.now) == 1)

@@ -32,7 +32,8 @@ struct AuditCommand: AsyncParsableCommand {
         @Option(help: "The log of this workspace that has this origin.") var origin: String?
         @Option(help: "An older checkpoint, which the log must go on from; may be given several times.")
         var checkpoint: [String] = []
-        @Option(help: "A verifier key, or a file with one a line; may be given several times.") var key: [String] = []
+        @Option(help: "A verifier key, or a file of them such as `vkeys` of the log; may be given several times.")
+        var key: [String] = []
         @Option(help: "Check this proof of an entry and nothing else; needs --key outside of the workspace.")
         var proof: String?
         @OptionGroup var output: OutputOptions
@@ -224,16 +225,17 @@ struct AuditCommand: AsyncParsableCommand {
             case .table:
                 let rows = entries.enumerated().map { offset, bytes in
                     guard let entry = AuditEntry(bytes) else {
-                        return [String(first + offset), "", "?"] + Array(repeating: "", count: 4)
+                        return [String(first + offset), "", "?"] + Array(repeating: "", count: 5)
                     }
                     let what = ["verdict", "result", "state"].compactMap { entry.members[$0]?.string }.first
                     return [
                         String(first + offset), entry.time.description, entry.members["event"]?.string ?? entry.kind,
-                        entry.members["run"]?.string ?? "", entry.members["step"]?.string ?? "",
+                        entry.members["run"]?.string ?? "",
+                        entry.members["sequence"]?.int.map { String($0) } ?? "", entry.members["step"]?.string ?? "",
                         entry.members["by"]?.string ?? "", what ?? "",
                     ]
                 }
-                Output.answer(Output.table(["entry", "time", "event", "run", "step", "by", "what"], rows))
+                Output.answer(Output.table(["entry", "time", "event", "run", "sequence", "step", "by", "what"], rows))
             case .json:
                 Output.answer(
                     .array(
@@ -362,7 +364,7 @@ private enum AuditFiles {
                 keys.append(key)
                 continue
             }
-            let text = String(decoding: try read(argument, limit: 1 << 20), as: UTF8.self)
+            let text = String(decoding: try Recordings.bytes(argument, limit: 1 << 20), as: UTF8.self)
             for line in text.split(separator: "\n") {
                 do throws(AuditError) { keys.append(try VerifierKey(line)) } catch {
                     throw CommandFailure(

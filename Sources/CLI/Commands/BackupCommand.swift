@@ -1,4 +1,5 @@
 import ArgumentParser
+import Core
 import FoundationEssentials
 import Glibc
 import Ledger
@@ -35,8 +36,11 @@ struct RestoreCommand: AsyncParsableCommand {
     @Argument(help: "The file that `lockstep backup` wrote.")
     var file: String
 
-    @Option(help: "The folder of the workspace.")
-    var directory = "."
+    @Option(help: "The folder of the workspace; the one you stand in unless given.")
+    var directory: String?
+
+    @Flag(help: "Restore over another workspace than the one that was saved.")
+    var replace = false
 
     func run() async throws {
         let source = absolute(file)
@@ -49,7 +53,7 @@ struct RestoreCommand: AsyncParsableCommand {
             )
         }
         try Self.refuseOtherFiles(source)
-        let root = absolute(directory)
+        let root = absolute(directory ?? ".")
         var isFolder = false
         guard FileManager.default.fileExists(atPath: root, isDirectory: &isFolder), isFolder else {
             throw CommandFailure(
@@ -59,11 +63,34 @@ struct RestoreCommand: AsyncParsableCommand {
                 status: ExitStatus.invalidInput
             )
         }
-        let folder = WorkspaceFolder.nearest(to: root) ?? WorkspaceFolder(root: root)
+        // What a person names is meant, never a workspace above it.
+        let folder = WorkspaceFolder(root: WorkspaceFolder.resolved(root) ?? root)
+        if directory == nil, !folder.exists, let above = WorkspaceFolder.nearest(to: folder.root) {
+            throw CommandFailure(
+                "restore.below",
+                "this folder lies in the workspace `\(above.root)` and is none itself",
+                help: "name the one that is meant: `--directory \(above.root)`, or `--directory .` for this folder",
+                status: ExitStatus.invalidInput
+            )
+        }
         try Self.refuseWhileRunning(folder)
-        let before = try Backup.restore(source, into: folder)
+        let before: String?
+        do {
+            before = try Backup.restore(source, into: folder, mayReplaceOther: replace)
+        } catch let error as LedgerError where [.corrupt, .notALedger].contains(error.code) {
+            throw WorkspaceError(
+                .archive,
+                "the backup `\(source)` is damaged: it was cut off or changed since it was written",
+                help: "use another backup; the workspace in `\(folder.root)` is as it was"
+            )
+        }
         Output.answer("workspace restored in \(folder.root)")
-        if let before { Output.talk("the state from before is kept in \(before)") }
+        guard let before else { return }
+        Output.talk("what was there before is kept in \(before)")
+        let purges = Backup.purgesUndone(kept: before, in: folder)
+        guard !purges.isEmpty else { return }
+        Output.talk("warning: the backup is older than \(counted(purges.count, "purge")) and holds what went; repeat:")
+        for purge in purges { Output.talk("  \(Output.printable(purge))") }
     }
 
     /// Says that a file is no backup before the ledger would say that it is damaged.
@@ -90,7 +117,8 @@ struct RestoreCommand: AsyncParsableCommand {
     /// A process that advances a run would go on writing to the state that is taken away.
     private static func refuseWhileRunning(_ folder: WorkspaceFolder) throws {
         guard folder.exists, let ledger = try? Ledger(readOnly: folder.database) else { return }
-        for run in try ledger.unfinishedRuns() {
+        // A ledger that cannot be read is what people restore for.
+        for run in (try? ledger.unfinishedRuns()) ?? [] {
             guard let lease = run.lease, lease.host == Session.hostName(), kill(pid_t(lease.process), 0) == 0 else {
                 continue
             }

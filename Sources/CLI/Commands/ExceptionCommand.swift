@@ -56,6 +56,7 @@ struct ExceptionCommand: AsyncParsableCommand {
             )
             let kept = try proven(exception, session)
             try session.ledger.add(kept)
+            session.deliverAudit()
             Output.answer("exception \(kept.id) until \(kept.expires)")
             if !kept.isAuthenticated { Output.talk("this exception is not signed and prints as unauthenticated") }
             if let run = scope.dropping(prefix: "gate:")?.split(separator: "/").first {
@@ -157,6 +158,7 @@ struct ExceptionCommand: AsyncParsableCommand {
                 )
             }
             try session.ledger.extend(exception: id, to: end)
+            session.deliverAudit()
             Output.answer("exception \(id) until \(end)")
         }
     }
@@ -168,6 +170,7 @@ struct ExceptionCommand: AsyncParsableCommand {
         func run() async throws {
             let session = try Session.open()
             try session.ledger.close(exception: id, at: session.clock.now())
+            session.deliverAudit()
             Output.answer("exception \(id) closed")
         }
     }

@@ -133,7 +133,7 @@ extension PolicyCommand {
                     "rules": .integer(Int64(release.rules.count)), "rules_in_shadow": .integer(Int64(shadow)),
                     "expires": .string(verified.expires.description), "rehearsal": .bool(release.isRehearsal),
                     "started_by": release.startedBy.map { .string($0) } ?? .null, "run": .string(release.run),
-                    "step": .string(release.step),
+                    "step": .string(release.step), "waived": .array(release.waived),
                     "unproven_profile": release.unprovenProfile.map { .string($0.description) } ?? .null,
                     "approved_by": .array(
                         verified.approvals.map {
@@ -153,6 +153,7 @@ extension PolicyCommand {
                 if let profile = release.unprovenProfile {
                     lines.append("UNPROVEN  mined from a profile that was named as a file, \(profile)")
                 }
+                lines += ShownText.waived(release.waived).map { "WAIVED    \($0)" }
                 if let name = release.startedBy { lines.append("started   \(Output.cell(name))") }
                 lines += verified.approvals.map {
                     "approved  \($0.person), \($0.vote.time): \(Output.cell($0.vote.reason))"

@@ -32,6 +32,7 @@ struct ShownText {
             "  state     \(standing)", "  voters    \(voters)", "  digest    \(view.digest)",
         ]
         if let ticket = page["ticket"]?.string { lines.append("  ticket    \(ticket)") }
+        lines += Self.waived(page["waived"]?.array ?? []).map { "  WAIVED    \($0)" }
         lines.append("")
         let shown = page["show"]?.array ?? []
         var named: [ServerID] = []
@@ -55,6 +56,16 @@ struct ShownText {
         lines += try wayToDecide()
         while lines.last?.isEmpty ?? false { lines.removeLast() }
         return lines.joined(separator: "\n")
+    }
+
+    /// One line for each gate that was let through although it did not pass: which, by whom and why.
+    static func waived(_ gates: [JSON.Value]) -> [String] {
+        gates.map { gate in
+            func word(_ name: String) -> String { Output.cell(gate[name]?.string ?? "?") }
+            let proof = gate["authenticated"]?.bool == true ? "" : ", unauthenticated"
+            return "gate `\(word("gate"))` (\(word("result"))) by \(word("by"))\(proof), exception \(word("id")) of "
+                + "\(word("owner")) until \(word("until")): \(word("reason"))"
+        }
     }
 
     /// What the playbook calls the values that it shows: `mine.outputs.difference`; nil where it shows a composed one.

@@ -76,13 +76,20 @@ extension RunEvent {
                 "measurements": .object(sample.json), "note": JSON.Value(note),
                 "next": next.map { .object($0.json) } ?? .null,
             ]
-        case .decided(_, let result, let reason): ["result": .string(result.rawValue), "reason": .string(reason)]
+        case .decided(_, let result, let reason, let waiver):
+            Self.decided(result, reason, waiver)
         case .approvalOpened(let record): record.json
         case .voted(let vote): vote.json
         case .escalated(_, let approvers, let expires):
             ["approvers": JSON.Value(approvers), "expires": JSON.Value(expires)]
         case .approvalDecided(_, let state, let note): ["state": .string(state.rawValue), "note": .string(note)]
         }
+    }
+
+    private static func decided(_ result: GateResult, _ reason: String, _ waiver: GateWaiver?) -> JSON.Object {
+        var payload: JSON.Object = ["result": .string(result.rawValue), "reason": .string(reason)]
+        if let waiver { payload["waiver"] = .object(waiver.json) }
+        return payload
     }
 
     private static func created(_ payload: JSON.Object, _ origin: JSON.Object?) -> JSON.Object {

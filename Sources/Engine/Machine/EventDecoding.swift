@@ -48,6 +48,11 @@ private struct Payload {
         )
     }
 
+    func optionalWaiver(_ key: String) throws(EventFault) -> GateWaiver? {
+        guard let inner = object[key] else { return nil }
+        return try some(inner.object.flatMap { GateWaiver($0) })
+    }
+
     func optionalPending(_ key: String) throws(EventFault) -> RunEvent.Pending? {
         guard let inner = object[key]?.object else { return nil }
         return try Payload(object: inner, fault: fault).pending()
@@ -179,7 +184,12 @@ extension RunEvent {
                 next: try payload.optionalPending("next")
             )
         case "gate.decided":
-            .decided(instance, try payload.word("result", GateResult.self), reason: try payload.text("reason"))
+            .decided(
+                instance,
+                try payload.word("result", GateResult.self),
+                reason: try payload.text("reason"),
+                waiver: try payload.optionalWaiver("waiver")
+            )
         case "approval.opened":
             .approvalOpened(
                 ApprovalRecord(

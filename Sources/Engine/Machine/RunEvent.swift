@@ -41,7 +41,8 @@ package struct RunEvent: Sendable, Hashable {
 
         case gateOpened(StepInstance)
         case sampled(StepInstance, GateMachine.Sample, note: String?, next: Pending?)
-        case decided(StepInstance, GateResult, reason: String)
+        /// With the exception that let a gate pass that did not.
+        case decided(StepInstance, GateResult, reason: String, waiver: GateWaiver?)
 
         case approvalOpened(ApprovalRecord)
         case voted(VoteRecord)
@@ -90,7 +91,7 @@ extension RunEvent {
         case .expanded(let instance, _, _), .skipped(let instance, _, _), .waits(let instance, _),
             .started(let instance, _), .succeeded(let instance, _), .failed(let instance, _, _),
             .cancelled(let instance), .asked(let instance, _), .childStarted(let instance, _),
-            .gateOpened(let instance), .sampled(let instance, _, _, _), .decided(let instance, _, _),
+            .gateOpened(let instance), .sampled(let instance, _, _, _), .decided(let instance, _, _, _),
             .escalated(let instance, _, _), .approvalDecided(let instance, _, _):
             instance
         case .approvalOpened(let record): record.instance

@@ -120,8 +120,9 @@ extension RunMachine {
             instance.samples += 1
             instance.pending = next
             if let next { instance.generation = next.generation }
-        case .decided(_, let result, _):
+        case .decided(_, let result, _, let waiver):
             instance.result = result.rawValue
+            instance.waiver = waiver
             instance.verdicts += 1
             instance.pending = nil
         case .approvalOpened(let record):

@@ -31,6 +31,8 @@ package struct RunMachine: Sendable {
         package var gate: GateMachine?
         package var samples = 0
         package var verdicts = 0
+        /// What the newest verdict of a gate was borne by, where it was not a pass.
+        package var waiver: GateWaiver?
         /// The generation of the newest approval that was opened here.
         package var questions = 0
         package var approval: ApprovalMachine?

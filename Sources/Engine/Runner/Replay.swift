@@ -98,7 +98,7 @@ private struct Replay {
                 guard let question = instance.approval?.record else { continue }
                 asked[name, default: [:]][question.generation] = question
             case .voted(let vote): votes.append(vote)
-            case .decided(_, let result, let reason):
+            case .decided(_, let result, let reason, _):
                 verdicts.append(
                     VerdictRecord(
                         instance: name,

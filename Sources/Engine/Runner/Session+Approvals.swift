@@ -36,6 +36,14 @@ extension Session {
         // A vote for a playbook is one for those that it calls: they are pinned like it.
         let below = machine.plan.digestsBelow
         if machine.origin != nil, !below.isEmpty { page["playbooks"] = .object(below) }
+        // Whoever votes on what came through a gate is told who let it through, and signs that.
+        let waived = machine.instances.sorted { $0.key < $1.key }.compactMap { name, instance -> JSON.Value? in
+            guard var waiver = instance.waiver?.json else { return nil }
+            waiver["gate"] = .string(name.description)
+            waiver["result"] = JSON.Value(instance.result)
+            return .object(waiver)
+        }
+        if !waived.isEmpty { page["waived"] = .array(waived) }
         // What was approved in a rehearsal says so in what was signed.
         if engine.isRehearsal { page["rehearsal"] = true }
         let bytes = JSON.canonical(.object(page))

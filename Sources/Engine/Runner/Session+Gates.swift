@@ -80,12 +80,14 @@ extension Session {
     }
 
     private mutating func decide(_ name: StepInstance, _ gate: Gate, _ result: GateResult, _ reason: String) throws {
-        try stage(.decided(name, result, reason: reason))
-        if result == .pass || gate.isDryRun {
+        let holds = result == .pass || gate.isDryRun
+        let waiver = holds ? nil : waiver(of: name)
+        try stage(.decided(name, result, reason: reason, waiver: waiver.map { GateWaiver($0) }))
+        if holds {
             let summary = result == .pass ? reason : "dry run, would be \(result.rawValue): \(reason)"
             return try stage(.succeeded(name, ActionResult(outputs: [:], summary: summary)))
         }
-        if let waiver = waiver(of: name) {
+        if let waiver {
             let words = "waived by exception \(waiver.id) of \(waiver.owner) until \(waiver.expires): \(waiver.reason)"
             return try stage(
                 .succeeded(name, ActionResult(outputs: [:], summary: "\(result.rawValue) (\(reason)), \(words)"))

@@ -79,7 +79,7 @@ struct Session {
                     note: note
                 )
             )
-        case .decided(_, let result, let reason):
+        case .decided(_, let result, let reason, _):
             verdicts.append(
                 VerdictRecord(
                     instance: name,

@@ -66,6 +66,11 @@ package struct Release: Sendable, Hashable {
     package let startedBy: String?
     /// The people whom the page says may not vote.
     package let excluded: [String]
+    /// The gates before the approval that did not pass and were waived.
+    ///
+    /// Each is an object of `gate`, `result`, `id`, `owner`, `by`, `reason`, `until` and `authenticated`, and part of what
+    /// the approvers signed.
+    package let waived: [JSON.Value]
     /// The profile that the policy says was named as a file; the page says so as well.
     package let unprovenProfile: Digest?
 
@@ -113,6 +118,10 @@ package struct Release: Sendable, Hashable {
         guard let listed = (members?["excluded"] ?? []).array else { throw wrong("excluded") }
         excluded = listed.compactMap(\.string)
         guard excluded.count == listed.count else { throw wrong("excluded") }
+        guard let gates = (members?["waived"] ?? []).array, gates.allSatisfy({ $0.object != nil }) else {
+            throw wrong("waived")
+        }
+        waived = gates
         for name in ["playbook", "playbook_digest"] {
             if let value = members?[name], value.string == nil { throw wrong(name) }
         }
