@@ -70,9 +70,12 @@ package struct ProgressQuery: Sendable {
         let verdicts = try estate.ledger.verdicts(of: run.id)
         let samples = Dictionary(grouping: try estate.ledger.samples(of: run.id), by: \.instance)
         let steps = try estate.ledger.steps(of: run.id)
+        let retries = try estate.retries(of: run.id)
         for step in steps {
             let name = prefix + step.instance.description
             if snapshot.steps.count < Self.mostSteps {
+                let again = step.instance.item == nil ? retries[step.instance.step.text] : nil
+                let said = step.error ?? step.summary ?? step.result
                 snapshot.steps.append(
                     ProgressSnapshot.Step(
                         instance: name,
@@ -82,7 +85,7 @@ package struct ProgressQuery: Sendable {
                         attempts: step.attempts,
                         started: step.started,
                         ended: step.ended,
-                        summary: step.error ?? step.summary ?? step.result ?? ""
+                        summary: [said, again].compactMap { $0 }.joined(separator: "; ")
                     )
                 )
             }

@@ -205,7 +205,7 @@ extension ReviewItem {
         switch kind {
         case .secret:
             let name = leaf.path.split(separator: "/").last { $0 != "*" }.map(String.init)
-            return leaf.value.valueClass == .secret
+            return leaf.value.valueClass == .secret || SecretToken.isHeld(by: leaf.value.text)
                 || Credentials.tokenise(leaf.value.text, named: name, token: { _ in "" }) != nil
         case .rareText:
             return !leaf.provenance.texts.isDisjoint(with: sources)

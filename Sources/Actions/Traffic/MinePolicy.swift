@@ -51,7 +51,8 @@ package struct MinePolicy: StepAction {
             outputs: [
                 ("policy", .string), ("digest", .string), ("rules", .integer), ("calls", .integer),
                 ("sessions", .integer), ("skipped", .integer), ("insufficient", .integer),
-                ("more_sessions", .integer), ("would_deny", .number), ("excluded_sessions", .list),
+                ("more_sessions", .integer), ("would_deny", .number), ("weakest", .string),
+                ("excluded_sessions", .list),
                 ("basis", .list), ("questions", .list), ("decisions", .list), ("open", .integer), ("review", .list),
                 ("difference", .list),
                 ("widens", .boolean), ("exact", .boolean),
@@ -101,7 +102,16 @@ package struct MinePolicy: StepAction {
             from: released?.policy ?? Policy(name: policy.name, scope: policy.scope),
             to: policy
         )
-        let points = proposal.points.map { PointStanding($0.item, $0.point, in: policy) }
+        let evidenced: EvidenceDecisions
+        do throws(RecordingFiles.Failure) {
+            evidenced = try EvidenceDecisions(proposal.points, from: files)
+        } catch {
+            throw StepError(.permanent, "`\(error.file)` cannot be read: \(error.fault)")
+        }
+        let compiled = CompiledPolicy(policy)
+        let points = proposal.points.map { item, point in
+            PointStanding(item, point, in: policy, told: evidenced.standing(item, point, in: compiled))
+        }
         let open = points.filter(\.isOpen)
         let bytes = Array(PolicyWriter.write(policy).utf8)
         let evidence: Evidence
@@ -112,9 +122,11 @@ package struct MinePolicy: StepAction {
         } catch {
             throw StepError(error, otherwise: "the policy could not be written")
         }
-        let lacking = proposal.sufficiency.filter { !$0.isSufficient }
+        // What people took away denies because they said so, however much was seen of it.
+        let measured = proposal.sufficiency.filter { !policy.isTakenAway($0) }
+        let lacking = measured.filter { !$0.isSufficient }
         // Nothing measured is no reason for trust: the bound of nothing is 1.
-        let wouldDeny = proposal.sufficiency.map(\.upperBound).max() ?? 1
+        let wouldDeny = measured.map(\.upperBound).max() ?? 1
         return ActionResult(
             outputs: [
                 "policy": .string(path), "digest": .string(Digest.sha256(bytes).description),
@@ -123,6 +135,7 @@ package struct MinePolicy: StepAction {
                 "insufficient": .integer(Int64(lacking.count)),
                 "more_sessions": .integer(Int64(lacking.compactMap(\.moreSessions).max() ?? 0)),
                 "would_deny": .number(wouldDeny),
+                "weakest": .string(measured.weakest),
                 "excluded_sessions": .array(proposal.excludedSessions.prefix(Self.shown).map { .string($0) }),
                 "basis": .array(
                     (Self.basis(released, named.flatMap { file in given.map { (file, $0.digest) } })
@@ -139,7 +152,9 @@ package struct MinePolicy: StepAction {
                 "exact": .bool(proposal.isExact),
                 "artifact": .string(evidence.digest.description),
             ],
-            summary: "\(policy.rules.count) rules from \(profile.calls) calls of \(profile.sessions) sessions, "
+            summary: "\(counted(policy.rules.count, "rule")) from \(counted(profile.calls, "call")) of "
+                + "\(counted(profile.sessions, "session"))"
+                + (files.contains(estate.folder.recordings) ? ", all that this workspace keeps, " : ", ")
                 + "\(open.count) of \(points.count) points of the review are open",
             evidence: [evidence]
         )

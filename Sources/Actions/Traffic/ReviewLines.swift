@@ -31,6 +31,31 @@ extension ReviewItem {
     }
 }
 
+extension ReviewPoint {
+    /// What a decision about the point does to the policy, in a clause; what `Review` writes, word for word.
+    package func effect(of decision: ReviewDecision) -> String {
+        let argument = path.map { "`\($0)`" }
+        // What a rule beside the one in question is about.
+        let calls =
+            argument.map {
+                values.isEmpty ? "every call of \(tool) with \($0)" : "calls of \(tool) with this value in \($0)"
+            }
+            ?? "every call of \(tool)"
+        let step = argument ?? "every argument of the rule"
+        switch decision {
+        case .accept where values.isEmpty: return "the rule stays as it is, and what it denies stays denied"
+        case .accept: return "the rule names the value, and it passes in \(argument ?? "the call")"
+        case .tighten: return "\(step) is taken one step tighter"
+        case .widen where values.isEmpty: return "\(step) is taken one step wider"
+        case .widen: return "the rule names the value and its site, and all of the site passes"
+        case .ask: return "asks a person about \(calls)"
+        case .deny: return "forbids \(calls)"
+        case .defer where path != nil && values.isEmpty: return "\(step) is taken one step tighter until it is decided"
+        case .defer: return "forbids \(calls) until it is decided"
+        }
+    }
+}
+
 extension PolicyDifference {
     /// One line for each change.
     package var lines: [String] { changes.map(\.line) }

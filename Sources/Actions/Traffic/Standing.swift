@@ -7,9 +7,10 @@ import Traffic
 package enum Standing: String, Sendable, CaseIterable { case allowed, denied, asked }
 
 extension ReviewItem {
-    /// What holds until somebody decides: some points are about what passes already, others about what does not.
+    /// What holds until somebody decides, as far as the kind of the point tells.
     ///
-    /// In doubt it says `allowed`, since whoever reads `denied` may look no further.
+    /// Some points are about what passes already, others about what does not. Where calls are on record,
+    /// `EvidenceDecisions` knows better. In doubt it says `allowed`, since whoever reads `denied` may look no further.
     package func untilDecided(in policy: Policy) -> Standing {
         switch kind {
         case .textOnlyIdentity, .unexplainedIdentity: return isNamed(in: policy) ? .allowed : .denied
@@ -22,7 +23,10 @@ extension ReviewItem {
         case .manyCalls: return .denied
         // Nothing was learned of the tool; a rule that somebody wrote may grant it all the same.
         case .suspectTool, .wildcardName: return rules(of: policy).isEmpty ? .denied : .allowed
-        case .secret: return arguments(in: policy).contains { $0.open.contains(.secret) } ? .allowed : .denied
+        // Inside a text that the agent composes a credential passes as the text does.
+        case .secret:
+            return arguments(in: policy).contains { $0.open.contains(.secret) || $0.open.contains(.free) }
+                ? .allowed : .denied
         }
     }
 
@@ -69,15 +73,24 @@ package struct PointStanding: Sendable {
     package let record: ReviewRecord?
     package let standing: Standing
 
-    package init(_ item: ReviewItem, _ point: ReviewPoint, in policy: Policy) {
+    /// - Parameters:
+    ///   - item: What is in question.
+    ///   - point: The same, as something that can be decided.
+    ///   - policy: As it is by now, decided or not.
+    ///   - told: What the policy decides about the calls behind the point; without it the kind and the decision tell.
+    package init(_ item: ReviewItem, _ point: ReviewPoint, in policy: Policy, told: Standing? = nil) {
         self.item = item
         record = policy.reviewed(point)
         standing =
-            if Self.holds(.forbid, point, in: policy) {
+            if let told {
+                told
+            } else if Self.holds(.forbid, point, in: policy) {
                 .denied
             } else {
                 switch record?.decision {
-                case .accept?, .widen?: .allowed
+                case .accept? where !point.values.isEmpty, .widen? where !point.values.isEmpty: .allowed
+                // Without values nothing is named by it: what passed goes on passing, and what did not does not.
+                case .accept?, .widen?: item.untilDecided(in: policy)
                 case .ask?: Self.holds(.ask, point, in: policy) ? .asked : .allowed
                 case .defer? where point.values.isEmpty: .denied
                 case .deny? where point.path == nil: .denied

@@ -22,7 +22,7 @@ struct Doubts {
             add("composed-anew", "a few words pass that no result shows, as whatever is written passes beside them")
         }
         if argument.open.contains(.secret) {
-            add("secret", "any credential passes: \(path.secretSessions) sessions sent one")
+            add("secret", "any credential passes: \(counted(path.secretSessions, "session")) sent one")
         }
         if !path.texts.isEmpty {
             add(
@@ -51,7 +51,7 @@ struct Doubts {
         if path.instructedSessions > 0 {
             add(
                 "instructing-text",
-                "\(path.instructedSessions) sessions took values from a text that reads like instructions"
+                "\(counted(path.instructedSessions, "session")) took values from a text that reads like instructions"
             )
         }
         let texts = path.constants.values.filter(\.isTextOnly)
@@ -151,9 +151,9 @@ struct Doubts {
                 item(
                     .secret,
                     path.path,
-                    "sessions sent a credential here: let none pass, or any",
+                    "\(counted(sent, "session")) sent a credential here",
                     sessions: sent,
-                    evidence: evidence?.pointers.places ?? [],
+                    evidence: evidence?.secretPlaces ?? [],
                     uncertainty: 1,
                     reach: 1
                 )
@@ -179,7 +179,7 @@ struct Doubts {
                 item(
                     .instructingText,
                     path.path,
-                    "\(path.instructedSessions) sessions took values from a text that reads like instructions",
+                    "\(counted(path.instructedSessions, "session")) took values from a text that reads like instructions",
                     sessions: path.instructedSessions,
                     evidence: evidence?.pointers.places ?? [],
                     uncertainty: 1,
@@ -313,7 +313,12 @@ extension PathEvidence {
     /// Sessions with a credential, a token of it alone or inside a text; each counts once for each of its credentials.
     fileprivate var secrets: Int {
         values.elements.reduce(0) {
-            $0 + ($1.value.isAbridged && $1.value.text == SecretToken.placeholder ? $1.value.sessions.count : 0)
+            $0 + ($1.value.isSecret ? $1.value.sessions.count : 0)
         }
+    }
+
+    /// Calls that held one of them.
+    fileprivate var secretPlaces: [EvidencePointer] {
+        Array(values.elements.filter(\.value.isSecret).flatMap(\.value.pointers.places).prefix(5))
     }
 }

@@ -26,6 +26,8 @@ package struct ValueEvidence: Sampled {
         self.isAbridged = isAbridged
     }
 
+    /// Whether it stands for a credential, or for a text that holds one.
+    package var isSecret: Bool { isAbridged && text == SecretToken.placeholder }
     package var isIdentity: Bool { valueClasses.contains { $0.isIdentity } }
     package var valueClasses: [ValueClass] {
         ValueClass.allCases.enumerated().filter { classes & 1 << UInt16($0.offset) != 0 }.map(\.element)
@@ -45,7 +47,7 @@ package struct ValueEvidence: Sampled {
         }
         if let task = call.task { tasks.insert(task.key) }
         if let client { clients.insert(client) }
-        if leaf.valueClass.isIdentity || leaf.isTextOnly { pointers.note(call) }
+        if leaf.valueClass.isIdentity || leaf.isTextOnly || isSecret { pointers.note(call) }
     }
 
     /// Keeps the first four by name.

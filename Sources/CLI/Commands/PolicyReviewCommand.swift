@@ -75,8 +75,11 @@ extension PolicyCommand {
             let quotes = try Recordings.attempt { () throws(RecordingFiles.Failure) in
                 try EvidenceQuotes(points, from: files)
             }
+            let evidenced = try Recordings.attempt { () throws(RecordingFiles.Failure) in
+                try EvidenceDecisions(points, from: files)
+            }
             let names = PointNames(points.map(\.point))
-            var desk = ReviewDesk(policy: old ?? proposal.policy, proposal: proposal)
+            var desk = ReviewDesk(policy: old ?? proposal.policy, proposal: proposal, evidenced: evidenced)
             if desk.policy.unprovenProfile != nil || self.profile != nil { Output.talk(Recordings.unproven) }
             let isTalking =
                 out != nil && !isDeciding && output.format == .table && isatty(STDIN_FILENO) == 1
@@ -87,7 +90,7 @@ extension PolicyCommand {
                 try desk.decide(try chosen(among: points, names))
                 switch output.format {
                 case .json: Output.answer(json(proposal, profile, points, quotes, names, desk))
-                case .table: Output.answer(table(points, proposal.policy, quotes, names, desk))
+                case .table: Output.answer(table(points, quotes, names, desk))
                 }
             }
             // What is decided about such a profile's points brings its values in, whatever the policy came from before.
@@ -248,8 +251,13 @@ extension PolicyCommand {
                         )
                         object["quotes"] = .array(quotes[point].map(\.json))
                         let record = desk.policy.reviewed(point)
-                        let standing = item.untilDecided(in: record == nil ? desk.policy : proposal.policy)
-                        object["until_decided"] = .string(standing.rawValue)
+                        object["until_decided"] = .string(desk.untilDecided(item, point).rawValue)
+                        object["now"] = .string(desk.standing(item, point).rawValue)
+                        object["effects"] = .object(
+                            ReviewDecision.allCases.reduce(into: [:]) {
+                                $0[$1.rawValue] = .string(point.effect(of: $1))
+                            }
+                        )
                         object["decision"] = record.map { .string($0.decision.rawValue) } ?? .null
                         object["decided"] =
                             record.map {
@@ -266,7 +274,6 @@ extension PolicyCommand {
 
         private func table(
             _ points: [(item: ReviewItem, point: ReviewPoint)],
-            _ mined: Policy,
             _ quotes: EvidenceQuotes,
             _ names: PointNames,
             _ desk: ReviewDesk
@@ -279,15 +286,21 @@ extension PolicyCommand {
             ]
             if hasDecisions { header.insert("decision", at: 2) }
             let rows = points.prefix(max(0, limit)).map { item, point in
-                let standing = item.untilDecided(in: desk.policy.reviewed(point) == nil ? desk.policy : mined)
                 var row = [
-                    item.roundedUrgency.description, names.short(point), item.kind.rawValue, standing.rawValue,
+                    item.roundedUrgency.description, names.short(point), item.kind.rawValue,
+                    desk.untilDecided(item, point).rawValue,
                     item.rule,
                     item.path ?? "", Self.some(item.shownValues.map(\.text)),
                     Self.some(item.sources.map(\.description)), String(item.sessions), item.detail,
                     Self.some(quotes.places(point).map { "\($0.session)#\($0.sequence)" }),
                 ]
-                if hasDecisions { row.insert(desk.policy.reviewed(point)?.decision.rawValue ?? "", at: 2) }
+                if hasDecisions {
+                    let decision = desk.policy.reviewed(point)?.decision
+                    row.insert(
+                        decision.map { "\($0.rawValue), now \(desk.standing(item, point).rawValue)" } ?? "",
+                        at: 2
+                    )
+                }
                 return row
             }
             let rest = points.count - rows.count

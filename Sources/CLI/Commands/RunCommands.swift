@@ -294,7 +294,9 @@ struct TickCommand: AsyncParsableCommand {
             }
             if measured == 0, !refusals.isEmpty { throw InvalidInput(refusals) }
             for refusal in refusals { Output.talk(refusal.rendered()) }
-            if gates.isEmpty { Output.talk("no gate of run \(root) waits for a measurement") }
+            if gates.isEmpty {
+                Output.talk("no gate of run \(root) waited yet; one that this tick comes to is measured by it")
+            }
         }
         do {
             return try await engine.advance(root)

@@ -150,12 +150,17 @@ struct StatusCommand: AsyncParsableCommand {
     private func rows(_ run: RunRecord, prefix: String, _ session: Session) throws -> [[String]] {
         var rows: [[String]] = []
         let children = try session.ledger.children(of: run.id)
+        let retries = try session.estate.retries(of: run.id)
         for step in try session.ledger.steps(of: run.id) {
             let due = step.due.map { " until \($0)" } ?? ""
             rows.append([
                 prefix + step.instance.description, step.kind, step.state.rawValue, step.result ?? "",
                 step.waitsFor.map { $0 + due } ?? "", step.error ?? step.summary ?? "",
             ])
+            if step.instance.item == nil, let again = retries[step.instance.step.text] {
+                let text = rows[rows.count - 1][5]
+                rows[rows.count - 1][5] = text.isEmpty ? again : "\(text); \(again)"
+            }
             if let waiver = try waiver(of: step, run.id, session) {
                 let words = "waived by exception \(waiver.id) of \(waiver.owner) until \(waiver.expires)"
                 let text = rows[rows.count - 1][5]

@@ -29,7 +29,8 @@ struct PlaybookFiles: Sendable {
         if file.hasPrefix("builtin:") {
             guard let bytes = ShippedPlaybooks.bytes(of: file) else {
                 let names = ShippedPlaybooks.all.map { "builtin:" + $0.name }
-                let near = nearest(to: file, in: names) ?? names.first { $0.hasPrefix(file) }
+                let stem = file.hasSuffix(".yaml") ? file.dropLast(".yaml".count) : file[...]
+                let near = names.first { $0.hasPrefix(stem) } ?? nearest(to: file, in: names)
                 throw CommandFailure(
                     "playbook.not-shipped",
                     "no playbook `\(Output.printable(file))` comes with this program",

@@ -22,17 +22,17 @@ struct ReviewDialogue {
         let open = points.filter { !(desk.policy.reviewed($0.point)?.decision.isFinal ?? false) }
         for (number, (item, point)) in open.enumerated() {
             Output.talk("")
-            for line in text(item, point, desk.policy, number + 1, of: open.count) { Output.talk(line) }
+            for line in text(item, point, desk, number + 1, of: open.count) { Output.talk(line) }
             guard try ask(item, point, &desk) else { return }
         }
     }
 
-    private func text(_ item: ReviewItem, _ point: ReviewPoint, _ policy: Policy, _ number: Int, of count: Int)
+    private func text(_ item: ReviewItem, _ point: ReviewPoint, _ desk: ReviewDesk, _ number: Int, of count: Int)
         -> [String]
     {
         var lines = [
             "\(number) of \(count): \(item.kind.rawValue), urgency \(item.roundedUrgency), "
-                + "\(item.untilDecided(in: policy).rawValue) until decided  [\(names.short(point))]",
+                + "\(desk.untilDecided(item, point).rawValue) until decided  [\(names.short(point))]",
             "  \(Output.cell(item.agent)) on \(Output.cell(item.tool.description)) (\(item.tier.rawValue))"
                 + (item.path.map { ", argument \(Output.cell($0))" } ?? ""),
         ]
@@ -54,6 +54,9 @@ struct ReviewDialogue {
                         + (tools.isEmpty ? "" : ": only that \(tools) showed it")
                 )
             }
+        }
+        for key in Self.keys {
+            lines.append("  \(key.key) \(key.decision.rawValue): \(Output.cell(point.effect(of: key.decision)))")
         }
         return lines
     }

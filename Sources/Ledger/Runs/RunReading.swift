@@ -80,6 +80,17 @@ extension Ledger {
         }
     }
 
+    /// The events of one kind of a run, oldest first; what they say is shown to people and proves nothing.
+    package func events(of run: RunID, kind: String) throws(LedgerError) -> [EventRecord] {
+        try read { db in
+            try Row.fetchAll(
+                db,
+                sql: "SELECT * FROM event WHERE run = ? AND kind = ? ORDER BY sequence",
+                arguments: [run.text, kind]
+            ).map(Self.event)
+        }
+    }
+
     /// The events of a run, oldest first.
     ///
     /// - Throws: `corrupt` when the chain of hashes does not hold, or does not end where the run's own row says.

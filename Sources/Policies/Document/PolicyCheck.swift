@@ -81,9 +81,12 @@ struct PolicyCheck {
             forbids[rule.tool, default: []].append(index)
         }
         if forbids.isEmpty { return }
+        let decided = Set(policy.rules.flatMap(\.reviewed).map { Review.ruleID(ofItem: $0.item) })
         for (index, rule) in policy.rules.enumerated() {
             for tool in Self.covering(rule.tool) {
                 for other in forbids[tool] ?? [] where other != index {
+                    // Each keeps what somebody decided about a point of its own; none of them is one too many.
+                    if decided.contains(rule.id), decided.contains(policy.rules[other].id) { continue }
                     if report(rule, places[index], policy.rules[other], isLater: other < index) { break }
                 }
             }
