@@ -10,6 +10,17 @@ package enum ResultStorage: String, Sendable, CaseIterable {
 }
 
 extension CallRecord {
+    /// Beside the pointers of arguments, which all begin with `/`.
+    private static let resultKey = "result"
+
+    /// Whether the text of the result, which was not kept, reads like instructions to whoever reads it.
+    ///
+    /// Kept with the provenance of the arguments, and believed as far as that is.
+    package var marksInstructions: Bool {
+        get { provenance.isEmpty ? false : provenance[Self.resultKey]?.contains("instructing") ?? false }
+        set { provenance[Self.resultKey] = newValue ? ["instructing"] : nil }
+    }
+
     /// Puts what an observer found about the arguments in the place of the result.
     ///
     /// Mining and deciding see the same as with the result, as long as the whole session was recorded so.

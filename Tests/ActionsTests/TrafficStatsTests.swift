@@ -43,7 +43,7 @@ import Wire
             (
                 [recordedLine("s", 0, ["principal": ["id": "x", "kind": "unknown"]])],
                 [
-                    "no principal: one rule set for everybody",
+                    "kind of principal not declared (`principal.kind`): its id tells whose rules they are",
                     "no results: no provenance of arguments from earlier results",
                     "no task: no rules per task",
                 ], nil

@@ -1,4 +1,5 @@
 package import Core
+import Behaviour
 import Identity
 import Inspection
 package import Traffic
@@ -191,6 +192,11 @@ package struct RecordingImport {
     private mutating func hand(_ call: CallRecord, _ body: (CallRecord) -> Void) {
         var call = call
         if results != .full {
+            if let text = call.result?.text,
+                PoisonSignals.isMarked(text, scalars: ShownText.longestInstructing)
+            {
+                call.marksInstructions = true
+            }
             call.withholdResult(results, observed: follower.observe(call), digest: secretDigest)
         }
         personalData?.apply(to: &call)

@@ -18,6 +18,8 @@ extension ReviewItem {
         // What stands in such a text passes once the text is a source, and not for standing there before.
         case .rareText: return passesFromSources(in: policy) ? .allowed : .denied
         case .openText, .lonelyExtreme, .anyRead, .fewSessions, .severalDefinitions: return .allowed
+        // Of a tool that nobody calls who was not told to, nothing was learned.
+        case .instructingText where path == nil: return rules(of: policy).isEmpty ? .denied : .allowed
         // Nothing was learned from those sessions; what the texts hold passes where any text or any wording does.
         case .instructingText: return takesTexts(in: policy) ? .allowed : .denied
         case .manyCalls: return .denied

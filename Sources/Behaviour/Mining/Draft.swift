@@ -123,6 +123,19 @@ struct Draft {
         proposal.review += refusals.items(evidence, key: key) { id(evidence.principal, nil, $0) }
     }
 
+    /// What is refused to one task of an agent and not to the agent.
+    mutating func review(
+        _ refusals: Refusals,
+        _ evidence: AgentEvidence,
+        key: UInt64,
+        task: String,
+        _ sessions: Set<UInt64>
+    ) {
+        proposal.review += refusals.items(evidence, key: key, task: (task, sessions)) {
+            id(evidence.principal, task, $0)
+        }
+    }
+
     /// Values that only a minority of a source's readings shows: one item for each, however many sessions took it.
     mutating func review(_ findings: [SuspiciousValue]) {
         struct Key: Hashable {

@@ -62,6 +62,8 @@ struct Hygiene {
     private(set) var vouched: [ToolValue: Set<UInt64>] = [:]
     /// Sessions that took a value for a tool out of a text that reads like instructions.
     private(set) var instructed: [ToolValue: Set<UInt64>] = [:]
+    /// Of those all that took one value or another for a tool.
+    private var instructedCallers: [UInt64: Set<UInt64>] = [:]
     private var vouchedOfAll: [UInt64: Set<UInt64>] = [:]
     /// Tools that mostly sessions called which are not learned from, with those sessions and all that called them.
     private(set) var tools: [AgentTool: (left: Int, of: Int)] = [:]
@@ -102,6 +104,18 @@ struct Hygiene {
     /// Whether few enough of an agent's sessions do something for it to have been planted.
     private func isRare(_ count: Int, of agent: UInt64) -> Bool {
         Double(count) <= max(parameters.handful, parameters.suspectUse * Double(sessionsOfAgent[agent] ?? 0))
+    }
+
+    /// Sessions that are learned from and called the tool, where each of them took a value for it out of a text that
+    /// reads like instructions; nil where one did not, or none called it.
+    ///
+    /// - Parameter some: The sessions that count; nil for all of the agent.
+    func followers(_ tool: UInt64, of agent: UInt64, among some: Set<UInt64>? = nil) -> Int? {
+        guard var support = callers[AgentTool(agent: agent, tool: tool)] else { return nil }
+        support.subtract(sessions)
+        if let some { support.formIntersection(some) }
+        guard !support.isEmpty, support.isSubset(of: instructedCallers[tool] ?? []) else { return nil }
+        return support.count
     }
 
     /// How many sessions took the value for one tool or another from where most see it.
@@ -179,7 +193,7 @@ struct Hygiene {
         }
         let phrase = phrase(value)
         let isInstructed = taken.contains { isInstructing($0, value.key, phrase) }
-        if isInstructed { instructed[use, default: []].insert(trace.key) }
+        if isInstructed { note(instructed: use, trace.key) }
         var best: (shown: Int, sessions: Int)?
         var sources: Set<ServerTool> = []
         var (isExplained, isUnclear) = (false, false)
@@ -222,6 +236,11 @@ struct Hygiene {
         sessions.insert(trace.key)
         values.insert(use)
         findings.append(finding)
+    }
+
+    private mutating func note(instructed use: ToolValue, _ session: UInt64) {
+        instructed[use, default: []].insert(session)
+        instructedCallers[use.tool, default: []].insert(session)
     }
 
     private mutating func phrase(_ value: Keyed<String>) -> [UInt32] {

@@ -47,7 +47,7 @@ struct LearnedAgent: Sendable {
         let observations = Observations(traces)
         let refusals = Refusals(hygiene: hygiene)
         for (key, tool) in evidence.tools.elements where tool.learned > 0 {
-            if refusals.refusal(of: tool, key: key, agent: agent) != nil { continue }
+            if refusals.refusal(of: tool, key: key, agent: agent, among: observations.sessions) != nil { continue }
             tools[key] = LearnedTool(tool, key: key, observations, hygiene, parameters)
         }
         learnParties(evidence, hygiene, parameters)

@@ -39,6 +39,7 @@ package struct Miner: Sendable {
                     let evidence = Self.fold(own, whole.principal, profile.hash)
                     var learned = LearnedAgent(evidence, traces: own, agent: key, hygiene, parameters)
                     learned.borrow(from: agent, parameters)
+                    draft.review(Refusals(hygiene: hygiene), evidence, key: key, task: task, Set(own.map(\.key)))
                     draft.add(learned, evidence, task: task, Observations(own), only: { $0 != .read })
                 }
             }

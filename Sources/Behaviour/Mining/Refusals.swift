@@ -9,7 +9,14 @@ struct Refusals {
     static func isExact(_ agent: String) -> Bool { agent != Policy.everyAgent }
 
     /// Why nothing is learned of a tool; nil where there is no such reason.
-    func refusal(of evidence: ToolEvidence, key: UInt64, agent: UInt64) -> (kind: ReviewItem.Kind, detail: String)? {
+    ///
+    /// - Parameter sessions: Those that count, where only a part of the agent's is learned from.
+    func refusal(
+        of evidence: ToolEvidence,
+        key: UInt64,
+        agent: UInt64,
+        among sessions: Set<UInt64>? = nil
+    ) -> (kind: ReviewItem.Kind, detail: String)? {
         if evidence.tool.namesMany {
             return (.wildcardName, "a policy would take the name for many tools, so nothing was learned of it")
         }
@@ -19,11 +26,35 @@ struct Refusals {
                 "\(found.left) of \(found.of) sessions that call it took values which their source showed to few"
             return (.suspectTool, shown)
         }
+        // What nobody does but who was told to by a text is what the text wants.
+        if evidence.tier >= .write, let count = hygiene.followers(key, of: agent, among: sessions) {
+            let who = count == 1 ? "the one session that calls it" : "all \(count) sessions that call it"
+            return (.instructingText, "\(who) took values from a text that reads like instructions")
+        }
         return nil
     }
 
     /// What a person should know of the tools of one agent that were not learned.
-    func items(_ evidence: AgentEvidence, key agent: UInt64, rule: (ServerTool) -> String) -> [ReviewItem] {
+    ///
+    /// - Parameters:
+    ///   - evidence: Of the agent, or of one task of it.
+    ///   - agent: Its key.
+    ///   - task: The task and its sessions, for what is refused to that task alone.
+    ///   - rule: The id that a rule about a tool has.
+    func items(
+        _ evidence: AgentEvidence,
+        key agent: UInt64,
+        task: (name: String, sessions: Set<UInt64>)? = nil,
+        rule: (ServerTool) -> String
+    ) -> [ReviewItem] {
+        if let task {
+            return evidence.tools.elements.compactMap { key, tool in
+                guard refusal(of: tool, key: key, agent: agent) == nil,
+                    let found = refusal(of: tool, key: key, agent: agent, among: task.sessions)
+                else { return nil }
+                return item(found.kind, tool, evidence, task: task.name, rule(tool.tool), found.detail)
+            }
+        }
         if !Self.isExact(evidence.principal) {
             let detail = "a policy would take the name for every agent, so nothing was learned of it"
             return evidence.tools.elements.map { _, tool in
@@ -41,6 +72,7 @@ struct Refusals {
         _ kind: ReviewItem.Kind,
         _ tool: ToolEvidence,
         _ agent: AgentEvidence,
+        task: String? = nil,
         _ rule: String,
         _ detail: String
     ) -> ReviewItem {
@@ -48,7 +80,7 @@ struct Refusals {
             kind: kind,
             rule: rule,
             agent: agent.principal,
-            task: nil,
+            task: task,
             tool: tool.tool,
             tier: tool.tier,
             path: nil,

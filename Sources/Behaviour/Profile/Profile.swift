@@ -64,9 +64,9 @@ package struct Profile: Sendable {
     mutating func skip() { skippedCalls += 1 }
 
     /// Folds what one session saw where it asked something for the first time.
-    mutating func fold(reading: UInt64, text: String, key: UInt64) {
+    mutating func fold(reading: UInt64, text: String, key: UInt64, isInstructing: Bool) {
         func note(_ evidence: inout ReadingEvidence, _ known: inout KnownTexts) {
-            evidence.note(text, key: key, &known)
+            evidence.note(text, key: key, isInstructing: isInstructing, &known)
         }
         readings.update(reading, make: ReadingEvidence.init) { note(&$0, &knownTexts) }
     }

@@ -62,7 +62,12 @@ package struct Profiler: Sendable {
         let traced = writer.call(call, context)
         let isFirst = update(slot, client: client, traced)
         if isFirst, call.resultDigest != 0, call.tier < .write {
-            profile.fold(reading: call.reading, text: context.resultText ?? "", key: call.resultDigest)
+            profile.fold(
+                reading: call.reading,
+                text: context.resultText ?? "",
+                key: call.resultDigest,
+                isInstructing: context.isInstructing
+            )
         }
         if open.count > limits.openSessions || openCost > limits.openCost { makeRoom() }
     }

@@ -15,9 +15,9 @@ package struct ShownText: Sampled {
     private var grams: [UInt32]
     private var isCut = false
     /// Whether the text reads like instructions to whoever reads it.
-    package private(set) var isInstructing = false
+    package fileprivate(set) var isInstructing = false
     /// So many scalars of a text are looked at for instructions.
-    private static let longestInstructing = 8 << 10
+    package static let longestInstructing = 8 << 10
 
     init(_ text: String, _ hash: KeyedHash) {
         isInstructing = PoisonSignals.isMarked(text, scalars: Self.longestInstructing)
@@ -86,7 +86,10 @@ package struct ShownText: Sampled {
         }
     }
 
-    package mutating func merge(_ other: ShownText) { sessions += other.sessions }
+    package mutating func merge(_ other: ShownText) {
+        sessions += other.sessions
+        isInstructing = isInstructing || other.isInstructing
+    }
 
     package var json: JSON.Value {
         var digits: [UInt8] = []
@@ -200,10 +203,13 @@ package struct ReadingEvidence: Sampled {
     /// As if each text were as long as the longest: what texts take together can fall when one takes another's place.
     package var charge: Int { 256 + max(1, texts.count) * min(longest, ShownText.longestBytes) }
 
-    mutating func note(_ text: String, key: UInt64, _ known: inout KnownTexts) {
+    mutating func note(_ text: String, key: UInt64, isInstructing: Bool, _ known: inout KnownTexts) {
         sessions += 1
         longest = max(longest, text.utf8.count)
-        texts.update(key, make: { known.shown(text) }) { $0.sessions += 1 }
+        texts.update(key, make: { known.shown(text) }) {
+            $0.sessions += 1
+            if isInstructing { $0.isInstructing = true }
+        }
     }
 
     package mutating func merge(_ other: ReadingEvidence) {

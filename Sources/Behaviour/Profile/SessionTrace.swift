@@ -162,6 +162,8 @@ package struct CallContext: Sendable {
     /// Only keyed hashes of its words are kept, to tell a value that a source always shows from one that somebody
     /// slipped in.
     package var resultText: String?
+    /// Whether a text that was not recorded read like instructions.
+    package var isInstructing = false
 
     package init(
         time: Timestamp = Timestamp(seconds: 0),
@@ -182,5 +184,6 @@ package struct CallContext: Sendable {
             pointer: EvidencePointer(session: record.session, sequence: record.sequence),
             resultText: record.result?.text
         )
+        isInstructing = record.marksInstructions
     }
 }

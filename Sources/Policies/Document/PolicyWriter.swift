@@ -32,6 +32,11 @@ package enum PolicyWriter {
         members.add("agents", .mapping(agents))
         var node = members.node
         var comment = ["What no rule here allows is denied."]
+        if policy.rules.contains(where: { !$0.arguments.isEmpty }) {
+            comment.append(
+                "Of values, from, bounds (at-least, at-most) and composed any one lets a value pass; longest, required and relations hold always."
+            )
+        }
         if policy.rules.contains(where: { !$0.reviewed.isEmpty }) {
             comment.append(
                 "Who decided a point (`by`) is a note that nobody signed: what counts is who signs the approval of this policy."

@@ -77,6 +77,8 @@ package struct ImportReport: Sendable {
     /// For how many of the calls the format told this.
     package struct Coverage: Sendable, Hashable {
         package var principal = 0
+        /// Calls that name a principal and do not say of which kind it is.
+        package var undeclaredPrincipal = 0
         package var arguments = 0
         package var results = 0
         /// Calls without a result whose recorder noted where the arguments came from.
@@ -147,6 +149,9 @@ extension ImportReport.Coverage {
         ]
         return parts.compactMap { count, name, consequence in
             if count == calls { return nil }
+            if name == "principal", count == 0, undeclaredPrincipal == calls {
+                return "kind of principal not declared (`principal.kind`): its id tells whose rules they are"
+            }
             // Both numbers: of one alone nobody knows whether it counts what is there or what is not.
             return count == 0
                 ? "no \(name): \(consequence)" : "no \(name) for \(calls - count) of \(calls) calls, told for \(count)"
@@ -170,7 +175,11 @@ extension ImportReport.Coverage {
 
     /// Counts a call that is in the native form, which cannot do without a time and an outcome.
     package mutating func count(_ call: CallRecord) {
-        if call.principal.kind != .unknown { principal += 1 }
+        if call.principal.kind != .unknown {
+            principal += 1
+        } else if !call.principal.id.isEmpty, call.principal.id != "unknown" {
+            undeclaredPrincipal += 1
+        }
         if call.argumentsAreKnown { arguments += 1 }
         if call.result?.text != nil || call.result?.structured != nil {
             results += 1
