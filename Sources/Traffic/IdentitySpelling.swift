@@ -30,7 +30,8 @@ enum IdentitySpelling {
     private static func plain(_ scalar: Unicode.Scalar) -> Unicode.Scalar? {
         if (0xFF01...0xFF5E).contains(scalar.value) { return Unicode.Scalar(scalar.value - 0xFEE0) ?? scalar }
         // The other full stops that the names of hosts may be written with (RFC 3490 §3.1).
-        if scalar.value == 0x3002 || scalar.value == 0xFF61 { return "." }
+        if scalar.value == 0x3002 || scalar.value == 0xFF61 || scalar.value == 0x2024 { return "." }
+        if (0xFE50...0xFE6B).contains(scalar.value) { return small[Int(scalar.value - 0xFE50)] }
         let properties = scalar.properties
         if properties.isDefaultIgnorableCodePoint { return nil }
         if properties.numericType == .decimal, let digit = properties.numericValue, (0...9).contains(digit) {
@@ -39,9 +40,12 @@ enum IdentitySpelling {
         return scalar
     }
 
+    /// The small forms from U+FE50 on, as Unicode's compatibility decompositions give them.
+    private static let small = Array(",、. ;:?!—(){}〔〕#&*+-<>= \\$%@".unicodeScalars)
+
     /// Whether a full stop of another script may separate the labels of a host.
     static func hasForeignStop(_ text: String) -> Bool {
-        text.unicodeScalars.contains { $0.value == 0x3002 || $0.value == 0xFF0E || $0.value == 0xFF61 }
+        text.unicodeScalars.contains { [0x3002, 0xFF0E, 0xFF61, 0x2024, 0xFE52].contains($0.value) }
     }
 
     /// The mail address, web address, account or telephone number that a text is in one of those spellings, and nothing else.

@@ -80,6 +80,45 @@ private func made(_ size: Int, step: Int = 90) throws -> (disk: CrashDisk, check
         }
     }
 
+    @Test func aMissingJournalIsAFindingInTheLogOfAWriterAlone() throws {
+        let key = try signer(origin).verifier
+        let (disk, _) = try made(5)
+        #expect(try LogAudit(disk, keys: [key], isOwn: true).findings.isEmpty)
+        disk.delete("journal")
+        #expect(try LogAudit(disk, keys: [key]).findings.isEmpty)
+        #expect(try LogAudit(disk, keys: [key], isOwn: true).findings.map(\.file) == ["journal"])
+    }
+
+    /// Numbers of a stranger that lead beyond an `Int`: named, and never computed with.
+    @Test(arguments: [
+        "tile/0/x999/x999/x999/x999/x999/999", "tile/entries/x999/x999/x999/x999/x999/999",
+        "tile/7/x036/x028/x797/x018/x963/968.p/255", "tile/0/x018/x014/x398/x509/x481/984",
+    ]) func aTileBeyondEveryTreeIsNoPartOfTheLog(name: String) throws {
+        let key = try signer(origin).verifier
+        let (disk, _) = try made(5)
+        _ = try disk.write([10], to: name)
+        #expect(try LogAudit(disk, keys: [key]).findings.map(\.file) == [name])
+    }
+
+    @Test(arguments: [Int.max, Int.max - 255, 1 << 62 + 1, 1 << 62, 1 << 62 - 1]) func aSizeBeyondEveryLogIsAFinding(
+        size: Int
+    ) throws {
+        let key = try signer(origin).verifier
+        let (disk, _) = try made(5)
+        disk.alter("checkpoint") { bytes in
+            var lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+            lines[1] = "\(size)"
+            bytes = Array(lines.joined(separator: "\n").utf8)
+        }
+        #expect(try LogAudit(disk, keys: [key]).findings.contains { $0.file == "checkpoint" })
+        let (other, _) = try made(5)
+        other.alter("journal") { bytes in
+            let end = bytes.firstIndex(of: 10) ?? 0
+            bytes.replaceSubrange(..<end, with: Array("lockstep.journal/1 \(size)".utf8))
+        }
+        #expect(try LogAudit(other, keys: [key]).findings.contains { $0.file == "journal" })
+    }
+
     @Test func aRewrittenHistoryIsFoundByAnOlderCheckpoint() throws {
         let writer = try signer(origin)
         let (_, checkpoints) = try made(520)

@@ -224,6 +224,29 @@ private func published(_ disk: CrashDisk) throws -> [[UInt8]] {
         #expect(error?.code == .untrusted)
     }
 
+    /// A head in every 56 bytes, each of which says that its batch goes on to the end: read once, not once a head.
+    @Test(arguments: [1 << 10, 4 << 10]) func headsWithinBatchesAreNotEachHashed(heads: Int) throws {
+        let disk = CrashDisk()
+        _ = try open(disk)
+        disk.alter("journal") { bytes in
+            for left in (0..<heads).reversed() {
+                let length = 4 + left * 56
+                // The entries are empty ones as far as they go, so that as many as can be would be hashed.
+                bytes += Array("LSJB".utf8) + be(left == heads - 1 ? 9 : 7, 8) + be(2, 4) + be(length, 4)
+                bytes += [UInt8](repeating: 0, count: 32) + [0, 0, 0, 0]
+            }
+        }
+        let clock = ContinuousClock()
+        let start = clock.now
+        let error = #expect(throws: AuditError.self) { _ = try open(disk) }
+        #expect(error?.code == .damaged)
+        #expect(clock.now - start < .seconds(5))
+    }
+
+    private func be(_ number: Int, _ width: Int) -> [UInt8] {
+        (0..<width).map { UInt8(truncatingIfNeeded: number >> (8 * (width - 1 - $0))) }
+    }
+
     @Test func damageInTheMiddleOfTheJournalIsNoTornEnd() throws {
         let disk = CrashDisk()
         var log = try open(disk)
@@ -315,5 +338,24 @@ private func published(_ disk: CrashDisk) throws -> [[UInt8]] {
         }
         unsafe chmod(path, 0o777)
         #expect(throws: AuditError.self) { _ = try FileDisk(writing: path, waits: false) }
+    }
+
+    @Test func aPipeInAFilesPlaceHoldsNobody() throws {
+        let path = NSTemporaryDirectory() + "lockstep-pipe-\(UInt64.random(in: 0...UInt64.max))"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let disk = try FileDisk(writing: path, waits: false)
+        #expect(unsafe mkfifo(path + "/.checkpoint.new", 0o600) == 0)
+        try disk.replace("checkpoint", with: [1, 2])
+        #expect(try disk.read("checkpoint", limit: 9) == [1, 2])
+        // Nor is a file written to that has a second name there.
+        #expect(unsafe link(path + "/checkpoint", path + "/.checkpoint.new") == 0)
+        #expect(unsafe link(path + "/checkpoint", path + "/kept") == 0)
+        try disk.replace("checkpoint", with: [3])
+        #expect(try disk.read("kept", limit: 9) == [1, 2])
+        #expect(unsafe mkfifo(path + "/pipe", 0o600) == 0)
+        #expect(throws: FileFault.notAFile) { _ = try disk.write([1], to: "pipe") }
+        #expect(throws: FileFault.notAFile) { try disk.append([1], to: "pipe", at: 0) }
+        #expect(throws: FileFault.notAFile) { try disk.sync("pipe") }
+        #expect(throws: FileFault.notAFile) { _ = try disk.read("pipe", limit: 9) }
     }
 }

@@ -511,6 +511,17 @@ func aPatternAdmitsNoPathThatMayClimb(_ path: String, _ isAdmitted: Bool) {
     }
 }
 
+/// Texts that show nothing, and some that show little.
+@Test(arguments: [
+    ("\u{3164}", true), ("\u{2800}", true), ("\u{115F}", true), ("\u{200B}\u{AD}", true), (" \u{2060} ", true),
+    ("\u{E0001}\u{FE0F}", true), ("\u{2800}x", false), ("-", false),
+])
+func aRequiredTextThatShowsNothingIsMissing(_ text: String, _ isMissing: Bool) {
+    let rules = [rule([ArgumentRule(path: "p", required: true, open: [.token, .short, .free])])]
+    let decision = decide(rules, call(CanonicalValue(text: text), path: "p"))
+    #expect((decision.reason == "missing-argument") == isMissing, "\(decision)")
+}
+
 @Test(arguments: [
     ("/a/%2562/c", true), ("/a/%252fb/c", true), ("/a/b\n/c", true), ("/a/c", false), ("/a/%2563/c", false),
 ])

@@ -25,7 +25,7 @@ package final class FileDisk: LogDisk {
             AuditError(.unusable, "the folder `\(root)` of the audit log \(fault.sentence)")
         }
         if unsafe mkdir(root, 0o700) != 0, errno != EEXIST { throw failed(FileFault(errno: errno)) }
-        let folder = unsafe open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+        let folder = unsafe Glibc.open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
         guard folder >= 0 else { throw failed(FileFault(errno: errno)) }
         var status = stat()
         guard unsafe fstat(folder, &status) == 0, status.st_mode & 0o022 == 0 else {
@@ -56,15 +56,17 @@ package final class FileDisk: LogDisk {
     }
 
     package func write(_ bytes: [UInt8], to name: String) throws(FileFault) -> [String] {
-        let flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW
+        let flags = O_WRONLY | O_CREAT | O_TRUNC
         let folder = Self.folder(of: name)
         var changed = [folder]
-        var file = unsafe open(path(name), flags, 0o600)
-        if file < 0, errno == ENOENT {
+        let file: Int32
+        do throws(FileFault) {
+            file = try open(name, flags)
+        } catch {
+            guard error == .missing else { throw error }
             changed += try makeFolders(folder)
-            file = unsafe open(path(name), flags, 0o600)
+            file = try open(name, flags)
         }
-        guard file >= 0 else { throw FileFault(errno: errno) }
         defer { close(file) }
         try Self.write(bytes, to: file, at: 0)
         return changed
@@ -94,14 +96,13 @@ package final class FileDisk: LogDisk {
             guard fdatasync(held.descriptor) == 0 else { throw FileFault(errno: errno) }
             return
         }
-        let file = unsafe open(path(name), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
-        guard file >= 0 else { throw FileFault(errno: errno) }
+        let file = try open(name, O_RDONLY)
         defer { close(file) }
         guard fdatasync(file) == 0 else { throw FileFault(errno: errno) }
     }
 
     package func syncFolder(_ name: String) throws(FileFault) {
-        let folder = unsafe open(path(name), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+        let folder = unsafe Glibc.open(path(name), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
         guard folder >= 0 else { throw FileFault(errno: errno) }
         defer { close(folder) }
         // A file system that cannot sync a folder says EINVAL (fsync(2)).
@@ -115,6 +116,8 @@ package final class FileDisk: LogDisk {
         }
         // Under the lock nobody else writes here: a fixed name lets the next writer clear away what a crash left.
         let temporary = LogFile.unfinished(name)
+        // Whatever lies there under the name, a pipe or a second name of another file, is not written to.
+        guard unsafe unlink(path(temporary)) == 0 || errno == ENOENT else { throw FileFault(errno: errno) }
         _ = try write(bytes, to: temporary)
         try sync(temporary)
         guard unsafe rename(path(temporary), path(name)) == 0 else { throw FileFault(errno: errno) }
@@ -157,9 +160,24 @@ package final class FileDisk: LogDisk {
         if let held, held.name == name { return held.descriptor }
         if let held { close(held.descriptor) }
         held = nil
-        let file = unsafe open(path(name), O_RDWR | O_CLOEXEC | O_NOFOLLOW)
-        guard file >= 0 else { throw FileFault(errno: errno) }
+        let file = try open(name, O_RDWR)
         held = (name, file)
+        return file
+    }
+
+    /// Opens a plain file and nothing else.
+    private func open(_ name: String, _ flags: Int32) throws(FileFault) -> Int32 {
+        // O_NONBLOCK: a pipe put in the file's place would otherwise hold the open for ever.
+        let file = unsafe Glibc.open(path(name), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
+        guard file >= 0 else {
+            // A pipe that nobody reads, and a socket.
+            throw errno == ENXIO ? .notAFile : FileFault(errno: errno)
+        }
+        var status = stat()
+        guard unsafe fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            close(file)
+            throw .notAFile
+        }
         return file
     }
 

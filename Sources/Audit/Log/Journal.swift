@@ -57,14 +57,17 @@ struct Journal: Hashable, Sendable {
     init(_ bytes: [UInt8]) throws(AuditError) {
         guard let end = bytes.prefix(64).firstIndex(of: UInt8(ascii: "\n")),
             let line = String(validating: bytes[..<end], as: UTF8.self), line.hasPrefix(Self.schema),
-            let base = Int(line.dropFirst(Self.schema.count)), base >= 0, Self.header(base: base).count == end + 1
+            let base = Int(line.dropFirst(Self.schema.count)), (0...Checkpoint.maximumSize).contains(base),
+            Self.header(base: base).count == end + 1
         else {
             throw AuditError(.damaged, "the journal of the audit log does not begin as one", help: AuditError.restoring)
         }
         self.base = base
         length = end + 1
         while length < bytes.count {
-            guard let batch = Self.read(bytes, at: length), batch.first == base + entries.count else {
+            guard let head = Self.head(bytes, at: length), head.first == base + entries.count,
+                let batch = Self.read(bytes, head)
+            else {
                 isTorn = true
                 break
             }
@@ -72,21 +75,44 @@ struct Journal: Hashable, Sendable {
             hashes += batch.hashes
             length = batch.end
         }
-        guard isTorn else { return }
+        if isTorn { try searchForLater(bytes) }
+    }
+
+    /// Refuses the journal where a whole batch follows the one that is not whole.
+    ///
+    /// Heads that lie in one another's batches would each be hashed to the end: batches that were written after one
+    /// another are not longer than what they lie in, so more than that is not read.
+    private func searchForLater(_ bytes: [UInt8]) throws(AuditError) {
+        let next = base + entries.count
+        var budget = 2 * (bytes.count - length)
         for start in bytes.indices[length...] where bytes[start] == Self.mark[0] && start > length {
-            guard let later = Self.read(bytes, at: start), later.first > base + entries.count else { continue }
+            guard let head = Self.head(bytes, at: start), head.first > next else { continue }
+            budget -= Self.headBytes + head.length
+            guard budget >= 0 else {
+                throw AuditError(
+                    .damaged,
+                    "entry \(next) in the journal of the audit log is damaged: what follows it looks like batches in batches",
+                    help: AuditError.restoring
+                )
+            }
+            guard Self.read(bytes, head) != nil else { continue }
             throw AuditError(
                 .damaged,
-                "entry \(base + entries.count) in the journal of the audit log is damaged: whole ones follow it",
+                "entry \(next) in the journal of the audit log is damaged: whole ones follow it",
                 help: AuditError.restoring
             )
         }
     }
 
-    private static func read(
-        _ bytes: [UInt8],
-        at start: Int
-    ) -> (first: Int, entries: [ArraySlice<UInt8>], hashes: [TreeHash], end: Int)? {
+    /// What a batch says of itself, before any of it is hashed.
+    private struct Head {
+        var first: Int
+        var count: Int
+        var length: Int
+        var payload: Int
+    }
+
+    private static func head(_ bytes: [UInt8], at start: Int) -> Head? {
         guard bytes.count - start >= headBytes, bytes[start..<(start + 4)].elementsEqual(mark) else { return nil }
         func number(_ range: Range<Int>) -> UInt64 {
             bytes[(start + range.lowerBound)..<(start + range.upperBound)].reduce(0) { $0 << 8 | UInt64($1) }
@@ -95,9 +121,16 @@ struct Journal: Hashable, Sendable {
         guard let first = Int(exactly: number(4..<12)), let count = Int(exactly: number(12..<16)),
             let length = Int(exactly: number(16..<20)), length <= bytes.count - payload, count <= length / 2
         else { return nil }
+        return Head(first: first, count: count, length: length, payload: payload)
+    }
+
+    private static func read(
+        _ bytes: [UInt8],
+        _ head: Head
+    ) -> (entries: [ArraySlice<UInt8>], hashes: [TreeHash], end: Int)? {
         var entries: [ArraySlice<UInt8>] = []
-        var place = payload
-        let end = payload + length
+        var place = head.payload
+        let end = head.payload + head.length
         while place < end {
             guard end - place >= 2 else { return nil }
             let size = Int(bytes[place]) << 8 | Int(bytes[place + 1])
@@ -105,10 +138,10 @@ struct Journal: Hashable, Sendable {
             entries.append(bytes[(place + 2)..<(place + 2 + size)])
             place += 2 + size
         }
-        guard entries.count == count else { return nil }
+        guard entries.count == head.count else { return nil }
         let hashes = entries.map { TreeHash.leaf($0) }
-        let check = check(head(first, count, length), hashes[...])
-        guard bytes[(start + 20)..<payload].elementsEqual(check) else { return nil }
-        return (first, entries, hashes, end)
+        let check = check(Self.head(head.first, head.count, head.length), hashes[...])
+        guard bytes[(head.payload - 32)..<head.payload].elementsEqual(check) else { return nil }
+        return (entries, hashes, end)
     }
 }

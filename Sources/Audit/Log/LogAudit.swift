@@ -25,11 +25,15 @@ package struct LogAudit: Sendable {
 
     /// Checks a log against the keys that are trusted and checkpoints that are known from before.
     ///
+    /// Nothing in a folder tells a writer's own log from a copy that was given on: a copy needs no journal, and whoever
+    /// takes the journal away can take away any other sign as well. So the caller says with `isOwn` that the log is
+    /// written here; then a missing journal is a finding, as the next writer would refuse it.
     /// - Throws: `missing` where there is no log; what is wrong with one is a finding.
     package init(
         _ disk: some LogDisk,
         keys: [VerifierKey],
-        known: [(name: String, checkpoint: SignedCheckpoint)] = []
+        known: [(name: String, checkpoint: SignedCheckpoint)] = [],
+        isOwn: Bool = false
     ) throws(AuditError) {
         let signed: SignedCheckpoint
         do throws(AuditError) {
@@ -64,7 +68,7 @@ package struct LogAudit: Sendable {
                 add(error.code, name, nil, error.message)
             }
         }
-        readJournal(disk, &walk)
+        readJournal(disk, &walk, isOwn: isOwn)
         readNames(disk, &walk)
         readKeys(disk, keys)
         walk.run()
@@ -92,7 +96,7 @@ package struct LogAudit: Sendable {
         }
     }
 
-    private mutating func readJournal(_ disk: some LogDisk, _ walk: inout Walk<some LogDisk>) {
+    private mutating func readJournal(_ disk: some LogDisk, _ walk: inout Walk<some LogDisk>, isOwn: Bool) {
         do throws(FileFault) {
             let bytes = try disk.read(LogFile.journal, limit: Journal.maximumBytes)
             do throws(AuditError) {
@@ -119,8 +123,15 @@ package struct LogAudit: Sendable {
                 add(error.code, LogFile.journal, nil, error.message)
             }
         } catch {
+            guard error == .missing else { return add(.unusable, LogFile.journal, nil, "it \(error.sentence)") }
             // A copy for others needs none.
-            if error != .missing { add(.unusable, LogFile.journal, nil, "it \(error.sentence)") }
+            guard isOwn else { return }
+            add(
+                .contradiction,
+                LogFile.journal,
+                nil,
+                "there is a checkpoint and no journal: what was accepted after it is gone"
+            )
         }
     }
 
@@ -179,7 +190,7 @@ private struct Walk<Disk: LogDisk> {
     }
 
     mutating func run() {
-        let count = (claimed.size + TileName.fullWidth - 1) / TileName.fullWidth
+        let count = claimed.size / TileName.fullWidth + (claimed.size % TileName.fullWidth > 0 ? 1 : 0)
         // A size that no folder can hold must not keep us: what lies there ends it.
         for index in 0..<count {
             guard isReadable else { break }

@@ -9,6 +9,9 @@ package struct Checkpoint: Hashable, Sendable {
     /// Lines that a stranger's log may have; ours has none, since ML-DSA-44 signatures do not cover them.
     package let extensions: [String]
 
+    /// No log comes near, and what is computed from a stranger's size stays an `Int`.
+    package static let maximumSize = 1 << 62
+
     package init(origin: String, size: Int, root: TreeHash) {
         self.origin = origin
         self.size = size
@@ -33,6 +36,7 @@ package struct Checkpoint: Hashable, Sendable {
         guard let bytes = Base64.decode(lines[2].utf8), let root = TreeHash(bytes) else {
             throw Self.malformed("its root is not 32 bytes in base64")
         }
+        guard size <= Self.maximumSize else { throw Self.malformed("its size is more than any log can have") }
         guard size > 0 || root == .empty else { throw Self.malformed("it has a root and no entries") }
         origin = String(lines[0])
         self.size = size

@@ -15,6 +15,8 @@ package struct TileName: Hashable, Sendable {
     package static let fullWidth = 256
     /// Eight levels of 256 hold every tree whose size an `Int` can say.
     package static let levels = 8
+    /// No tree has more tiles at a level; a path may say more, and what is computed from it must stay an `Int`.
+    package static let maximumIndex = Checkpoint.maximumSize / fullWidth
 
     package init(_ kind: Kind, index: Int, width: Int = fullWidth) {
         self.kind = kind
@@ -90,6 +92,7 @@ package struct TileName: Hashable, Sendable {
             else { return nil }
             index = index * 1000 + number
         }
+        guard index <= Self.maximumIndex else { return nil }
         self.index = index
         self.width = width
         guard self.path == path else { return nil }

@@ -104,7 +104,7 @@ final class CompiledRule: Sendable {
     }
 
     func firstFault(_ call: ObservedCall, _ surroundings: Surroundings) -> Fault? {
-        for path in required where !call.leaves.contains(where: { $0.path == path && $0.value.valueClass != .empty }) {
+        for path in required where !call.leaves.contains(where: { $0.path == path && !$0.value.isBlank }) {
             return Fault(argument: path, reason: "missing-argument")
         }
         for (path, most) in items {
@@ -127,10 +127,10 @@ final class CompiledRule: Sendable {
     func fault(of leaf: ObservedLeaf, _ call: ObservedCall, _ surroundings: Surroundings) -> Fault? {
         let kind = leaf.value.valueClass
         // As good as absent.
-        if kind == .empty {
-            let isRequired = arguments[leaf.path]?.rule.required == true
-            return isRequired ? Fault(argument: leaf.path, reason: "missing-argument", leaf: leaf) : nil
+        if arguments[leaf.path]?.rule.required == true, leaf.value.isBlank {
+            return Fault(argument: leaf.path, reason: "missing-argument", leaf: leaf)
         }
+        if kind == .empty { return nil }
         guard let argument = arguments[leaf.path] else {
             let isKnown = names.contains(leaf.argument)
             if isRead, isKnown || Self.harmless(kind) { return nil }
@@ -174,6 +174,19 @@ final class CompiledRule: Sendable {
         switch kind {
         case .boolean, .number, .date, .token, .short, .email, .phone: true
         default: false
+        }
+    }
+}
+
+extension CanonicalValue {
+    /// Whether nothing of the value is shown: there is none, or only spaces and characters without a mark.
+    ///
+    /// The blank of Braille is a sign to Unicode, and shows as much as a space.
+    fileprivate var isBlank: Bool {
+        if valueClass == .empty { return true }
+        return text.unicodeScalars.allSatisfy {
+            $0.properties.isWhitespace || $0.properties.isDefaultIgnorableCodePoint || $0.value == 0x2800
+                || $0.properties.generalCategory == .control || $0.properties.generalCategory == .format
         }
     }
 }
