@@ -94,7 +94,7 @@ extension PolicyCommand {
                 }
             }
             // What is decided about such a profile's points brings its values in, whatever the policy came from before.
-            if self.profile != nil, desk.policy != old { desk.policy.unprovenProfile = proposal.profile }
+            if self.profile != nil, desk.policy != old { desk.mark(unproven: proposal.profile) }
             if quotes.lackTexts {
                 Output.talk(
                     "the recordings keep where each argument came from and no texts of results, so only the calls are quoted"

@@ -49,6 +49,9 @@ struct ReviewDesk {
         PointStanding(item, point, in: policy, told: evidenced.standing(item, point, in: compiled)).standing
     }
 
+    /// Notes that values of a profile that somebody named as a file are in the policy now.
+    mutating func mark(unproven profile: Digest) { policy.unprovenProfile = profile }
+
     /// Writes the decisions into the policy, all or none.
     mutating func decide(_ choices: [Choice]) throws {
         let decisions = choices.map { choice in
