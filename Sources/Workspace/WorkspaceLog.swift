@@ -183,6 +183,6 @@ package struct WorkspaceLog: Sendable {
             claimed = ""
         }
         let keys = claimed.isEmpty ? [] : try trusted(origin: claimed)
-        return try LogAudit(FileDisk(reading: path), keys: keys, known: known)
+        return try LogAudit(FileDisk(reading: path), keys: keys, known: known, isOwn: true)
     }
 }

@@ -45,7 +45,7 @@ struct AuditCommand: AsyncParsableCommand {
             for file in checkpoint { known.append((file, try AuditFiles.checkpoint(file))) }
             let keys = try AuditFiles.keys(key)
             let trusted = keys.isEmpty ? try place.keys() : keys
-            let audit = try LogAudit(FileDisk(reading: place.path), keys: trusted, known: known)
+            let audit = try LogAudit(FileDisk(reading: place.path), keys: trusted, known: known, isOwn: folder == nil)
             switch output.format {
             case .table:
                 for finding in audit.findings { Output.answer(AuditText.sentence(finding)) }
