@@ -98,7 +98,8 @@ extension Catalogue {
                 ],
                 gives: [
                     ("policy", .string), ("digest", .string), ("rules", .integer), ("sessions", .integer),
-                    ("more_sessions", .integer), ("would_deny", .number), ("weakest", .string), ("basis", .list), ("questions", .list),
+                    ("more_sessions", .integer), ("would_deny", .number), ("weakest", .string), ("basis", .list),
+                    ("questions", .list),
                     ("decisions", .list),
                     ("open", .integer), ("review", .list), ("difference", .list),
                 ],

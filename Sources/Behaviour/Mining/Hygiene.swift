@@ -109,7 +109,7 @@ struct Hygiene {
     /// Sessions that are learned from and called the tool, where each of them took a value for it out of a text that
     /// reads like instructions; nil where one did not, or none called it.
     ///
-    /// - Parameter some: The sessions that count; nil for all of the agent.
+    /// With `some` only those sessions count.
     func followers(_ tool: UInt64, of agent: UInt64, among some: Set<UInt64>? = nil) -> Int? {
         guard var support = callers[AgentTool(agent: agent, tool: tool)] else { return nil }
         support.subtract(sessions)

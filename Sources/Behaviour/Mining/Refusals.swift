@@ -10,7 +10,7 @@ struct Refusals {
 
     /// Why nothing is learned of a tool; nil where there is no such reason.
     ///
-    /// - Parameter sessions: Those that count, where only a part of the agent's is learned from.
+    /// Sessions are those that count, where only a part of the agent's is learned from.
     func refusal(
         of evidence: ToolEvidence,
         key: UInt64,
@@ -41,6 +41,7 @@ struct Refusals {
     ///   - agent: Its key.
     ///   - task: The task and its sessions, for what is refused to that task alone.
     ///   - rule: The id that a rule about a tool has.
+    /// - Returns: A point for each tool of which nothing is learned.
     func items(
         _ evidence: AgentEvidence,
         key agent: UInt64,
