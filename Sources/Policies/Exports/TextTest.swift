@@ -49,7 +49,10 @@ extension TextTest {
     /// of the basic plane, since some engines see two characters in any other.
     private static let foreign =
         "[^ -~\\n\\r\\t"
-        + ["\u{A1}-\u{AC}", "\u{AE}-\u{34E}", "\u{350}-\u{5FF}", "\u{2010}-\u{2027}", "\u{20A0}-\u{20CF}"].joined()
+        + [
+            "\u{A1}-\u{AC}", "\u{AE}-\u{34E}", "\u{350}-\u{5FF}", "\u{2010}-\u{2023}\u{2025}-\u{2027}",
+            "\u{20A0}-\u{20CF}",
+        ].joined()
         + ["\u{3001}\u{3003}-\u{3163}", "\u{3165}-\u{9FFF}", "\u{AC00}-\u{D7A3}"].joined() + "]"
 
     /// Begins as neither a list nor an object begins that was written as a text, and not with white space.
