@@ -87,16 +87,12 @@ package struct WorkspaceLog: Sendable {
         guard try !ledger.undelivered(limit: 1).isEmpty || !told.untold(ledger.exceptions(), now: now).isEmpty else {
             return 0
         }
+        // Asked before there is a writer: a log that is gone would be begun anew, under another name and in silence.
+        if try !hasCheckpoint(), let gone = try shortfall(of: 0, from: ledger) { throw gone }
         var log = try writer(now)
         // What was accepted and not signed when a process died is signed first, and can then be read like the rest.
         try log.publish(at: Self.seconds(now))
-        if let last = try ledger.lastDelivered(), last >= log.size {
-            throw AuditError(
-                .contradiction,
-                "the audit log ends at entry \(log.size - 1) and the ledger delivered entry \(last): the log was put back",
-                help: "bring ledger and log back together with `lockstep restore FILE`"
-            )
-        }
+        if let gone = try shortfall(of: log.size, from: ledger) { throw gone }
         var known = try ends(of: log)
         // Asked again, now that nobody else may write the log.
         let news = try told.untold(ledger.exceptions(), now: now)
@@ -127,6 +123,27 @@ package struct WorkspaceLog: Sendable {
             count += rows.count
             known = [:]
         }
+    }
+
+    private func hasCheckpoint() throws(AuditError) -> Bool {
+        do throws(AuditError) {
+            _ = try reader.checkpoint()
+            return true
+        } catch {
+            guard error.code == .missing else { throw error }
+            return false
+        }
+    }
+
+    /// What is wrong where a log of so many entries ends before one that the ledger delivered; nil where it does not.
+    package func shortfall(of size: Int, from ledger: Ledger) throws(LedgerError) -> AuditError? {
+        guard let last = try ledger.lastDelivered(), last >= size else { return nil }
+        return AuditError(
+            .contradiction,
+            (size == 0 ? "the audit log is gone" : "the audit log ends at entry \(size - 1)")
+                + " and the ledger delivered entry \(last)" + (size == 0 ? "" : ": the log was put back"),
+            help: "bring ledger and log back together with `lockstep restore FILE`"
+        )
     }
 
     /// The last entries by the hash of their event: among them is whatever was appended and not marked.

@@ -275,6 +275,22 @@ def test_growth_is_proved_and_a_rewritten_history_is_not(logged: Shell, tmp_path
     logged("audit", "drain").expect(1)
 
 
+def test_a_log_that_is_put_back_or_gone_is_not_good_and_not_begun_anew(logged: Shell, tmp_path):
+    early = tmp_path / "early"
+    shutil.copytree(log_of(logged), early)
+    logged("run", "small.yaml").expect(4)
+    logged("audit", "verify").expect(0)
+    shutil.rmtree(log_of(logged))
+    shutil.copytree(early, log_of(logged))
+    assert "was put back" in logged("audit", "verify").expect(2).err
+    assert "lockstep restore" in logged("run", "small.yaml").err
+    shutil.rmtree(log_of(logged))
+    told = logged("run", "small.yaml")
+    assert "the audit log is gone" in told.err and "lockstep restore" in told.err
+    logged("audit", "drain").expect(1)
+    assert not (log_of(logged) / "checkpoint").exists()
+
+
 def test_every_flipped_byte_is_found_and_named(logged: Shell, tmp_path):
     vkey = vkey_of(logged)
     copy = tmp_path / "log"

@@ -46,6 +46,19 @@ struct AuditCommand: AsyncParsableCommand {
             let keys = try AuditFiles.keys(key)
             let trusted = keys.isEmpty ? try place.keys() : keys
             let audit = try LogAudit(FileDisk(reading: place.path), keys: trusted, known: known, isOwn: folder == nil)
+            // Only the workspace's own log can be held against what the ledger brought into it.
+            if folder == nil, origin == nil, audit.findings.isEmpty {
+                let session = try Session.open(.reading)
+                let size = (audit.checkpoint?.size ?? 0) + audit.unsigned
+                if let gone = try session.auditLog.shortfall(of: size, from: session.ledger) {
+                    throw CommandFailure(
+                        gone.code.rawValue,
+                        gone.message,
+                        help: gone.help,
+                        status: ExitStatus.answerIsNo
+                    )
+                }
+            }
             switch output.format {
             case .table:
                 for finding in audit.findings { Output.answer(AuditText.sentence(finding)) }

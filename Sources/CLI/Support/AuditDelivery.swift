@@ -20,7 +20,8 @@ extension Session {
         } catch {
             guard !quietly else { return false }
             Output.talk("warning: the audit log could not take what was decided: \(Self.words(error))")
-            Output.talk("  help: it waits in the ledger; see `lockstep audit verify`, then `lockstep audit drain`")
+            let way = (error as? AuditError)?.help ?? "see `lockstep audit verify`, then `lockstep audit drain`"
+            Output.talk("  help: it waits in the ledger; \(way)")
             return false
         }
     }
@@ -66,14 +67,8 @@ struct AuditChecks {
                 )
             }
             let size = audit.checkpoint?.size ?? 0
-            if let last, last >= size + audit.unsigned {
-                return DoctorCommand.Check(
-                    name: name,
-                    isGood: false,
-                    message:
-                        "the log ends at entry \(size - 1) and the ledger delivered entry \(last): it was put back",
-                    help: "bring ledger and log back together with `lockstep restore FILE`"
-                )
+            if let gone = try session.auditLog.shortfall(of: size + audit.unsigned, from: session.ledger) {
+                return DoctorCommand.Check(name: name, isGood: false, message: gone.message, help: gone.help)
             }
             return DoctorCommand.Check(
                 name: name,
