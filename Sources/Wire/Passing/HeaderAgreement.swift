@@ -11,8 +11,9 @@ package enum HeaderAgreement {
 
     /// The revision in which a request is to be read.
     ///
-    /// - Parameter session: the revision of the session that the request belongs to, if it belongs to one.
-    /// - Returns: nothing where no session and no header tells; then it is `initialize`, or of 2025-03-26 at the latest.
+    /// `session` is the revision of the session that the request belongs to, if it belongs to one. Where neither a
+    /// session nor a header tells, the request is `initialize`, or of 2025-03-26 at the latest.
+    ///
     /// - Throws: a refusal where the header stands twice, names no published revision, or not the session's.
     package static func revision(
         of fields: [Field],
@@ -31,9 +32,9 @@ package enum HeaderAgreement {
 
     /// Compares the head with the message or messages of the body.
     ///
-    /// - Parameters:
-    ///   - marks: the marks of the called tool's schema; without them no `Mcp-Param-` header can be verified.
-    ///   - outline: the outline of the reader that made the messages.
+    /// `marks` are those of the called tool's schema; without them no `Mcp-Param-` header can be verified, and one that
+    /// stands there is refused. `outline` is that of the reader that made the messages.
+    ///
     /// - Throws: the refusal, with the id of a single message.
     package static func check(
         _ fields: [Field],
