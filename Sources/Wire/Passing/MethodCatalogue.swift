@@ -67,8 +67,9 @@ package enum MethodCatalogue {
     private static let coreTasks = ProtocolRevision.v2025_11_25...ProtocolRevision.v2025_11_25
     private static let tasks = ProtocolRevision.v2025_11_25...ProtocolRevision.v2026_07_28
 
-    /// Commonest first, as the table is searched from its beginning. A method that is spoken differently by the two
-    /// sides stands twice.
+    /// Commonest first, as the table is searched from its beginning.
+    ///
+    /// A method that is spoken differently by the two sides stands twice.
     package static let entries: [Entry] = [
         Entry("tools/call", .call, naming: "name"),
         Entry("tools/list", .list(.tools)),

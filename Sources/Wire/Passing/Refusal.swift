@@ -61,7 +61,7 @@ extension Refusal {
 
     /// The JSON-RPC error as it is sent.
     ///
-    /// - Parameter id: the bytes of the id as the request had them; `null` where none could be read (JSON-RPC 2.0 §5).
+    /// `id` is the bytes of the id as the request had them; `null` stands where none could be read (JSON-RPC 2.0 §5).
     package func body(id: [UInt8]?) -> [UInt8] {
         var data = JSON.Object()
         data["reason"] = .string(reason.rawValue)
