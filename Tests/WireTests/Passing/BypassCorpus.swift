@@ -93,7 +93,7 @@ struct BypassCase: Sendable {
         guard let part = value.object else { return nil }
         if let text = part["base64"]?.string { return Base64.decode(text.utf8) }
         guard let text = part["repeat"]?.string, case .integer(let times)? = part["times"] else { return nil }
-        // Byte by byte, since some cases are very large.
+        if text.utf8.count == 1, let byte = text.utf8.first { return [UInt8](repeating: byte, count: Int(times)) }
         let pieces = text.split(separator: "{n}", omittingEmptySubsequences: false).map { Array($0.utf8) }
         var all: [UInt8] = []
         all.reserveCapacity(text.utf8.count * Int(times))
