@@ -114,7 +114,9 @@ package enum ItemCount {
             var known: Set<Int64> = [100]
             let progress = parameters["progress"]?.double ?? 0
             let total = parameters["total"]?.double
-            for number in [progress, total ?? 0] { known.formUnion(Int64(exactly: number.rounded()).map { [$0] } ?? []) }
+            for number in [progress, total ?? 0] {
+                known.formUnion(Int64(exactly: number.rounded()).map { [$0] } ?? [])
+            }
             if let total, total > 0, let share = Int64(exactly: (progress / total * 100).rounded(.down)) {
                 known.formUnion([share, share + 1])
             }
@@ -217,7 +219,9 @@ extension ItemCount.Counter {
         guard depth < JSON.Limits.deepest else { return (0, 0) }
         if isMap(object) {
             var total = 0
-            for (_, value) in object where total < cap { total = plus(total, row(value, depth: depth + 1, texts: texts)) }
+            for (_, value) in object where total < cap {
+                total = plus(total, row(value, depth: depth + 1, texts: texts))
+            }
             return (total, 0)
         }
         var rows = 0

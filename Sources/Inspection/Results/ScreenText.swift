@@ -57,7 +57,9 @@ struct ScreenText {
                 case 0x1F3F4:
                     // A flag of a region: at most six tags and their end (UTS #51, annex C).
                     var end = at + 1
-                    while end < scalars.count, end - at <= 7, (0xE0020...0xE007E).contains(scalars[end].value) { end += 1 }
+                    while end < scalars.count, end - at <= 7, (0xE0020...0xE007E).contains(scalars[end].value) {
+                        end += 1
+                    }
                     if end > at + 1, end < scalars.count, scalars[end].value == 0xE007F { at = end }
                 case 0xE0000...0xE007F:
                     tags += 1
