@@ -25,6 +25,7 @@ package enum ItemCount {
     /// - Parameters:
     ///   - message: The message as it was read.
     ///   - cap: Counting ends when so many were seen; the answer is never more than this.
+    /// - Returns: How many there are, at most `cap`.
     package static func count(_ message: JSON.Value, upTo cap: Int = .max) -> Int {
         var counter = Counter(cap: max(0, cap))
         return min(counter.message(message), counter.cap)

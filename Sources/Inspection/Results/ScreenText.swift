@@ -84,7 +84,7 @@ struct ScreenText {
                     isSelector = true
                     selectorRun += 1
                     let before = at > 0 ? scalars[at - 1].value : 0
-                    if selectorRun == 2 || (0x40...0x24F).contains(before) {
+                    if selectorRun == 3 || (0x40...0x24F).contains(before) {
                         selectors += 1
                         note(at)
                     }
