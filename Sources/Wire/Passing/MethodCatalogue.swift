@@ -133,8 +133,8 @@ package enum MethodCatalogue {
         let length = outline.range(of: node).count - 2
         for entry in entries {
             // With escapes the text is longer than what it stands for, so only shorter ones are certainly others.
-            guard length >= entry.length, entry.isSpoken(by: sender, in: revision) else { continue }
-            if outline.isText(node, entry.method, in: bytes) { return entry }
+            guard length >= entry.length, outline.isText(node, entry.method, in: bytes) else { continue }
+            if entry.isSpoken(by: sender, in: revision) { return entry }
         }
         return nil
     }

@@ -84,7 +84,8 @@ extension PassingReader {
                 }
             }
         }
-        for case let node? in [message.protocolVersion, message.traceparent] where outline.kind(of: node) != .string {
+        let isVersionText = message.protocolVersion.map { outline.kind(of: $0) == .string } ?? true
+        guard isVersionText, message.traceparent.map({ outline.kind(of: $0) == .string }) ?? true else {
             throw Refusal(.invalidParams, .params, "a member of `_meta` is not a string", id: id)
         }
         if let token = message.progressToken, outline.kind(of: token) != .string, outline.kind(of: token) != .integer {
