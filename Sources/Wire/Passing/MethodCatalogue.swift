@@ -2,9 +2,10 @@ import Core
 
 /// Every method of every published revision: who may send it, when, and what it asks for.
 ///
-/// From the schemas of the five revisions (`schema/*/schema.json` of the specification's repository) and, for 2026-07-28,
-/// the extension `io.modelcontextprotocol/tasks`. What is not listed here is unknown, and a gateway refuses it: a server
-/// may know methods that no policy has a word for.
+/// The methods of 2025-11-25 and 2026-07-28 are those of their schemas (`schema/*/schema.json` of the specification's
+/// repository) and of the extension `io.modelcontextprotocol/tasks`; what the three older revisions lack has not been
+/// checked against theirs yet. What is not listed here is unknown, and a gateway refuses it: a server may know methods
+/// that no policy has a word for.
 package enum MethodCatalogue {
     package enum Sender: Sendable, Hashable {
         case client, server
@@ -133,8 +134,8 @@ package enum MethodCatalogue {
         let length = outline.range(of: node).count - 2
         for entry in entries {
             // With escapes the text is longer than what it stands for, so only shorter ones are certainly others.
-            guard length >= entry.length, entry.isSpoken(by: sender, in: revision) else { continue }
-            if outline.isText(node, entry.method, in: bytes) { return entry }
+            guard length >= entry.length, outline.isText(node, entry.method, in: bytes) else { continue }
+            if entry.isSpoken(by: sender, in: revision) { return entry }
         }
         return nil
     }

@@ -14,26 +14,27 @@ extension PassingReader {
             default: false
             }
         let takesArguments = message.meaning == .call || message.meaning == .getPrompt
-        for (key, value) in outline.members(of: params) {
+        for (node, value) in outline.members(of: params) {
+            let key = KeyProbe(node, of: outline, in: bytes)
             let expected: JSON.Outline.Kind?
-            if let named = message.namedMember, outline.isText(key, named, in: bytes) {
+            if let named = message.namedMember, key.isNamed(named, outline, bytes) {
                 message.name = value
                 expected = .string
-            } else if takesArguments, outline.isText(key, "arguments", in: bytes) {
+            } else if takesArguments, key.isNamed("arguments", outline, bytes) {
                 message.arguments = value
                 expected = .object
-            } else if outline.isText(key, "_meta", in: bytes) {
+            } else if key.isNamed("_meta", outline, bytes) {
                 message.meta = value
                 expected = .object
             } else if isClosed || message.meaning == .task, revision.era == .modern,
-                outline.isText(key, "inputResponses", in: bytes)
+                key.isNamed("inputResponses", outline, bytes)
             {
                 message.inputResponses = value
                 expected = .object
-            } else if isClosed, revision.era == .modern, outline.isText(key, "requestState", in: bytes) {
+            } else if isClosed, revision.era == .modern, key.isNamed("requestState", outline, bytes) {
                 message.requestState = value
                 expected = .string
-            } else if message.meaning == .call, revision == .v2025_11_25, outline.isText(key, "task", in: bytes) {
+            } else if message.meaning == .call, revision == .v2025_11_25, key.isNamed("task", outline, bytes) {
                 message.taskAugmentation = value
                 expected = .object
             } else {
@@ -72,19 +73,21 @@ extension PassingReader {
     ) throws(Refusal) {
         let id = message.idRange
         if let meta {
-            for (key, value) in outline.members(of: meta) {
-                if outline.isText(key, MetaKey.protocolVersion, in: bytes) {
+            for (node, value) in outline.members(of: meta) {
+                let key = KeyProbe(node, of: outline, in: bytes)
+                if key.isNamed(MetaKey.protocolVersion, outline, bytes) {
                     message.protocolVersion = value
-                } else if outline.isText(key, "progressToken", in: bytes) {
+                } else if key.isNamed("progressToken", outline, bytes) {
                     message.progressToken = value
-                } else if outline.isText(key, "traceparent", in: bytes) {
+                } else if key.isNamed("traceparent", outline, bytes) {
                     message.traceparent = value
-                } else if outline.isText(key, MetaKey.declaredTask, in: bytes) {
+                } else if key.isNamed(MetaKey.declaredTask, outline, bytes) {
                     message.declaredTask = value
                 }
             }
         }
-        for case let node? in [message.protocolVersion, message.traceparent] where outline.kind(of: node) != .string {
+        let isVersionText = message.protocolVersion.map { outline.kind(of: $0) == .string } ?? true
+        guard isVersionText, message.traceparent.map({ outline.kind(of: $0) == .string }) ?? true else {
             throw Refusal(.invalidParams, .params, "a member of `_meta` is not a string", id: id)
         }
         if let token = message.progressToken, outline.kind(of: token) != .string, outline.kind(of: token) != .integer {

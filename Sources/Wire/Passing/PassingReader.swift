@@ -115,18 +115,19 @@ extension PassingReader {
             throw Refusal(.invalidRequest, .notJSONRPC, "the message is not an object")
         }
         var members = Members()
-        for (key, value) in outline.members(of: node) {
-            if outline.isText(key, "jsonrpc", in: bytes) {
+        for (node, value) in outline.members(of: node) {
+            let key = KeyProbe(node, of: outline, in: bytes)
+            if key.isNamed("jsonrpc", outline, bytes) {
                 members.hasVersion = outline.isText(value, "2.0", in: bytes)
-            } else if outline.isText(key, "id", in: bytes) {
+            } else if key.isNamed("id", outline, bytes) {
                 members.id = value
-            } else if outline.isText(key, "method", in: bytes) {
+            } else if key.isNamed("method", outline, bytes) {
                 members.method = value
-            } else if outline.isText(key, "params", in: bytes) {
+            } else if key.isNamed("params", outline, bytes) {
                 members.params = value
-            } else if outline.isText(key, "result", in: bytes) {
+            } else if key.isNamed("result", outline, bytes) {
                 members.result = value
-            } else if outline.isText(key, "error", in: bytes) {
+            } else if key.isNamed("error", outline, bytes) {
                 members.error = value
             } else {
                 members.hasOther = true
