@@ -17,6 +17,9 @@ from bypass_servers import loaded
 
 HEAD = re.compile(rb"HTTP/1\.[01] (\d{3})[^\n]*\n")
 
+#: More than the largest answer that any case wants delivered.
+MOST = 20 << 20
+
 
 @dataclasses.dataclass
 class Answer:
@@ -113,18 +116,28 @@ class Line:
         #: The other side ended the connection; false where the runner did.
         self.ended = False
         self.bodiless = bodiless
-        self.quiet_since = time.monotonic()
+        self.looked = 0.0
         #: How many answers the earlier steps on this connection took.
         self.used = 0
         self.known: tuple[int, bool, list[Answer]] = (-1, False, [])
 
+    @property
+    def over(self) -> bool:
+        """Nothing more is read: the other side ended, or sent more than any case needs."""
+        return self.ended or len(self.received) > MOST
+
     def answers(self) -> list[Answer]:
-        if self.known[:2] != (len(self.received), self.ended):
+        """What has arrived; of much that is still coming, what was there a little while ago."""
+        recent = len(self.received) > 1 << 20 and not self.over and time.monotonic() - self.looked < 0.5
+        if self.known[:2] != (len(self.received), self.ended) and not recent:
+            self.looked = time.monotonic()
             self.known = (len(self.received), self.ended, answers_in(bytes(self.received), self.ended, self.bodiless))
         return self.known[2]
 
     def pump(self, seconds: float) -> bool:
         """Reads what is there, waiting at most so long for the first byte."""
+        if self.over:
+            return False
         ready, _, _ = select.select([self.socket], [], [], max(0, seconds))
         if not ready:
             return False
@@ -137,7 +150,6 @@ class Line:
         if not data:
             self.ended = True
         self.received += data
-        self.quiet_since = time.monotonic()
         return bool(data)
 
     def send(self, pieces: list[bytes], seconds: float = 10) -> None:
@@ -145,7 +157,7 @@ class Line:
         end = time.monotonic() + seconds
         for piece in pieces:
             left = memoryview(piece)
-            while left and not self.ended and time.monotonic() < end:
+            while left and not self.over and time.monotonic() < end:
                 readable, writable, _ = select.select([self.socket], [self.socket], [], 0.5)
                 if readable:
                     self.pump(0)
@@ -169,7 +181,7 @@ class Line:
     def wait(self, number: int, seconds: float) -> bool:
         """Waits until so many answers are whole or the connection ends."""
         end = time.monotonic() + seconds
-        while not self.ended:
+        while not self.over:
             if sum(answer.complete for answer in self.answers()) >= number:
                 return True
             left = end - time.monotonic()
@@ -181,7 +193,7 @@ class Line:
     def settle(self, quiet: float, seconds: float) -> None:
         """Reads until nothing came for so long, or the connection ends."""
         end, last = time.monotonic() + seconds, time.monotonic()
-        while not self.ended and time.monotonic() - last < quiet and time.monotonic() < end:
+        while not self.over and time.monotonic() - last < quiet and time.monotonic() < end:
             if self.pump(min(quiet, 0.05)):
                 last = time.monotonic()
 

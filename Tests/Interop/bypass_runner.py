@@ -270,7 +270,7 @@ class Play:
 
     def await_stream(self, line: Line) -> None:
         end = time.monotonic() + 5
-        while not line.ended and len(line.answers()) <= line.used and time.monotonic() < end:
+        while not line.over and len(line.answers()) <= line.used and time.monotonic() < end:
             line.pump(0.1)
         last = line.answers()[-1] if line.answers() else None
         if last and not last.complete:
@@ -279,11 +279,11 @@ class Play:
     def await_answer(self, line: Line, seconds: float) -> None:
         """Waits for one answer; a stream that goes on after the response has said what there is to say."""
         end, told = time.monotonic() + seconds, None
-        while not line.ended and time.monotonic() < end:
+        while not line.over and time.monotonic() < end:
             new = line.answers()[line.used:]
             if any(answer.complete for answer in new):
                 return
-            if new and new[0].streamed and any({"result", "error"} & set(message) for message in new[0].messages()):
+            if new and new[0].streamed and len(new[0].body) < 1 << 20 and any({"result", "error"} & set(message) for message in new[0].messages()):
                 told = told or time.monotonic()
                 if time.monotonic() - told > 0.7:
                     return
@@ -349,7 +349,7 @@ class Play:
 
     def finished(self) -> Played:
         expect = self.case["expect"]
-        if expect["upstream"] == "once":
+        if expect["upstream"] == "once" and any(answer.status < 300 for each in self.seen for answer in each.answers):
             patience(0.5, lambda: len([1 for each in self.servers.taken().requests if each.body]) >= len(expect["messages"]))
         time.sleep(0.03)
         after = None

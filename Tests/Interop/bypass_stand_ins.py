@@ -14,7 +14,6 @@ import threading
 
 from bypass_gateway import Wanted
 
-REFUSAL = b'{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"refused"}}'
 #: A wrapper that answers `initialize` and refuses every other line.
 WALL = """
 import json, sys
@@ -28,7 +27,7 @@ for line in sys.stdin.buffer:
     elif isinstance(message, dict) and message.get("method") == "notifications/initialized":
         continue
     else:
-        said = {"jsonrpc": "2.0", "id": None, "error": {"code": -32700, "message": "refused"}}
+        said = {"jsonrpc": "2.0", "id": None, "error": {"code": int(sys.argv[1]), "message": "refused"}}
     print(json.dumps(said), flush=True)
 """
 
@@ -107,7 +106,18 @@ class Forwarder(StandIn):
 
 
 class Wall(StandIn):
-    """Opens sessions, so that cases can begin, and refuses everything else."""
+    """Opens sessions, so that cases can begin, and refuses everything else as the case in `case` would have it."""
+
+    case: dict = {}
+
+    @property
+    def status(self) -> int:
+        first = self.case.get("expect", {}).get("status", [400])[0]
+        return int(first[0]) * 100 if isinstance(first, str) else first
+
+    @property
+    def code(self) -> int:
+        return self.case.get("expect", {}).get("codes", [-32600])[0]
 
     def serve(self, accepted: socket.socket) -> None:
         accepted.settimeout(5)
@@ -120,10 +130,12 @@ class Wall(StandIn):
             result = {"protocolVersion": "2025-11-25", "capabilities": {}, "serverInfo": {"name": "wall", "version": "1"}}
             body = json.dumps({"jsonrpc": "2.0", "id": 0, "result": result}).encode()
             head = b"HTTP/1.1 200 OK\r\nMcp-Session-Id: %s\r\n" % secrets.token_hex(8).encode()
-        elif message == b'{"jsonrpc":"2.0","method":"notifications/initialized"}' or data.startswith(b"DELETE"):
+        elif message == b'{"jsonrpc":"2.0","method":"notifications/initialized"}' or any(
+            step.get("do") == "delete-session" for step in self.case.get("steps", [])) and data.startswith(b"DELETE"):
             head, body = b"HTTP/1.1 202 Accepted\r\n", b""
         else:
-            head, body = b"HTTP/1.1 400 Bad Request\r\n", REFUSAL
+            head = b"HTTP/1.1 %d Refused\r\n" % self.status
+            body = json.dumps({"jsonrpc": "2.0", "id": None, "error": {"code": self.code, "message": "refused"}}).encode()
         head += b"Content-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(body)
         accepted.sendall(head + body)
         accepted.shutdown(socket.SHUT_WR)
@@ -132,5 +144,5 @@ class Wall(StandIn):
 
     def wrapped(self, case: dict, server: list[str]) -> subprocess.Popen:
         return subprocess.Popen(
-            [sys.executable, "-c", WALL], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            [sys.executable, "-c", WALL, str(self.code)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )

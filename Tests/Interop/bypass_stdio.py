@@ -91,7 +91,7 @@ def _played(case: dict, pipe: Pipe, arrived: Path) -> Played:
         if not any("result" in (loaded(line) or {}) for line in pipe.lines()):
             raise Unplayable(f"no answer to `initialize`: {bytes(pipe.received[:300])!r}")
         pipe.write(b'{"jsonrpc":"2.0","method":"notifications/initialized"}\n')
-        patience(2, lambda: b"notifications/initialized" in arrived.read_bytes())
+        patience(1, lambda: b"notifications/initialized" in arrived.read_bytes())
     before, seen, absent_before = len(arrived.read_bytes()), [], len(pipe.received)
     for number, step in enumerate(case["steps"]):
         made = bypass_cases.steps({**case, "steps": [step]}, lambda _: b"", None)[0]
@@ -102,7 +102,7 @@ def _played(case: dict, pipe: Pipe, arrived: Path) -> Played:
                 pipe.process.stdin.close()
         asked = sum(isinstance(loaded(line), dict) and "id" in loaded(line) for line in made.wire.split(b"\n")) if len(made.wire) < 1 << 20 else 1
         if case["hostile"]:
-            pipe.settle(already + max(1, asked), 2, 0.3)
+            pipe.settle(already + max(1, asked), 1.2, 0.3)
         else:
             pipe.settle(already + asked, 8, 0.1)
         answers = [Answer(200, [], line, True) for line in pipe.lines()[already:]]
