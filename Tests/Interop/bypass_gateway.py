@@ -53,7 +53,7 @@ def write_document(folder: Path, wanted: Wanted, ports: dict[str, int], keys: Ke
     shutil.copy(POLICIES / f"{wanted.policy}.yaml", folder / "policy.yaml")
     keys.write_sets(folder)
     document: dict = {
-        "apiVersion": "lockstep/v1", "kind": "Gateway", "gateway": "edge-1", "state": "state", "mode": wanted.mode, "policy": "policy.yaml",
+        "gateway": "edge-1", "state": "state", "mode": wanted.mode, "policy": "policy.yaml",
         **json.loads(wanted.setting), "limits": LIMITS,
     }
     if wanted.transport == "stdio":

@@ -183,7 +183,7 @@ class Play:
         """Opens a session and remembers it under a name."""
         route, self.servers.opening = route or self.route, principal
         line = self.ask({"post": self.initialize(), "to": route, "by": principal, "session": False, "without": ["MCP-Protocol-Version"]}, 8)
-        answer = next(iter(line.answers()), None)
+        self.opened, answer = line, next(iter(line.answers()), None)
         good = answer and answer.status == 200 and any("result" in message for message in answer.messages())
         if not good or not answer.header("mcp-session-id"):
             raise NoSession(f"`initialize` of {principal} got {bytes(line.received[:400])!r}")
@@ -322,13 +322,14 @@ class Play:
             case "kill": self.gateway.kill(principal)
             case "open-session" | "initialize-only":
                 try:
-                    line = self.open(principal, step.get("as"), step.get("to"), step["do"] == "open-session")
-                    self.others.append((line, 0))
+                    self.open(principal, step.get("as"), step.get("to"), step["do"] == "open-session")
                     if step.get("expect") == "refused":
                         self.faults.append(f"{principal} opened a session")
                 except NoSession as error:
                     if step.get("expect") != "refused" and self.case["direction"] != "to-client":
                         raise Unplayable(str(error)) from error
+                finally:
+                    self.others.append((self.opened, 0))
             case "delete-session":
                 line = self.ask({"delete": self.route, "by": principal}, 5)
                 if not line.answers() or line.answers()[0].status >= 300:
@@ -355,7 +356,9 @@ class Play:
         after = None
         if expect.get("killed"):
             last = next(step for step in reversed(self.case["steps"]) if "do" not in step)
-            line = self.ask(last, 3)
+            line = Line(self.gateway.address)
+            line.send([self.made(len(self.case["steps"]), last).wire])
+            line.wait(1, 3)
             after = line.answers()
             line.close()
         lines = [*self.lines.values(), *self.past]
