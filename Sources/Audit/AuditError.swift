@@ -20,6 +20,8 @@ package struct AuditError: Error, Hashable, Sendable, CustomStringConvertible {
         case unusable = "audit.unusable"
         /// An earlier write failed in a way that only opening the log anew can judge.
         case stopped = "audit.stopped"
+        /// The log takes nothing now: too much waits for it, its disk failed, or it is closed.
+        case unavailable = "audit.unavailable"
         /// An entry that a log cannot hold.
         case entrySize = "audit.entry-size"
         /// The log has no such entry, or is not that long.

@@ -1,0 +1,3 @@
+extension ResultScreen {
+    package static func mayHoldSigns(_ bytes: Span<UInt8>) -> Bool { true }
+}
