@@ -119,6 +119,10 @@ let package = Package(
         library("Ledger", ["Core", grdb, sqlite]),
         library("Workspace", ["Core", "Documents", "Identity", "Audit", "Ledger", "CLinux"]),
         library("Survey", ["Core", "Documents", "Wire", "Inspection", subprocess, nioTLS] + nio),
+        library(
+            "Gateway",
+            ["Core", "Wire", "Traffic", "Inspection", "Identity", "Policies", nioTLS] + nio
+        ),
         library("Engine", ["Core", "Playbooks", "Ledger", "Expressions", "Identity"]),
         library(
             "Reporting",
@@ -130,14 +134,15 @@ let package = Package(
             "Actions",
             [
                 "Core", "Documents", "Expressions", "Playbooks", "Ledger", "Workspace", "Survey", "Reporting",
-                "Inspection", "Identity", "Wire", "Traffic", "Policies", "Behaviour", "CLinux", subprocess, system,
-            ]
+                "Inspection", "Identity", "Wire", "Traffic", "Policies", "Behaviour", "Gateway", "Audit", "CLinux",
+                subprocess, system, nioTLS,
+            ] + nio
         ),
         .executableTarget(
             name: "CLI",
             dependencies: [
                 "Core", "Documents", "Expressions", "Wire", "Inspection", "Identity", "Audit", "Playbooks", "Ledger",
-                "Workspace", "Survey",
+                "Workspace", "Survey", "Gateway",
                 "Engine", "Actions", "Reporting", "Traffic", "Policies", "Behaviour", arguments, lifecycle, unixSignals,
                 logging,
             ],
@@ -166,6 +171,7 @@ let package = Package(
         tests("LabTests", ["Lab", "Wire", "Core"] + nio),
         tests("InspectionTests", ["Core", "Inspection"]),
         tests("SurveyTests", ["Core", "Inspection", "Survey", "Wire", nioTLS] + nio, data: ["Cases"]),
+        tests("GatewayTests", ["Gateway", "Core", "Wire"]),
         tests("AuditTests", ["Audit", "Core"]),
         tests("IdentityTests", ["Identity", "Core", crypto]),
         tests("ReportingTests", ["Reporting", "Core"], data: ["Goldens"]),

@@ -46,6 +46,7 @@ struct Lockstep: AsyncParsableCommand {
                     CancelCommand.self,
                 ]
             ),
+            CommandGroup(name: "Enforce", subcommands: [GatewayCommand.self]),
             CommandGroup(name: "Prove", subcommands: [AuditCommand.self]),
         ]
     )

@@ -100,10 +100,26 @@ package struct SessionObserver: Sendable {
         }
     }
 
+    /// A call that was made and has no result yet.
+    package struct OpenCall: Sendable {
+        fileprivate let tool: ServerTool
+        fileprivate let tier: ToolTier
+        fileprivate let reading: UInt64
+    }
+
     /// Explains a call by what came before it, and takes in its result.
     package mutating func observe(_ record: CallRecord) -> ObservedCall {
+        var (call, open) = begin(record)
+        call.resultDigest = end(open, record)
+        return call
+    }
+
+    /// Explains a call by what came before it and counts it, before anybody knows what becomes of it.
+    ///
+    /// Calls that are open at the same time count for one another from here on.
+    package mutating func begin(_ record: CallRecord) -> (call: ObservedCall, open: OpenCall) {
         var asksResults = false
-        var call = explain(record, &asksResults)
+        let call = explain(record, &asksResults)
         if asksResults, results.count - index.count > mostUnindexed {
             index.add(results[index.count...].lazy.map(\.text))
         }
@@ -115,9 +131,15 @@ package struct SessionObserver: Sendable {
         } else {
             otherCalls += 1
         }
-        call.resultDigest = absorb(record, tool: call.tool, tier: call.tier, reading: call.reading)
         ordinal += 1
-        return call
+        return (call, OpenCall(tool: call.tool, tier: call.tier, reading: call.reading))
+    }
+
+    /// Takes in the result of a call; what calls made meanwhile can have used is no more than what was there by then.
+    ///
+    /// - Returns: the digest of what the call returned, 0 where nothing is known of it.
+    package mutating func end(_ open: OpenCall, _ record: CallRecord) -> UInt64 {
+        absorb(record, tool: open.tool, tier: open.tier, reading: open.reading)
     }
 
     /// Explains a call that has not been made yet; nothing is remembered of it.
@@ -335,7 +357,7 @@ extension SessionObserver {
     private mutating func remember(_ value: CanonicalValue) {
         guard firstUses[value.text] == nil else { return }
         guard firstUses.count < limits.maxValues else {
-            becomePartial()
+            becomePartial(at: ordinal)
             return
         }
         firstUses[value.text] = FirstUse(ordinal: ordinal, value: value)
@@ -349,16 +371,16 @@ extension SessionObserver {
         guard let result = record.result, let text = Self.text(of: result) else { return 0 }
         let seen = cache.text(text, structured: result.structured, maxTextBytes: limits.maxTextBytes)
         guard results.count < limits.maxResults, heldBytes + text.utf8.count <= limits.maxSessionBytes else {
-            becomePartial()
+            becomePartial(at: ordinal - 1)
             return seen.digest
         }
-        if seen.isCut { becomePartial() }
+        if seen.isCut { becomePartial(at: ordinal - 1) }
         heldBytes += seen.text.utf8.count
-        results.append(SeenResult(tool: tool, tier: tier, text: seen, ordinal: ordinal, reading: reading))
+        results.append(SeenResult(tool: tool, tier: tier, text: seen, ordinal: ordinal - 1, reading: reading))
         return seen.digest
     }
 
-    private mutating func becomePartial() { partialSince = partialSince ?? ordinal }
+    private mutating func becomePartial(at call: Int) { partialSince = partialSince ?? call }
 
     private static func text(of result: CallRecord.Result) -> String? {
         if let text = result.text { return text }

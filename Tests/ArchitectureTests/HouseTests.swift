@@ -22,18 +22,21 @@ private let house: [String: (own: Set<String>, outside: Set<String>)] = [
         ["Core", "Documents", "Wire", "Inspection"],
         ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "Subprocess", "SystemPackage", "Glibc"]
     ),
+    "Gateway": (
+        ["Core", "Wire", "Traffic", "Inspection", "Identity", "Policies"], ["NIOCore", "NIOPosix", "NIOSSL", "Glibc"]
+    ),
     "Engine": (["Core", "Playbooks", "Ledger", "Expressions", "Identity"], ["Glibc"]),
     "Reporting": (["Core"], ["Mustache"]),
     "Actions": (
         [
             "Core", "Documents", "Expressions", "Playbooks", "Ledger", "Workspace", "Survey", "Reporting", "Inspection",
-            "Identity", "Wire", "Traffic", "Policies", "Behaviour",
-        ], ["CLinux", "Glibc", "Subprocess", "SystemPackage"]
+            "Identity", "Wire", "Traffic", "Policies", "Behaviour", "Gateway", "Audit",
+        ], ["CLinux", "Glibc", "NIOCore", "NIOPosix", "NIOSSL", "Subprocess", "SystemPackage"]
     ),
     "CLI": (
         [
             "Core", "Documents", "Expressions", "Wire", "Inspection", "Identity", "Audit", "Playbooks", "Ledger",
-            "Workspace", "Survey", "Engine", "Actions", "Reporting", "Traffic", "Policies", "Behaviour",
+            "Workspace", "Survey", "Engine", "Actions", "Reporting", "Traffic", "Policies", "Behaviour", "Gateway",
         ], ["ArgumentParser", "ServiceLifecycle", "UnixSignals", "Logging", "Glibc"]
     ),
     "Lab": (

@@ -54,21 +54,41 @@ import Testing
             ),
             451
         ),
-        Row("members", result(#""structuredContent":{"people":{\#(times(200) { #""p\#($0)":{"n":1}"# }),"last":{}}}"#), 201),
+        Row(
+            "members",
+            result(#""structuredContent":{"people":{\#(times(200) { #""p\#($0)":{"n":1}"# }),"last":{}}}"#),
+            201
+        ),
         Row("single members", result(#""structuredContent":{\#(times(200) { #""p\#($0)":"x""# })}"#), 200),
         Row("members with one form", result(#""structuredContent":{"people":{"a":{"n":1},"b":{"n":2}}}"#), 2),
         Row("an object with objects", result(#""structuredContent":{"user":{"name":"x"},"place":{"city":"y"}}"#), 1),
         Row("tags of a row", result(#""structuredContent":{"rows":[{"n":1,"tags":["a","b","c"]}]}"#), 1),
         Row("rows as lists", result(#""structuredContent":{"rows":[[1,"a",2],[2,"b",3]]}"#), 2),
         Row("a long list in a row", result(#""structuredContent":{"rows":[[\#(times(500) { "\"n\($0)\"" })]]}"#), 500),
-        Row("many short lists in a row", result(#""structuredContent":{"rows":[{\#(times(30) { #""k\#($0)":["a","b"]"# })}]}"#), 60),
+        Row(
+            "many short lists in a row",
+            result(#""structuredContent":{"rows":[{\#(times(30) { #""k\#($0)":["a","b"]"# })}]}"#),
+            60
+        ),
         Row("an embedding", result(#""structuredContent":{"vector":[\#(times(900) { "0.\($0 % 9)1" })]}"#), 1),
-        Row("rows in an error", #"{"jsonrpc":"2.0","id":1,"error":{"code":-1,"message":"x","data":[{"a":1},{"a":2}]}}"#, 2),
+        Row(
+            "rows in an error",
+            #"{"jsonrpc":"2.0","id":1,"error":{"code":-1,"message":"x","data":[{"a":1},{"a":2}]}}"#,
+            2
+        ),
         Row("an error", #"{"jsonrpc":"2.0","id":1,"error":{"code":-1,"message":"not there"}}"#, 0),
         Row("rows in the metadata", result(#""content":[],"_meta":{"dev.example/rows":[{"n":1},{"n":2}]}"#), 2),
         Row("rows in an unknown member", result(#""content":[],"extra":[{"n":1},{"n":2}]"#), 2),
-        Row("a log line", #"{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":{"name":"p"}}}"#, 1),
-        Row("progress", #"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":3}}"#, 0),
+        Row(
+            "a log line",
+            #"{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":{"name":"p"}}}"#,
+            1
+        ),
+        Row(
+            "progress",
+            #"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":3}}"#,
+            0
+        ),
         Row(
             "progress in words",
             #"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":3,"total":7,"message":"3 of 7 (42 %)"}}"#,
@@ -94,7 +114,11 @@ import Testing
             ),
             60
         ),
-        Row("a picture", result(#""content":[{"type":"image","mimeType":"image/png","data":"iVBORw0KGgoAAAANSUhEUgAAAAE="}]"#), 1),
+        Row(
+            "a picture",
+            result(#""content":[{"type":"image","mimeType":"image/png","data":"iVBORw0KGgoAAAANSUhEUgAAAAE="}]"#),
+            1
+        ),
         Row("JSON in a structured string", result(#""structuredContent":{"result":"[{\"n\":1},{\"n\":2}]"}"#), 2),
         Row("tools", result(#""tools":[{"name":"a","inputSchema":{"type":"object"}},{"name":"b"}]"#), 2),
     ]
@@ -123,7 +147,11 @@ import Testing
         Row("entries with fields", times(30, "\n") { "- name: p\($0)\n  tags:\n  - a\n  - b" }, 30),
         Row("one entry that hides many", "- all\n" + times(300, "\n") { "  - p\($0)" }, 300),
         Row("names", times(30, "\n") { "person-\($0)" }, 30),
-        Row("a log", times(30, "\n") { "2026-01-0\($0 % 9 + 1) 12:00:0\($0 % 10) user p\($0) came in and looked around here." }, 30),
+        Row(
+            "a log",
+            times(30, "\n") { "2026-01-0\($0 % 9 + 1) 12:00:0\($0 % 10) user p\($0) came in and looked around here." },
+            30
+        ),
     ]
 
     @Test(arguments: texts) func `the records of a text are counted`(_ row: Row) {

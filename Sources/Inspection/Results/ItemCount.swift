@@ -25,6 +25,7 @@ package enum ItemCount {
     /// - Parameters:
     ///   - message: The message as it was read.
     ///   - cap: Counting ends when so many were seen; the answer is never more than this.
+    /// - Returns: How many there are, at most `cap`.
     package static func count(_ message: JSON.Value, upTo cap: Int = .max) -> Int {
         var counter = Counter(cap: max(0, cap))
         return min(counter.message(message), counter.cap)
@@ -114,7 +115,9 @@ package enum ItemCount {
             var known: Set<Int64> = [100]
             let progress = parameters["progress"]?.double ?? 0
             let total = parameters["total"]?.double
-            for number in [progress, total ?? 0] { known.formUnion(Int64(exactly: number.rounded()).map { [$0] } ?? []) }
+            for number in [progress, total ?? 0] {
+                known.formUnion(Int64(exactly: number.rounded()).map { [$0] } ?? [])
+            }
             if let total, total > 0, let share = Int64(exactly: (progress / total * 100).rounded(.down)) {
                 known.formUnion([share, share + 1])
             }
@@ -217,7 +220,9 @@ extension ItemCount.Counter {
         guard depth < JSON.Limits.deepest else { return (0, 0) }
         if isMap(object) {
             var total = 0
-            for (_, value) in object where total < cap { total = plus(total, row(value, depth: depth + 1, texts: texts)) }
+            for (_, value) in object where total < cap {
+                total = plus(total, row(value, depth: depth + 1, texts: texts))
+            }
             return (total, 0)
         }
         var rows = 0

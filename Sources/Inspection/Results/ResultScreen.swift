@@ -20,7 +20,8 @@ package struct Sign: Sendable, Hashable {
         var shown = ""
         for scalar in scalars.prefix(40) {
             switch scalar.value {
-            case 0x20..<0x7F, 0xA1...0xAC, 0xAE...0x2FF, 0x370...0x58F, 0x3040...0xD7FF: shown.unicodeScalars.append(scalar)
+            case 0x20..<0x7F, 0xA1...0xAC, 0xAE...0x2FF, 0x370...0x58F, 0x3040...0xD7FF:
+                shown.unicodeScalars.append(scalar)
             default: shown += "\\u{\(String(scalar.value, radix: 16, uppercase: true))}"
             }
         }
@@ -107,7 +108,13 @@ package enum ResultScreen {
             read += text.utf8.count
             guard read <= ResultScreen.mostBytes else {
                 if signs.last?.code != "too-much" {
-                    signs.append(Sign(code: "too-much", pointer: pointer, evidence: "more text with marks than is looked through"))
+                    signs.append(
+                        Sign(
+                            code: "too-much",
+                            pointer: pointer,
+                            evidence: "more text with marks than is looked through"
+                        )
+                    )
                 }
                 return
             }

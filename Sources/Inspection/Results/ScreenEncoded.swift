@@ -22,12 +22,16 @@ enum ScreenEncoded {
             while at < bytes.count, bytes[at] == UInt8(ascii: "=") { at += 1 }
             let run = bytes[start..<at]
             guard let text = readable(run) else { continue }
-            if wishes || ResultScreen.isOrderedOver(text) || ResultScreen.sign(in: String(decoding: text, as: UTF8.self), depth: depth + 1) != nil {
+            if wishes || ResultScreen.isOrderedOver(text)
+                || ResultScreen.sign(in: String(decoding: text, as: UTF8.self), depth: depth + 1) != nil
+            {
                 return ("encoded", Sign.shown(run.prefix(80)))
             }
         }
         guard let plain = unescaped(bytes) else { return nil }
-        return ResultScreen.sign(in: String(decoding: plain, as: UTF8.self), depth: depth + 1).map { ("encoded", $0.evidence) }
+        return ResultScreen.sign(in: String(decoding: plain, as: UTF8.self), depth: depth + 1).map {
+            ("encoded", $0.evidence)
+        }
     }
 
     static func isBase64(_ byte: UInt8) -> Bool {
@@ -39,7 +43,10 @@ enum ScreenEncoded {
         return words.contains { word in
             guard word.count < 16, word.count > 5 else { return false }
             let text = String(decoding: word, as: UTF8.self).lowercased()
-            return ["decode", "decoded", "decoding", "base64", "decipher", "decrypt", "deobfuscate", "unhex", "base64decode", "atob"].contains(text)
+            return [
+                "decode", "decoded", "decoding", "base64", "decipher", "decrypt", "deobfuscate", "unhex",
+                "base64decode", "atob",
+            ].contains(text)
         }
     }
 
@@ -96,7 +103,9 @@ enum ScreenEncoded {
         var result: [UInt8] = []
         var letters = 0
         var at = 0
-        func number(_ range: ArraySlice<UInt8>, radix: Int) -> Int? { Int(String(decoding: range, as: UTF8.self), radix: radix) }
+        func number(_ range: ArraySlice<UInt8>, radix: Int) -> Int? {
+            Int(String(decoding: range, as: UTF8.self), radix: radix)
+        }
         while at < bytes.count {
             var value: Int?
             var length = 1
@@ -130,5 +139,7 @@ enum ScreenEncoded {
 
 extension ResultScreen {
     /// Whether what was encoded gives an order: who hides it from people has no claim to the benefit of the doubt.
-    static func isOrderedOver(_ bytes: [UInt8]) -> Bool { isOrder(ScreenText(String(decoding: bytes, as: UTF8.self)).folded) }
+    static func isOrderedOver(_ bytes: [UInt8]) -> Bool {
+        isOrder(ScreenText(String(decoding: bytes, as: UTF8.self)).folded)
+    }
 }

@@ -70,13 +70,16 @@ struct ScreenMarkup {
         "<|start|>", "<start_of_turn>", "<end_of_turn>", "<<sys>>", "<</sys>>",
     ]
     private static let callMarkers = [
-        "<tool_call>", "<tool_calls>", "<tool_use>", "<function_call>", "<function_calls>", "<invoke name=", "<function=",
+        "<tool_call>", "<tool_calls>", "<tool_use>", "<function_call>", "<function_calls>", "<invoke name=",
+        "<function=",
         "<|python_tag|>", "<|tool_call", "<use_mcp_tool>", "<tool_response>",
     ]
     /// Elements that claim authority; their content has to give an order, for some are those of ordinary documents.
     private static let claims: Set<String> = [
-        "important", "system", "system-prompt", "system_prompt", "system-reminder", "instruction", "instructions", "information",
-        "hidden", "secret", "override", "admin", "assistant", "critical", "mandatory", "priority", "developer", "internal",
+        "important", "system", "system-prompt", "system_prompt", "system-reminder", "instruction", "instructions",
+        "information",
+        "hidden", "secret", "override", "admin", "assistant", "critical", "mandatory", "priority", "developer",
+        "internal",
         "confidential", "urgent", "agent", "ai",
     ]
 
@@ -87,9 +90,13 @@ struct ScreenMarkup {
             return isHiddenOrder(start..<end, &parts) ? ("hidden-markup", at..<end) : nil
         }
         if has("<|", at: at) || has("<s", at: at) || has("<e", at: at) || has("<<", at: at) {
-            for marker in Self.roleMarkers where has(marker, at: at) { return ("role-marker", at..<(at + marker.utf8.count)) }
+            for marker in Self.roleMarkers where has(marker, at: at) {
+                return ("role-marker", at..<(at + marker.utf8.count))
+            }
         }
-        for marker in Self.callMarkers where has(marker, at: at) { return ("call-like", at..<min(lower.count, at + 80)) }
+        for marker in Self.callMarkers where has(marker, at: at) {
+            return ("call-like", at..<min(lower.count, at + 80))
+        }
         var end = at + 1
         while end < lower.count, end - at < 32, isNamePart(lower[end]) { end += 1 }
         guard end > at + 1, end < lower.count else { return nil }
@@ -98,7 +105,9 @@ struct ScreenMarkup {
             let stop = position(of: "</\(name)>", from: end) ?? min(lower.count, end + 400)
             if isOrder((end + 1)..<stop, &parts) { return ("hidden-markup", at..<stop) }
         }
-        guard lower[end] == 0x20 || lower[end] == 0x0A, let close = position(of: ">", from: end, within: 512) else { return nil }
+        guard lower[end] == 0x20 || lower[end] == 0x0A, let close = position(of: ">", from: end, within: 512) else {
+            return nil
+        }
         if name == "img", let place = attribute("src", end..<close), carriesData(place) {
             return ("address-with-data", at..<close)
         }
@@ -129,12 +138,16 @@ struct ScreenMarkup {
         for byte in lower[range] where byte != 0x20 && byte != 0x0A { tight.append(byte) }
         let text = String(decoding: tight, as: UTF8.self)
         let styles = [
-            "display:none", "visibility:hidden", "font-size:0", "font-size:1px", "opacity:0;", "opacity:0\"", "opacity:0'",
-            "color:white", "color:#fff", "color:transparent", "left:-", "top:-", "text-indent:-", "clip:rect(0", "height:0", "width:0",
+            "display:none", "visibility:hidden", "font-size:0", "font-size:1px", "opacity:0;", "opacity:0\"",
+            "opacity:0'",
+            "color:white", "color:#fff", "color:transparent", "left:-", "top:-", "text-indent:-", "clip:rect(0",
+            "height:0", "width:0",
         ]
         if styles.contains(where: { text.contains($0) }) { return true }
         let attributes = String(decoding: lower[range], as: UTF8.self)
-        return attributes.split(whereSeparator: { $0 == " " || $0 == "\n" }).contains { $0 == "hidden" || $0 == "hidden=\"\"" || $0 == "aria-hidden=\"true\"" }
+        return attributes.split(whereSeparator: { $0 == " " || $0 == "\n" }).contains {
+            $0 == "hidden" || $0 == "hidden=\"\"" || $0 == "aria-hidden=\"true\""
+        }
     }
 
     private func attribute(_ name: String, _ range: Range<Int>) -> Range<Int>? {
@@ -149,10 +162,13 @@ struct ScreenMarkup {
     // MARK: Square brackets and roles
 
     private func bracket(_ at: Int, _ parts: inout Int) -> (String, Range<Int>)? {
-        for marker in ["[inst]", "[/inst]", "[tool_calls]", "[available_tools]", "[tool_results]"] where has(marker, at: at) {
+        for marker in ["[inst]", "[/inst]", "[tool_calls]", "[available_tools]", "[tool_results]"]
+        where has(marker, at: at) {
             return (marker.contains("tool_c") ? "call-like" : "role-marker", at..<(at + marker.utf8.count))
         }
-        for marker in ["[system]", "[hidden]", "[assistant]", "[developer]", "[system message]", "[system prompt]", "[admin]"]
+        for marker in [
+            "[system]", "[hidden]", "[assistant]", "[developer]", "[system message]", "[system prompt]", "[admin]",
+        ]
         where has(marker, at: at) {
             let start = at + marker.utf8.count
             let end = min(lower.count, start + 240)
@@ -162,8 +178,10 @@ struct ScreenMarkup {
     }
 
     private static let roles: Set<String> = [
-        "system", "assistant", "developer", "system message", "system prompt", "system note", "system override", "system instruction",
-        "system instructions", "system notice", "ai", "llm", "admin", "administrator", "ai assistant", "assistant instructions",
+        "system", "assistant", "developer", "system message", "system prompt", "system note", "system override",
+        "system instruction",
+        "system instructions", "system notice", "ai", "llm", "admin", "administrator", "ai assistant",
+        "assistant instructions",
         "instructions for ai", "agent instructions",
     ]
 
@@ -200,16 +218,22 @@ struct ScreenMarkup {
 
     /// A text that is nothing but the call of a tool as models write it.
     private func call(_ at: Int) -> (String, Range<Int>)? {
-        guard at < 40, bytes[..<at].allSatisfy({ $0 <= 0x20 || $0 == 0x60 || ($0 | 0x20) &- 0x61 < 26 || $0 == 0x5B }) else { return nil }
+        guard at < 40, bytes[..<at].allSatisfy({ $0 <= 0x20 || $0 == 0x60 || ($0 | 0x20) &- 0x61 < 26 || $0 == 0x5B })
+        else { return nil }
         var text = bytes[at...]
         while let last = text.last, last <= 0x20 || last == 0x60 || last == 0x5D { text.removeLast() }
-        guard text.count < 65_536, let value = try? JSON.parse(Array(text)), let object = value.object else { return nil }
+        guard text.count < 65_536, let value = try? JSON.parse(Array(text)), let object = value.object else {
+            return nil
+        }
         let keys = Set(object.keys)
         let place = at..<min(bytes.count, at + 80)
         if object["type"]?.string == "tool_use", object["input"]?.object != nil { return ("call-like", place) }
         if object["tool_calls"]?.array != nil || object["function_call"]?.object != nil { return ("call-like", place) }
-        let known: Set<String> = ["name", "arguments", "parameters", "id", "type", "tool", "function", "thought", "action", "action_input"]
-        let named = object["name"]?.string ?? object["tool"]?.string ?? object["function"]?.string ?? object["action"]?.string
+        let known: Set<String> = [
+            "name", "arguments", "parameters", "id", "type", "tool", "function", "thought", "action", "action_input",
+        ]
+        let named =
+            object["name"]?.string ?? object["tool"]?.string ?? object["function"]?.string ?? object["action"]?.string
         let given = object["arguments"]?.object ?? object["parameters"]?.object ?? object["action_input"]?.object
         return named != nil && given != nil && keys.isSubset(of: known) ? ("call-like", place) : nil
     }
@@ -217,7 +241,8 @@ struct ScreenMarkup {
     // MARK: Addresses of pictures
 
     private func image(_ at: Int, _ parts: inout Int) -> (String, Range<Int>)? {
-        guard has("![", at: at), let close = position(of: "]", from: at + 2, within: 512), close + 1 < lower.count else { return nil }
+        guard has("![", at: at), let close = position(of: "]", from: at + 2, within: 512), close + 1 < lower.count
+        else { return nil }
         if lower[close + 1] == UInt8(ascii: "(") {
             let start = close + 2
             let end = position(of: ")", from: start, within: 2_048) ?? min(lower.count, start + 2_048)
@@ -225,22 +250,29 @@ struct ScreenMarkup {
         }
         // A picture whose address stands elsewhere: `![x][1]`, or `![1]`.
         var name = (at + 2)..<close
-        if lower[close + 1] == UInt8(ascii: "["), let stop = position(of: "]", from: close + 2, within: 128), stop > close + 2 {
+        if lower[close + 1] == UInt8(ascii: "["), let stop = position(of: "]", from: close + 2, within: 128),
+            stop > close + 2
+        {
             name = (close + 2)..<stop
         }
         parts += 64
         guard parts < Self.mostParts else { return nil }
         let label = "[\(String(decoding: lower[name], as: UTF8.self))]:"
-        guard name.count < 128, let definition = position(of: label, from: 0, within: min(lower.count, 65_536)) else { return nil }
+        guard name.count < 128, let definition = position(of: label, from: 0, within: min(lower.count, 65_536)) else {
+            return nil
+        }
         let start = definition + label.utf8.count
         let end = position(of: "\n", from: start, within: 2_048) ?? min(lower.count, start + 2_048)
         return carriesData(start..<end) ? ("address-with-data", definition..<end) : nil
     }
 
     private static let dataWords: Set<String> = [
-        "secret", "secrets", "data", "password", "passwords", "token", "apikey", "key", "conversation", "history", "context", "chat",
-        "message", "messages", "summary", "email", "emails", "content", "contents", "env", "credentials", "credential", "prompt",
-        "info", "result", "results", "answer", "output", "query", "user", "memory", "notes", "document", "text", "payload", "value",
+        "secret", "secrets", "data", "password", "passwords", "token", "apikey", "key", "conversation", "history",
+        "context", "chat",
+        "message", "messages", "summary", "email", "emails", "content", "contents", "env", "credentials", "credential",
+        "prompt",
+        "info", "result", "results", "answer", "output", "query", "user", "memory", "notes", "document", "text",
+        "payload", "value",
     ]
 
     /// Whether the address has a place for the conversation's data, or a text of several words.
@@ -253,10 +285,13 @@ struct ScreenMarkup {
         while at < address.count {
             if [0x7B, 0x3C, 0x5B, 0x24, 0x25].contains(address[at]) {
                 let words = address[(at + 1)...].prefix(40).split { !($0 &- 0x61 < 26) }.prefix(4)
-                let isPlace = address[at] == 0x7B || address[at] == 0x3C || address[at] == 0x24
+                let isPlace =
+                    address[at] == 0x7B || address[at] == 0x3C || address[at] == 0x24
                     || address[at] == 0x25 && (has("7b", in: address, at: at + 1) || has("3c", in: address, at: at + 1))
                     || address[at] == 0x5B
-                if isPlace, words.contains(where: { Self.dataWords.contains(String(decoding: $0, as: UTF8.self)) }) { return true }
+                if isPlace, words.contains(where: { Self.dataWords.contains(String(decoding: $0, as: UTF8.self)) }) {
+                    return true
+                }
             }
             at += 1
         }
@@ -265,13 +300,26 @@ struct ScreenMarkup {
             guard let equals = pair.firstIndex(of: 0x3D) else { continue }
             let value = pair[(equals + 1)...]
             let words = value.split { !($0 &- 0x61 < 26) }
-            if words.count == 1, words[0].count == value.count, Self.dataWords.contains(String(decoding: value, as: UTF8.self)) { return true }
-            if words.count <= 4, words.count > 1, words.allSatisfy({ Self.dataWords.contains(String(decoding: $0, as: UTF8.self)) || $0 == Array("your".utf8)[...] || $0 == Array("the".utf8)[...] }) { return true }
+            if words.count == 1, words[0].count == value.count,
+                Self.dataWords.contains(String(decoding: value, as: UTF8.self))
+            {
+                return true
+            }
+            if words.count <= 4, words.count > 1,
+                words.allSatisfy({
+                    Self.dataWords.contains(String(decoding: $0, as: UTF8.self)) || $0 == Array("your".utf8)[...]
+                        || $0 == Array("the".utf8)[...]
+                })
+            {
+                return true
+            }
             let original = bytes[(range.lowerBound + value.startIndex)..<(range.lowerBound + value.endIndex)]
             if original.count >= 16, ScreenEncoded.readable(original) != nil { return true }
         }
         return false
     }
 
-    private func has(_ word: String, in bytes: [UInt8], at position: Int) -> Bool { bytes.dropFirst(position).starts(with: word.utf8) }
+    private func has(_ word: String, in bytes: [UInt8], at position: Int) -> Bool {
+        bytes.dropFirst(position).starts(with: word.utf8)
+    }
 }

@@ -57,7 +57,9 @@ struct ScreenText {
                 case 0x1F3F4:
                     // A flag of a region: at most six tags and their end (UTS #51, annex C).
                     var end = at + 1
-                    while end < scalars.count, end - at <= 7, (0xE0020...0xE007E).contains(scalars[end].value) { end += 1 }
+                    while end < scalars.count, end - at <= 7, (0xE0020...0xE007E).contains(scalars[end].value) {
+                        end += 1
+                    }
                     if end > at + 1, end < scalars.count, scalars[end].value == 0xE007F { at = end }
                 case 0xE0000...0xE007F:
                     tags += 1
@@ -82,7 +84,7 @@ struct ScreenText {
                     isSelector = true
                     selectorRun += 1
                     let before = at > 0 ? scalars[at - 1].value : 0
-                    if selectorRun == 2 || (0x40...0x24F).contains(before) {
+                    if selectorRun == 3 || (0x40...0x24F).contains(before) {
                         selectors += 1
                         note(at)
                     }

@@ -88,7 +88,22 @@ struct ScreenWords {
             return
         }
         let lower = bytes[place].filter { $0 != 0x27 }.map { $0 &- 0x41 < 26 ? $0 | 0x20 : $0 }
-        add(rules.number(of: String(decoding: lower, as: UTF8.self)), place)
+        let number = rules.number(of: String(decoding: lower, as: UTF8.self))
+        add(number == ScreenRules.unknown && lower.count > 7 ? Self.misspelled(lower, rules) : number, place)
+    }
+
+    private static let longWords = ["instructions", "instruction", "previous", "disregard"].map { Array($0.utf8) }
+
+    /// The number of a long word that is written with one letter too many, too few, or wrong: a model reads over it.
+    private static func misspelled(_ word: [UInt8], _ rules: ScreenRules) -> UInt16 {
+        for known in longWords where abs(known.count - word.count) < 2 {
+            let head = zip(known, word).prefix { $0 == $1 }.count
+            let tail = zip(known.reversed(), word.reversed()).prefix { $0 == $1 }.count
+            if head + tail + 1 >= max(known.count, word.count) {
+                return rules.number(of: String(decoding: known, as: UTF8.self))
+            }
+        }
+        return ScreenRules.unknown
     }
 
     private mutating func add(_ number: UInt16, _ place: Range<Int>) {
@@ -117,6 +132,7 @@ struct ScreenWords {
     /// What is found, the strongest first sign of each kind.
     ///
     /// - Parameter isHidden: Whether people do not see the text, or it claims to be somebody who gives orders.
+    /// - Returns: A strong match, or the first of the weaker ones that suffices.
     func find(isHidden: Bool) -> Match? {
         let rules = ScreenRules.shared
         var weak: [(rule: Int, position: Int, end: Int)] = []

@@ -18,7 +18,9 @@ struct TextLines {
                 guard let first = line.first(where: { $0 != 0x20 && $0 != 0x09 }) else { continue }
                 // Fences of code blocks, and brackets that are left over.
                 if first == 0x60, line.count < 16 { continue }
-                if let last = line.last, last == 0x3B || last == 0x7B || last == 0x7D || last == 0x3A && line.contains(0x28) {
+                if let last = line.last,
+                    last == 0x3B || last == 0x7B || last == 0x7D || last == 0x3A && line.contains(0x28)
+                {
                     inCode += 1
                 }
                 if line.starts(with: "@@ ".utf8) || line.starts(with: "+++ ".utf8) { isDifference = true }
@@ -48,10 +50,13 @@ struct TextLines {
         for (index, line) in lines.enumerated() {
             let start = line.drop { $0 == 0x20 || $0 == 0x09 }
             let digits = start.prefix { (0x30...0x39).contains($0) }
-            guard !digits.isEmpty, digits.count < 9, let number = Int(String(decoding: digits, as: UTF8.self)) else { return nil }
+            guard !digits.isEmpty, digits.count < 9, let number = Int(String(decoding: digits, as: UTF8.self)) else {
+                return nil
+            }
             let rest = start.dropFirst(digits.count)
             // Editors put a tab, a bar or an arrow after the number.
-            guard let sign = rest.first, sign == 0x09 || sign == 0x7C || sign == 0x3A || sign == 0xE2 || rest.starts(with: " | ".utf8)
+            guard let sign = rest.first,
+                sign == 0x09 || sign == 0x7C || sign == 0x3A || sign == 0xE2 || rest.starts(with: " | ".utf8)
             else { return nil }
             if let previous, number <= previous || number > previous + 64 { return nil }
             previous = number
@@ -60,7 +65,9 @@ struct TextLines {
         result.lines.removeAll(where: \.isEmpty)
         guard !result.lines.isEmpty else { return nil }
         // Rows with a number in front are rows all the same: the rest has to be source or prose to be a file.
-        let sourceLines = result.lines.count { $0.last == 0x3B || $0.last == 0x7B || $0.last == 0x7D || $0.contains(0x28) || $0.contains(0x3D) }
+        let sourceLines = result.lines.count {
+            $0.last == 0x3B || $0.last == 0x7B || $0.last == 0x7D || $0.contains(0x28) || $0.contains(0x3D)
+        }
         guard sourceLines * 8 > result.lines.count else { return nil }
         result.isSource = true
         return result
@@ -116,7 +123,9 @@ struct TextLines {
                 previous = byte
             }
             if isCompact, previous != separator { compact += 1 }
-            if let last = line.last, last == 0x7B || last == 0x7D || last == 0x3B || last == 0x29 || last == separator { codes += 1 }
+            if let last = line.last, last == 0x7B || last == 0x7D || last == 0x3B || last == 0x29 || last == separator {
+                codes += 1
+            }
             if line.split(separator: separator).contains(where: { $0.count { $0 == 0x20 } > 5 }) { longCells += 1 }
         }
         if codes * 4 > range.count { return false }
@@ -169,7 +178,11 @@ struct TextLines {
     private func bullet(_ line: ArraySlice<UInt8>) -> Int? {
         let start = line.drop { $0 == 0x20 || $0 == 0x09 }
         let indent = line.count - start.count
-        if start.starts(with: "\u{2022}".utf8) || start.starts(with: "\u{25E6}".utf8) || start.starts(with: "\u{2023}".utf8) { return indent }
+        if start.starts(with: "\u{2022}".utf8) || start.starts(with: "\u{25E6}".utf8)
+            || start.starts(with: "\u{2023}".utf8)
+        {
+            return indent
+        }
         guard let first = start.first else { return nil }
         if first == 0x2D || first == 0x2A || first == 0x2B {
             guard start.dropFirst().first == 0x20, start.count > 2 else { return nil }
@@ -177,7 +190,8 @@ struct TextLines {
             return hasBlockComments && first == 0x2A ? nil : indent
         }
         let digits = start.prefix { (0x30...0x39).contains($0) }
-        guard (1...7).contains(digits.count), let sign = start.dropFirst(digits.count).first, sign == 0x2E || sign == 0x29,
+        guard (1...7).contains(digits.count), let sign = start.dropFirst(digits.count).first,
+            sign == 0x2E || sign == 0x29,
             start.dropFirst(digits.count + 1).first == 0x20
         else { return nil }
         return indent
@@ -197,7 +211,9 @@ struct TextLines {
             let isEnded = line.last == 0x2E || line.last == 0x3F || line.last == 0x21 || line.last == 0x3A
             let isCode = line.contains { $0 == 0x7B || $0 == 0x7D || $0 == 0x3B || $0 == 0x3D }
             if words.count <= 4, !isEnded, !isCode, first.first != 0x23 { plain += 1 }
-            if first.count <= 64, first.contains(where: { (0x30...0x39).contains($0) }) { forms[Self.form(first), default: 0] += 1 }
+            if first.count <= 64, first.contains(where: { (0x30...0x39).contains($0) }) {
+                forms[Self.form(first), default: 0] += 1
+            }
         }
         let form = forms.values.max() ?? 0
         let most = max(plain, form)

@@ -23,7 +23,9 @@ extension ItemCount.Counter {
         var mayMatch = true
         while at < bytes.count, total < cap {
             var start = at
-            while start < bytes.count, bytes[start] == 0x20 || bytes[start] == 0x09 || bytes[start] == 0x0D { start += 1 }
+            while start < bytes.count, bytes[start] == 0x20 || bytes[start] == 0x09 || bytes[start] == 0x0D {
+                start += 1
+            }
             if start < bytes.count, bytes[start] == 0x7B || bytes[start] == 0x5B, Self.looksLikeJSON(bytes, start) {
                 let end = mayMatch ? Self.closing(bytes, start) : nil
                 if end == nil { mayMatch = false }

@@ -34,6 +34,11 @@ final class CompiledRule: Sendable {
         condition = rule.condition.map(Condition.init)
     }
 
+    /// Whether it means every call of its tool at every hour.
+    var isUnconditional: Bool {
+        rule.arguments.isEmpty && condition == nil && rule.windows.isEmpty && rule.expires == nil
+    }
+
     /// Whether an ask concerns this call at all; one that cannot tell concerns it.
     func applies(_ call: ObservedCall, _ context: DecisionContext) -> Bool {
         isOpen(context) != false && condition?.holds(call, context) != false

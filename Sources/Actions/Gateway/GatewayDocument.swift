@@ -1,0 +1,266 @@
+package import Core
+import Documents
+package import Gateway
+
+/// What a gateway's document says: the configuration, and the files that it names.
+///
+/// A document stands alone, beside the gateway that reads it, which may have no workspace.
+package struct GatewayDocument: Sendable {
+    /// Whose tokens are believed.
+    package struct Issuer: Sendable, Hashable {
+        package var name: String
+        /// A file with a JSON Web Key Set (RFC 7517 §5).
+        package var keys: String
+    }
+
+    package var configuration: GatewayConfiguration
+    /// Paths as they were written, relative to the document.
+    package var state: String
+    package var policy: String?
+    package var issuers: [Issuer] = []
+    package var taskKeys: String?
+    package var definitions: String?
+    /// What is kept of results in recordings: `provenance`, `digests` or `full`.
+    package var stored = "provenance"
+
+    /// Reads a document and reports everything that is wrong with it at once (codes `gateway.*`, `yaml.*`).
+    package static func read(_ bytes: [UInt8], file: String) throws(InvalidInput) -> GatewayDocument {
+        let (node, syntax) = YAMLReader.read(bytes, file: file)
+        let problems = DiagnosticCollector(codePrefix: "gateway", syntax)
+        guard let node else {
+            if !problems.hasErrors {
+                problems.report("empty", "the file is empty", at: Place(file: file, line: 1, column: 1))
+            }
+            throw InvalidInput(problems.sorted)
+        }
+        var document: GatewayDocument?
+        if var reader = MappingReader(node, problems, as: "a gateway") {
+            document = GatewayReading(problems).document(&reader)
+        }
+        guard let document, !problems.hasErrors else { throw InvalidInput(problems.sorted) }
+        return document
+    }
+}
+
+private struct GatewayReading {
+    let problems: DiagnosticCollector
+
+    init(_ problems: DiagnosticCollector) { self.problems = problems }
+
+    func document(_ reader: inout MappingReader) -> GatewayDocument? {
+        let id = reader.string("gateway", isRequired: true)
+        if let id, !Self.isName(id.value) {
+            problems.report("invalid-value", "a gateway's id must be a short name such as `edge-1`", at: id.place)
+        }
+        let listen = endpoint("listen", &reader, isRequired: true)
+        let admin = endpoint("admin", &reader, isRequired: false)
+        let place = reader.place(ofKey: "admin")
+        if let admin, !admin.isLoopback {
+            problems.report("invalid-value", "the admin port must be on loopback", at: place)
+        }
+        let state = reader.string("state")?.value ?? "state"
+        let address = reader.string("url")
+        if let address, RoutedURL(address.value)?.path != "" {
+            problems.report(
+                "invalid-value",
+                "`url` must be a scheme, a host and a port",
+                at: address.place,
+                help: "write it as `https://gateway.example:8800`"
+            )
+        }
+        let mode = reader.enumeration("mode", of: GatewayConfiguration.Mode.self)?.value ?? .enforce
+        let policy = reader.string("policy")?.value
+        let routes = routes(&reader)
+        guard let id, let listen else {
+            reader.finish()
+            return nil
+        }
+        var document = GatewayDocument(
+            configuration: GatewayConfiguration(
+                id: id.value,
+                listen: listen,
+                admin: admin,
+                address: address?.value,
+                mode: mode,
+                routes: routes
+            ),
+            state: state,
+            policy: policy
+        )
+        identity(&reader, &document)
+        limits(&reader, &document)
+        results(&reader, &document)
+        document.configuration.serverRequests = Set((reader.strings("server-requests")?.value ?? []).map(\.value))
+        document.configuration.origins = Set((reader.strings("origins")?.value ?? []).map(\.value))
+        document.definitions = reader.string("definitions")?.value
+        reader.finish()
+        return document
+    }
+
+    private func endpoint(
+        _ key: String,
+        _ reader: inout MappingReader,
+        isRequired: Bool
+    ) -> GatewayConfiguration.Endpoint? {
+        guard let text = reader.string(key, isRequired: isRequired) else { return nil }
+        if let url = RoutedURL("http://" + text.value), url.path.isEmpty, let port = url.port {
+            return GatewayConfiguration.Endpoint(host: url.host, port: port)
+        }
+        problems.report(
+            "invalid-value",
+            "`\(key)` must be an address and a port",
+            at: text.place,
+            help: "write it as `127.0.0.1:8800`"
+        )
+        return nil
+    }
+
+    private func routes(_ reader: inout MappingReader) -> [GatewayConfiguration.Route] {
+        var routes: [GatewayConfiguration.Route] = []
+        for node in reader.list("routes", isRequired: true)?.value ?? [] {
+            guard var entry = MappingReader(node, problems, as: "a route") else { continue }
+            let path = entry.string("path", isRequired: true)
+            let server = entry.string("server", isRequired: true)
+            let upstream = entry.string("upstream", isRequired: true)
+            let transport = entry.enumeration("transport", of: GatewayConfiguration.Transport.self)?.value ?? .streamable
+            let credential = entry.string("credential")?.value
+            entry.finish()
+            guard let path, let server, let upstream else { continue }
+            if !Self.isPath(path.value) {
+                problems.report("invalid-value", "a route's path begins with `/` and holds no `?` or space", at: path.place)
+            }
+            if routes.contains(where: { $0.path == path.value }) {
+                problems.report("duplicate-route", "the path \(path.value.inMessage) is routed twice", at: path.place)
+            }
+            guard let url = RoutedURL(upstream.value), !url.host.isEmpty else {
+                problems.report(
+                    "invalid-value",
+                    "\(upstream.value.inMessage) is not the address of a server",
+                    at: upstream.place,
+                    help: "write it as `http://127.0.0.1:9001/mcp`"
+                )
+                continue
+            }
+            routes.append(
+                GatewayConfiguration.Route(
+                    path: path.value,
+                    server: server.value,
+                    upstream: GatewayConfiguration.Endpoint(host: url.host, port: url.port ?? (url.isTLS ? 443 : 80)),
+                    upstreamPath: url.path.isEmpty ? "/" : url.path,
+                    isUpstreamTLS: url.isTLS,
+                    transport: transport,
+                    credential: credential
+                )
+            )
+        }
+        return routes
+    }
+
+    private func identity(_ reader: inout MappingReader, _ document: inout GatewayDocument) {
+        guard var identity = reader.mapping("identity") else { return }
+        for node in identity.list("tokens")?.value ?? [] {
+            guard var entry = MappingReader(node, problems, as: "an issuer") else { continue }
+            let issuer = entry.string("issuer", isRequired: true)
+            let keys = entry.string("keys", isRequired: true)
+            entry.finish()
+            if let issuer, let keys {
+                document.issuers.append(GatewayDocument.Issuer(name: issuer.value, keys: keys.value))
+            }
+        }
+        document.configuration.issuers = document.issuers.map(\.name)
+        if var tasks = identity.mapping("tasks") {
+            document.taskKeys = tasks.string("keys", isRequired: true)?.value
+            tasks.finish()
+        }
+        if let declared = identity.string("declared"), declared.value != "none" {
+            document.configuration.declared = declared.value
+        }
+        identity.finish()
+    }
+
+    private func limits(_ reader: inout MappingReader, _ document: inout GatewayDocument) {
+        guard var limits = reader.mapping("limits") else { return }
+        func set(_ key: String, _ range: ClosedRange<Int64>, _ change: (inout GatewayConfiguration.Limits, Int) -> Void) {
+            if let number = limits.integer(key, in: range) { change(&document.configuration.limits, Int(number.value)) }
+        }
+        set("body", 1_024...(1 << 30)) { $0.bodyBytes = $1 }
+        set("head", 1_024...(1 << 20)) { $0.headBytes = $1 }
+        set("depth", 8...512) { $0.depth = $1 }
+        set("answer", 1_024...(1 << 30)) { $0.answerBytes = $1 }
+        set("connections", 1...1_000_000) { $0.connections = $1 }
+        set("request-seconds", 1...3_600) { $0.requestSeconds = $1 }
+        set("answer-seconds", 1...86_400) { $0.answerSeconds = $1 }
+        set("idle-seconds", 1...86_400) { $0.idleSeconds = $1 }
+        limits.finish()
+    }
+
+    private func results(_ reader: inout MappingReader, _ document: inout GatewayDocument) {
+        guard var results = reader.mapping("results") else { return }
+        let most: ClosedRange<Int64> = 0...1_000_000_000
+        document.configuration.results.mostItems = results.integer("most-items", in: most).map { Int($0.value) }
+        document.configuration.results.mostItemsASession =
+            results.integer("most-items-a-session", in: most).map { Int($0.value) }
+        if let action = results.enumeration("instructions", of: GatewayConfiguration.Screening.self) {
+            document.configuration.results.instructions = action.value
+        }
+        if let stored = results.string("stored") {
+            if ["provenance", "digests", "full"].contains(stored.value) {
+                document.stored = stored.value
+            } else {
+                problems.report(
+                    "invalid-value",
+                    "\(stored.value.inMessage) is not what can be kept of results",
+                    at: stored.place,
+                    help: "write provenance, digests or full"
+                )
+            }
+        }
+        results.finish()
+    }
+
+    private static func isName(_ text: String) -> Bool {
+        !text.isEmpty && text.utf8.count <= 63
+            && text.utf8.allSatisfy {
+                (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == UInt8(ascii: "-")
+                    || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: ".")
+            }
+    }
+
+    private static func isPath(_ text: String) -> Bool {
+        text.hasPrefix("/") && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F } && !text.contains("?")
+            && !text.contains("#")
+    }
+}
+
+/// A URL as far as a route needs it: no user, no query, no fragment.
+struct RoutedURL {
+    let isTLS: Bool
+    let host: String
+    let port: Int?
+    let path: String
+
+    init?(_ text: String) {
+        let isTLS = text.hasPrefix("https://")
+        guard isTLS || text.hasPrefix("http://") else { return nil }
+        let rest = text.dropFirst(isTLS ? 8 : 7)
+        guard rest.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }), !rest.contains("@"), !rest.contains("#") else {
+            return nil
+        }
+        let slash = rest.firstIndex(of: "/") ?? rest.endIndex
+        var authority = rest[..<slash]
+        var port: Int?
+        if let colon = authority.lastIndex(of: ":"), authority.last != "]" {
+            guard let number = Int(authority[authority.index(after: colon)...]), (0...65_535).contains(number) else {
+                return nil
+            }
+            port = number
+            authority = authority[..<colon]
+        }
+        if authority.hasPrefix("["), authority.hasSuffix("]") { authority = authority.dropFirst().dropLast() }
+        guard !authority.isEmpty else { return nil }
+        self.isTLS = isTLS
+        self.port = port
+        host = String(authority)
+        path = String(rest[slash...])
+    }
+}

@@ -1,0 +1,135 @@
+import Audit
+package import Core
+import FoundationEssentials
+package import Gateway
+import Identity
+import Synchronization
+package import Traffic
+import Wire
+import Workspace
+
+/// The folder in which a gateway keeps what must outlive it: its keys, its log, who is denied, and recordings.
+///
+/// It is the owner's alone (mode 0700), as it holds what calls were about.
+package struct GatewayFolder: Sendable {
+    package let root: String
+
+    package init(_ root: String) throws(FileFault) {
+        self.root = root
+        for folder in ["", "/keys", "/control", "/audit", "/recordings"] { try StoredFile.makeFolder(root + folder) }
+    }
+
+    var keys: KeyStore { KeyStore(directory: root + "/keys") }
+
+    /// The token of the admin port, made once.
+    package func adminToken() throws -> Redacted<String> {
+        let path = root + "/control/admin-token"
+        if let bytes = try? StoredFile.read(path, limit: 1_024) {
+            let text = String(decoding: bytes.filter { $0 != 0x0A }, as: UTF8.self)
+            if text.utf8.count >= 32 { return Redacted(text) }
+        }
+        var random = SystemRandomNumberGenerator()
+        let bytes = (0..<32).map { _ in UInt8.random(in: 0...255, using: &random) }
+        let token = Hexadecimal.encode(bytes)
+        try StoredFile.write(Array((token + "\n").utf8), to: path)
+        return Redacted(token)
+    }
+
+    /// Opens the gateway's audit log, whose origin is the gateway's id.
+    package func log(gateway: String, clock: @escaping @Sendable () -> Timestamp) throws -> GatewayLog {
+        var random = SystemRandomNumberGenerator()
+        let ring = try keys.loadOrCreate(.audit, now: clock(), using: &random)
+        let origin = "lockstep.gateway/\(gateway)"
+        let path = root + "/audit/gateway"
+        let signers = try ([ring.current] + ring.retired).map { key in
+            // Made for this alone: seals and requests are made over texts that begin otherwise.
+            let seed = key.authenticationCode(Array("lockstep.audit-log/1:ed25519:\(origin)".utf8))
+            return try NoteSigner(name: origin, kind: .ed25519, seed: Redacted(seed))
+        }
+        let seconds: @Sendable () -> UInt64 = { UInt64(max(0, clock().epochSeconds)) }
+        let queue = try LogQueue<FileDisk>(time: seconds) { () throws(AuditError) in
+            try LogWriter(
+                FileDisk(writing: path, waits: false),
+                origin: origin,
+                signers: Array(signers.prefix(4)),
+                trusted: signers.map(\.verifier),
+                at: seconds()
+            )
+        }
+        return GatewayLog(queue)
+    }
+
+    package var revocations: RevocationFile { RevocationFile(path: root + "/control/revocations") }
+
+    package func recorder(_ storage: ResultStorage, clock: @escaping @Sendable () -> Timestamp) throws -> Recorder {
+        var random = SystemRandomNumberGenerator()
+        let key = try keys.loadOrCreate(.recording, now: clock(), using: &random).current
+        return Recorder(folder: root + "/recordings", key: key, storage: storage, clock: clock)
+    }
+}
+
+/// The audit log of one gateway.
+package struct GatewayLog: AuditSink {
+    private let queue: LogQueue<FileDisk>
+
+    init(_ queue: LogQueue<FileDisk>) { self.queue = queue }
+
+    package func append(_ entry: [UInt8], _ done: @escaping @Sendable (Bool) -> Void) {
+        queue.submit(entry) { result in
+            if case .success = result { done(true) } else { done(false) }
+        }
+    }
+
+    package func note(_ entry: [UInt8]) -> Bool {
+        // Refused on this very thread where there is no room; what comes later from the log's own thread is too late to
+        // stop a call that only reads, and stops the next one.
+        let isTaken = Taken()
+        queue.submit(entry) { result in
+            if case .failure = result { isTaken.flag.store(false, ordering: .relaxed) }
+        }
+        return isTaken.flag.load(ordering: .relaxed)
+    }
+
+    private final class Taken: Sendable { let flag = Atomic<Bool>(true) }
+
+    /// Signs what there is and lets go of the log.
+    package func close() { _ = try? queue.close() }
+}
+
+/// The list of who is denied, as a file that is replaced as a whole and synced before anybody is told.
+package struct RevocationFile: RevocationStore {
+    struct Unreadable: Error {
+        let message: String
+    }
+
+    let path: String
+    private static let limit = 64 << 20
+
+    package func load() throws -> [Revocations.Entry] {
+        let bytes: [UInt8]
+        do throws(FileFault) {
+            bytes = try StoredFile.read(path, limit: Self.limit)
+        } catch {
+            if error == .missing { return [] }
+            throw error
+        }
+        let entries = bytes.split(separator: 0x0A).map { line in
+            (try? JSON.parse(Array(line))).flatMap { Revocations.Entry($0) }
+        }
+        guard entries.allSatisfy({ $0 != nil }) else {
+            throw Unreadable(message: "the list of who is denied cannot be read")
+        }
+        return entries.compactMap(\.self)
+    }
+
+    package func save(_ entries: [Revocations.Entry]) -> Bool {
+        var bytes: [UInt8] = []
+        for entry in entries { bytes += JSON.canonical(entry.json) + [0x0A] }
+        do throws(FileFault) {
+            try StoredFile.write(bytes, to: path)
+            return true
+        } catch {
+            return false
+        }
+    }
+}

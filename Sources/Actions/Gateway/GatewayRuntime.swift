@@ -1,0 +1,229 @@
+package import Core
+import FoundationEssentials
+package import Gateway
+import Identity
+import NIOCore
+import NIOPosix
+import NIOSSL
+import Policies
+import Traffic
+import Wire
+import Workspace
+
+/// A gateway from its document to its end: reads what it names, listens, reloads, drains.
+package final class GatewayRuntime: Sendable {
+    package struct Failure: Error, Sendable {
+        package let code: String
+        package let message: String
+        package let help: String?
+        /// The document, the policy or a file that it names is wrong, rather than the machine.
+        package let isInput: Bool
+    }
+
+    private let file: String
+    private let gateway: Gateway
+    private let shared: Shared
+    private let log: GatewayLog
+    private let recorder: Recorder
+    package let id: String
+    package let listening: GatewayConfiguration.Endpoint
+    package let administered: GatewayConfiguration.Endpoint?
+
+    /// Reads the document and begins to listen.
+    ///
+    /// - Throws: `InvalidInput` for what is wrong in the document or the policy, `Failure` for everything else.
+    package init(_ file: String, clock: @escaping @Sendable () -> Timestamp) async throws {
+        self.file = file
+        let document = try Self.document(file)
+        let files = GatewayFiles(document, beside: file)
+        let policy = try files.policy()
+        let folder: GatewayFolder
+        do throws(FileFault) {
+            folder = try GatewayFolder(files.path(document.state))
+        } catch {
+            throw Failure("state", "the folder `\(document.state)` cannot be used: \(error.sentence)")
+        }
+        log = try folder.log(gateway: document.configuration.id, clock: clock)
+        recorder = try folder.recorder(ResultStorage(rawValue: document.stored) ?? .provenance, clock: clock)
+        shared = Shared(
+            audit: log,
+            records: recorder,
+            asks: Asks {
+                var random = SystemRandomNumberGenerator()
+                return Hexadecimal.encode((0..<8).map { _ in UInt8.random(in: 0...255, using: &random) })
+            },
+            revocations: try Revocations(store: folder.revocations),
+            definitions: PinnedDefinitions(pins: try files.pins()),
+            now: clock
+        )
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, System.coreCount))
+        let proofs = try files.proofs()
+        // A port of 0 becomes known only when it is bound, and the gateway's own name holds it.
+        let first = Self.settings(document, policy, proofs, at: document.configuration.listen)
+        do throws {
+            gateway = try await Gateway(first, shared: shared, group: group)
+            listening = try await gateway.listen(at: document.configuration.listen)
+            gateway.change(to: Self.settings(document, policy, proofs, at: listening))
+            if let admin = document.configuration.admin {
+                administered = try await gateway.administer(at: admin, token: folder.adminToken())
+            } else {
+                administered = nil
+            }
+        } catch let error as Gateway.Failure {
+            throw Failure("listen", error.message)
+        }
+        id = document.configuration.id
+    }
+
+    /// Reads everything anew; where something is wrong nothing changes.
+    package func reload() throws {
+        let document = try Self.document(file)
+        let files = GatewayFiles(document, beside: file)
+        gateway.change(to: Self.settings(document, try files.policy(), try files.proofs(), at: listening))
+    }
+
+    /// Answers what was begun, and closes the log and the recordings.
+    package func stop(within limit: Duration = .seconds(10)) async {
+        await gateway.drain(within: limit)
+        await recorder.close()
+        log.close()
+    }
+
+    private static func document(_ file: String) throws -> GatewayDocument {
+        let bytes: [UInt8]
+        do throws(FileFault) {
+            bytes = try StoredFile.read(file, limit: 1 << 20)
+        } catch {
+            throw Failure("unreadable", "`\(file)` cannot be read: \(error.sentence)", isInput: true)
+        }
+        return try GatewayDocument.read(bytes, file: file)
+    }
+
+    private static func settings(
+        _ document: GatewayDocument,
+        _ policy: GatewayFiles.LoadedPolicy?,
+        _ proofs: Proofs,
+        at listening: GatewayConfiguration.Endpoint
+    ) -> Settings {
+        var configuration = document.configuration
+        configuration.listen = listening
+        if configuration.address == nil { configuration.address = "http://\(listening.authority)" }
+        var authorities: Set = [listening.authority]
+        if listening.isLoopback {
+            authorities.formUnion(["127.0.0.1:\(listening.port)", "localhost:\(listening.port)", "[::1]:\(listening.port)"])
+        }
+        if let address = document.configuration.address, let url = RoutedURL(address) {
+            authorities.insert(url.port.map { "\(url.host):\($0)" } ?? url.host)
+        }
+        return Settings(
+            configuration,
+            policy: policy?.compiled,
+            policyName: policy?.digest.description ?? "",
+            authorities: authorities,
+            proofs: proofs
+        ) { endpoint, isTLS, loop in
+            let bootstrap = ClientBootstrap(group: loop)
+                .channelOption(.autoRead, value: false)
+                .channelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 256 << 10))
+                .connectTimeout(.seconds(5))
+            guard isTLS else { return bootstrap.connect(host: endpoint.host, port: endpoint.port) }
+            return bootstrap.channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    var tls = TLSConfiguration.makeClientConfiguration()
+                    tls.minimumTLSVersion = .tlsv12
+                    let context = try NIOSSLContext(configuration: tls)
+                    let name = endpoint.host.contains(":") || endpoint.host.first?.isNumber == true ? nil : endpoint.host
+                    try channel.pipeline.syncOperations.addHandler(NIOSSLClientHandler(context: context, serverHostname: name))
+                }
+            }
+            .connect(host: endpoint.host, port: endpoint.port)
+        }
+    }
+}
+
+extension GatewayRuntime.Failure {
+    init(_ code: String, _ message: String, help: String? = nil, isInput: Bool = false) {
+        self.init(code: "gateway.\(code)", message: message, help: help, isInput: isInput)
+    }
+}
+
+/// The files that a gateway's document names.
+struct GatewayFiles {
+    struct LoadedPolicy {
+        let compiled: CompiledPolicy
+        let digest: Digest
+    }
+
+    let document: GatewayDocument
+    private let folder: String
+
+    init(_ document: GatewayDocument, beside file: String) {
+        self.document = document
+        let parts = file.split(separator: "/", omittingEmptySubsequences: false).dropLast()
+        folder = parts.isEmpty ? "." : parts.joined(separator: "/")
+    }
+
+    func path(_ name: String) -> String { name.hasPrefix("/") ? name : "\(folder)/\(name)" }
+
+    private func bytes(_ name: String, as what: String) throws -> [UInt8] {
+        do throws(FileFault) {
+            return try StoredFile.read(path(name), limit: 64 << 20)
+        } catch {
+            throw GatewayRuntime.Failure(
+                "unreadable",
+                "\(what) `\(name)` cannot be read: \(error.sentence)",
+                help: "paths are relative to the gateway's document",
+                isInput: true
+            )
+        }
+    }
+
+    /// The policy in force; without one everything is denied, but in record mode.
+    func policy() throws -> LoadedPolicy? {
+        guard let name = document.policy else { return nil }
+        let bytes = try bytes(name, as: "the policy")
+        let (policy, diagnostics) = PolicyReader.read(bytes, file: name)
+        guard let policy else { throw InvalidInput(diagnostics) }
+        return LoadedPolicy(compiled: CompiledPolicy(policy), digest: .sha256(bytes))
+    }
+
+    func proofs() throws -> Proofs {
+        let issuers = try document.issuers.map { issuer in
+            TokenIssuer(name: issuer.name, keys: try keys(issuer.keys))
+        }
+        return Proofs(
+            tokens: issuers.isEmpty ? nil : TokenVerifier(issuers: issuers),
+            possession: DPoPVerifier(replays: ReplayCache()),
+            orchestrators: try document.taskKeys.map(keys)
+        )
+    }
+
+    private func keys(_ name: String) throws -> KeySet {
+        let bytes = try bytes(name, as: "the key set")
+        do throws(KeySetError) {
+            return try KeySet(parsing: bytes)
+        } catch {
+            throw GatewayRuntime.Failure("keys", "the key set `\(name)` is wrong: \(error.message)", isInput: true)
+        }
+    }
+
+    /// Digests of reviewed definitions, by server and tool.
+    func pins() throws -> [String: [String: Digest]] {
+        guard let name = document.definitions else { return [:] }
+        let fault = GatewayRuntime.Failure(
+            "definitions",
+            "the definitions `\(name)` are not a list of `{\"server\", \"tools\"}`",
+            isInput: true
+        )
+        guard let servers = (try? JSON.parse(bytes(name, as: "the definitions")))?.array else { throw fault }
+        var pins: [String: [String: Digest]] = [:]
+        for entry in servers {
+            guard let server = entry["server"]?.string, let tools = entry["tools"]?.array else { throw fault }
+            for tool in tools {
+                guard let object = tool.object, let toolName = object["name"]?.string else { throw fault }
+                pins[server, default: [:]][toolName] = ToolDefinition.digest(of: object)
+            }
+        }
+        return pins
+    }
+}

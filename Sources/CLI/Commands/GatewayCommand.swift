@@ -1,0 +1,79 @@
+import Actions
+import ArgumentParser
+import Core
+import Gateway
+import Logging
+import ServiceLifecycle
+import UnixSignals
+
+struct GatewayCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "gateway",
+        abstract: "Stand in front of MCP servers: identify, decide, record, enforce.",
+        subcommands: [Run.self]
+    )
+
+    struct Run: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Run a gateway until it is told to stop.",
+            discussion: """
+                The document says where it listens, what stands behind it, who is believed and which policy is in force.
+                SIGHUP reads it and the policy anew; SIGTERM answers what was begun and ends.
+                """
+        )
+
+        @Option(name: .customLong("config"), help: "The gateway's document.")
+        var file: String
+
+        func run() async throws {
+            let clock = SystemClock()
+            let runtime: GatewayRuntime
+            do {
+                runtime = try await GatewayRuntime(absolute(file)) { clock.now() }
+            } catch let failure as GatewayRuntime.Failure {
+                throw CommandFailure(
+                    failure.code,
+                    failure.message,
+                    help: failure.help,
+                    status: failure.isInput ? ExitStatus.invalidInput : ExitStatus.failed
+                )
+            }
+            var line: JSON.Object = [
+                "gateway": .string(runtime.id), "listen": .string(runtime.listening.authority),
+            ]
+            if let admin = runtime.administered { line["admin"] = .string(admin.authority) }
+            Output.answer(JSON.Value.object(line).description)
+            var logger = Logger(label: "lockstep.gateway")
+            logger.logLevel = .error
+            let group = ServiceGroup(
+                configuration: .init(
+                    services: [.init(service: GatewayService(runtime: runtime))],
+                    gracefulShutdownSignals: [.sigterm, .sigint],
+                    logger: logger
+                )
+            )
+            try await group.run()
+        }
+    }
+}
+
+/// Keeps a gateway until the process is told to end, and reads its document anew on SIGHUP.
+private struct GatewayService: Service {
+    let runtime: GatewayRuntime
+
+    func run() async throws {
+        let signals = await UnixSignalsSequence(trapping: .sighup)
+        for await _ in signals.cancelOnGracefulShutdown() {
+            do {
+                try runtime.reload()
+                Output.talk("the document and the policy were read anew")
+            } catch let input as InvalidInput {
+                for diagnostic in input.diagnostics.sorted { Output.talk(diagnostic.rendered()) }
+                Output.talk("what was in force stays in force")
+            } catch let failure as GatewayRuntime.Failure {
+                Output.talk("error: \(failure.message) [\(failure.code)]; what was in force stays in force")
+            }
+        }
+        await runtime.stop()
+    }
+}

@@ -1,0 +1,82 @@
+import Core
+package import Identity
+import Wire
+
+/// What callers and tasks are proven by.
+package struct Proofs: Sendable {
+    /// Proves tokens; nil where no issuer is believed.
+    package let tokens: TokenVerifier?
+    package let possession: DPoPVerifier
+    /// Who may sign tasks.
+    package let orchestrators: KeySet?
+
+    package init(tokens: TokenVerifier?, possession: DPoPVerifier, orchestrators: KeySet?) {
+        self.tokens = tokens
+        self.possession = possession
+        self.orchestrators = orchestrators
+    }
+}
+
+/// Proves who sends a request; what was proven of a token is remembered on this event loop.
+struct Authenticator {
+    enum Outcome {
+        case caller(Caller)
+        /// Status, and `error` of the challenge (RFC 6750 §3.1).
+        case refused(status: Int, error: String?)
+    }
+
+    private var cache = TokenCache()
+
+    mutating func authenticate(
+        _ head: MessageHead,
+        method: String,
+        route: GatewayConfiguration.Route,
+        settings: Settings,
+        now: Timestamp
+    ) -> Outcome {
+        let fields = head.values(of: .authorization)
+        guard let verifier = settings.proofs.tokens, !(fields.isEmpty && settings.configuration.declared != nil) else {
+            guard let name = settings.configuration.declared, fields.isEmpty else {
+                return .refused(status: 401, error: nil)
+            }
+            return .caller(Caller(principal: CallRecord.Principal(id: name, kind: .declared)))
+        }
+        do throws(TokenFault) {
+            let credentials = try Credentials(fields: fields)
+            let token = try cache.verify(
+                credentials.token,
+                resource: settings.resource(of: route),
+                by: verifier,
+                now: now
+            )
+            guard let address = settings.address(of: route) else { return .refused(status: 401, error: nil) }
+            try settings.proofs.possession.admit(
+                token,
+                scheme: credentials.scheme,
+                proofs: head.values(of: .dpop).map { Array($0.utf8) },
+                method: method,
+                address: address,
+                now: now
+            )
+            return .caller(Caller(token))
+        } catch {
+            return .refused(status: error.answer.status, error: error.answer.error)
+        }
+    }
+}
+
+extension Caller {
+    init(_ token: VerifiedToken) {
+        var credentials = [token.digest.description]
+        if let id = token.id { credentials.append("token:\(token.issuer)/\(id)") }
+        if case .key(let thumbprint) = token.confirmation {
+            credentials.append("key:\(Base64URL.encode(thumbprint))")
+        }
+        self.init(
+            principal: CallRecord.Principal(id: token.subject, kind: token.kind == .spiffe ? .spiffe : .jwt),
+            delegation: token.delegation,
+            purpose: token.purpose,
+            credentials: credentials
+        )
+    }
+}

@@ -1,0 +1,24 @@
+package import Core
+
+/// Whoever sends a request, as far as it was proven.
+package struct Caller: Sendable {
+    package let principal: CallRecord.Principal
+    /// For whom the principal acts, nearest first.
+    package let delegation: [String]
+    /// The task that a proven credential names.
+    package let purpose: String?
+    /// What identifies the credential, so that it can be refused alone: token id, thumbprint of its key.
+    package let credentials: [String]
+
+    package init(
+        principal: CallRecord.Principal,
+        delegation: [String] = [],
+        purpose: String? = nil,
+        credentials: [String] = []
+    ) {
+        self.principal = principal
+        self.delegation = delegation
+        self.purpose = purpose
+        self.credentials = credentials
+    }
+}

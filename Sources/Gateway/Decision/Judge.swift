@@ -1,0 +1,430 @@
+import Core
+import Identity
+import NIOCore
+import Policies
+import Synchronization
+import Traffic
+import Wire
+
+/// Decides on the messages of one request, on the very bytes that go on.
+struct Judge {
+    let admission: Admission
+    let route: GatewayConfiguration.Route
+    let caller: Caller
+    let revision: ProtocolRevision
+    let session: ProtocolSession?
+    let now: Timestamp
+    private var passage: Passage
+
+    private var worker: Worker { admission.worker }
+    private var shared: Shared { admission.worker.shared }
+    private var settings: Settings { admission.worker.settings }
+    private var mode: GatewayConfiguration.Mode { settings.configuration.mode }
+
+    init(
+        _ admission: Admission,
+        route: GatewayConfiguration.Route,
+        caller: Caller,
+        revision: ProtocolRevision,
+        session: ProtocolSession?,
+        now: Timestamp
+    ) {
+        self.admission = admission
+        self.route = route
+        self.caller = caller
+        self.revision = revision
+        self.session = session
+        self.now = now
+        passage = Passage(
+            verb: .post,
+            route: route,
+            revision: revision,
+            caller: caller,
+            session: session,
+            body: admission.request.body,
+            calls: [],
+            fields: [],
+            entries: []
+        )
+    }
+
+    private enum Verdict {
+        case passes
+        case refused(Refusal)
+        /// A refusal by policy, which is an answer to the request.
+        case denied(GatewayError)
+    }
+
+    mutating func run(_ messages: [PassingMessage], isBatch: Bool) -> Admission.Outcome {
+        let body = admission.request.body
+        let bytes = body.readableBytesUInt8Span
+        let mirrored = admission.head.mirrored
+        do throws(Refusal) {
+            try HeaderAgreement.check(
+                mirrored,
+                against: messages,
+                as: revision,
+                marks: marks(messages, bytes),
+                outline: worker.reader.outline,
+                in: bytes
+            )
+        } catch {
+            return admission.refuse(error)
+        }
+        passage.fields = mirrored.filter { $0.name.lowercased() != "mcp-protocol-version" }
+        var denials: [(id: [UInt8], error: GatewayError)] = []
+        for message in messages {
+            switch judge(message, bytes) {
+            case .passes: continue
+            case .refused(let refusal): return admission.refuse(refusal)
+            case .denied(let error):
+                guard let range = message.idRange else { return admission.refuse(403, "denied") }
+                denials.append((Self.copy(bytes, range), error))
+            }
+        }
+        guard denials.isEmpty else { return answer(denials, isBatch) }
+        return .pass(passage)
+    }
+
+    private func marks(_ messages: [PassingMessage], _ bytes: Span<UInt8>) -> [HeaderMark] {
+        guard messages.count == 1, messages[0].meaning == .call, admission.head.has(.parameter) || revision.era == .modern,
+            let name = messages[0].name.flatMap({ worker.reader.outline.text(of: $0, in: bytes) })
+        else { return [] }
+        return shared.definitions.marks(of: name, server: route.server)
+    }
+
+    /// Where one call of a batch is denied, none goes on: what they do together is not what was allowed.
+    private func answer(_ denials: [(id: [UInt8], error: GatewayError)], _ isBatch: Bool) -> Admission.Outcome {
+        for entry in passage.entries where !shared.audit.note(entry.bytes) {
+            return .answer(Answer(status: 503, body: GatewayError.unavailable(reason: "audit_unavailable").body(id: nil)))
+        }
+        for call in passage.calls { finish(denied: call) }
+        guard isBatch else {
+            return .answer(Answer(status: 200, body: denials[0].error.body(id: denials[0].id)))
+        }
+        let named = Dictionary(denials.map { ($0.id, $0.error) }, uniquingKeysWith: { first, _ in first })
+        var bodies = passage.calls.map { call in
+            (named[call.id] ?? .denied(reason: "batch", argument: nil)).body(id: call.id)
+        }
+        for (id, error) in denials where !passage.calls.contains(where: { $0.id == id }) { bodies.append(error.body(id: id)) }
+        let body = [UInt8(ascii: "[")] + Array(bodies.joined(separator: [UInt8(ascii: ",")])) + [UInt8(ascii: "]")]
+        return .answer(Answer(status: 200, body: body))
+    }
+
+    private func finish(denied call: PendingCall) {
+        guard var use = call.use else { return }
+        use.record.outcome = .denied
+        shared.record(use)
+    }
+
+    // MARK: One message
+
+    private mutating func judge(_ message: PassingMessage, _ bytes: Span<UInt8>) -> Verdict {
+        switch message.kind {
+        case .result, .error: return response(message, bytes)
+        case .notification: return notification(message, bytes)
+        case .request: return request(message, bytes)
+        }
+    }
+
+    /// A client answers only what it was asked.
+    private func response(_ message: PassingMessage, _ bytes: Span<UInt8>) -> Verdict {
+        guard let session, let range = message.idRange else {
+            return .refused(Refusal(.invalidRequest, .response, "nothing was asked that this could answer"))
+        }
+        let id = Self.copy(bytes, range)
+        guard session.state.withLock({ $0.asked.remove(id) != nil }) else {
+            return .refused(Refusal(.invalidRequest, .response, "nothing was asked that this could answer"))
+        }
+        return .passes
+    }
+
+    private func notification(_ message: PassingMessage, _ bytes: Span<UInt8>) -> Verdict {
+        guard message.meaning == .notification else {
+            return .refused(Refusal(.invalidRequest, .id, "a request has an id"))
+        }
+        if message.method == "notifications/initialized" { session?.state.withLock { $0.isInitialized = true } }
+        return .passes
+    }
+
+    private mutating func request(_ message: PassingMessage, _ bytes: Span<UInt8>) -> Verdict {
+        guard let range = message.idRange else {
+            return .refused(Refusal(.invalidRequest, .id, "a request has an id"))
+        }
+        let id = Self.copy(bytes, range)
+        if let session, !session.state.withLock(\.isInitialized), message.method != "ping" {
+            return .refused(Refusal(.invalidRequest, .method, "the session is not initialized", id: range))
+        }
+        switch message.meaning {
+        case .unknown, .notification, .serverRequest:
+            return .refused(Refusal(.methodNotFound, .unknownMethod, "the method is not one of this revision", id: range))
+        case .lifecycle:
+            if message.method == "initialize" {
+                guard session == nil, !admission.head.has(.session) else {
+                    return .refused(Refusal(.invalidRequest, .method, "the session is open already", id: range))
+                }
+                passage.opening = opening(message, bytes)
+            }
+            add(message, id, name: "")
+            return .passes
+        case .list:
+            add(message, id, name: "")
+            return .passes
+        case .call, .getPrompt, .readResource, .subscribe, .complete, .task:
+            return use(message, id, bytes)
+        }
+    }
+
+    private mutating func add(_ message: PassingMessage, _ id: [UInt8], name: String, _ use: PendingCall.Use? = nil) {
+        passage.calls.append(
+            PendingCall(id: id, method: message.method, meaning: message.meaning, name: name, use: use)
+        )
+    }
+
+    private func opening(_ message: PassingMessage, _ bytes: Span<UInt8>) -> Passage.Opening {
+        let outline = worker.reader.outline
+        let info = message.params.flatMap { outline.member("clientInfo", of: $0, in: bytes) }
+        let name = info.flatMap { outline.member("name", of: $0, in: bytes) }.flatMap { outline.text(of: $0, in: bytes) }
+        return Passage.Opening(clientName: name, revision: revision)
+    }
+
+    static func copy(_ bytes: Span<UInt8>, _ range: Range<Int>) -> [UInt8] {
+        var copy: [UInt8] = []
+        copy.reserveCapacity(range.count)
+        for at in range { copy.append(bytes[at]) }
+        return copy
+    }
+}
+
+extension Judge {
+    // MARK: A use of something
+
+    private mutating func use(_ message: PassingMessage, _ id: [UInt8], _ bytes: Span<UInt8>) -> Verdict {
+        let outline = worker.reader.outline
+        let name = message.name.flatMap { outline.text(of: $0, in: bytes) } ?? ""
+        let used = Used(message, name, outline, bytes)
+        // A tool that is called like a method would be decided by rules that mean the method.
+        if message.meaning == .call, MethodCatalogue.entries.contains(where: { $0.method == name }) {
+            return .denied(.denied(reason: "tool-name", argument: nil))
+        }
+        if let fault = answersNothing(message, name, outline, bytes) { return .refused(fault) }
+        let task: CallRecord.Task?
+        let isProven: Bool
+        switch self.task(message, outline, bytes) {
+        case .success(let found): (task, isProven) = found
+        case .failure(let refusal):
+            if mode != .enforce { (task, isProven) = (nil, false) } else { return .denied(refusal.error) }
+        }
+        var definition: Digest?
+        var fault: String?
+        if message.meaning == .call {
+            switch shared.definitions.standing(of: name, server: route.server) {
+            case .known(let digest): definition = digest
+            case .changed: fault = "definition-changed"
+            case .unpinned: fault = "definition-unknown"
+            case .unlisted: break
+            }
+        }
+        let thread = Self.trace(message, outline, bytes) ?? task?.id ?? ""
+        let conversation = shared.conversations.find(
+            Conversations.Key(principal: caller.principal.id, thread: thread),
+            at: now,
+            taskText: isProven ? task?.text : nil
+        )
+        var record = CallRecord(
+            time: now,
+            session: conversation.id,
+            sequence: 0,
+            principal: caller.principal,
+            delegation: caller.delegation,
+            clientName: session?.clientName,
+            peerAddress: admission.request.peer,
+            server: route.server,
+            tool: used.tool,
+            definition: definition?.description,
+            arguments: used.arguments,
+            task: task
+        )
+        let (observed, open) = conversation.state.withLock { state in
+            state.lastUse = now
+            state.sequence += 1
+            record.sequence = state.sequence
+            return state.observer.begin(record)
+        }
+        let decision = mode == .record ? nil : decide(observed, record, isProven, fault)
+        let use = PendingCall.Use(
+            record: record, conversation: conversation, open: open, observed: observed, decision: decision)
+        add(message, id, name: name, use)
+        return settle(use, decision)
+    }
+
+    private func decide(
+        _ call: ObservedCall,
+        _ record: CallRecord,
+        _ isTaskProven: Bool,
+        _ fault: String?
+    ) -> Decision {
+        if let fault { return Decision(.deny, reason: fault) }
+        guard let policy = settings.policy else { return Decision(.deny, reason: "no-policy") }
+        return policy.decide(
+            call,
+            context: DecisionContext(
+                now: now,
+                arguments: record.arguments,
+                source: admission.request.peer,
+                isTaskProven: isTaskProven,
+                needsDefinition: shared.definitions.isPinned(server: route.server)
+            )
+        )
+    }
+
+    /// What becomes of a decision in this mode, and what is written about it.
+    private mutating func settle(_ use: PendingCall.Use, _ decision: Decision?) -> Verdict {
+        guard let decision else {
+            shared.counters.count(.allowed)
+            passage.entries.append((entry(use, nil, "allow"), isDurable(use)))
+            return .passes
+        }
+        // A forbid beats everything in every mode but record.
+        let counts = mode == .enforce || decision.reason == "forbidden"
+        guard counts, decision.verdict != .allow else {
+            shared.counters.count(decision.verdict == .allow ? .allowed : .shadowed)
+            passage.entries.append((entry(use, decision, "allow"), isDurable(use)))
+            return .passes
+        }
+        if decision.verdict == .ask {
+            switch ask(use, decision) {
+            case .granted:
+                shared.counters.count(.allowed)
+                passage.entries.append((entry(use, decision, "allow"), true))
+                return .passes
+            case .asked(let id):
+                shared.counters.count(.asked)
+                passage.entries.append((entry(use, decision, "ask"), false))
+                return .denied(.asked(id: id))
+            case .denied: break
+            }
+        }
+        shared.counters.count(.denied)
+        passage.entries.append((entry(use, decision, "deny"), false))
+        return .denied(.denied(reason: decision.reason, argument: decision.argument))
+    }
+
+    /// Whether what is done can be more than reading: then nothing is forwarded before it is on disk.
+    private func isDurable(_ use: PendingCall.Use) -> Bool { use.observed.tier > .openRead }
+
+    private func ask(_ use: PendingCall.Use, _ decision: Decision) -> Asks.Outcome {
+        let canonical = JSON.canonical(.object(use.record.arguments))
+        return shared.asks.outcome(
+            principal: caller.principal.id,
+            server: route.server,
+            tool: use.record.tool,
+            arguments: .sha256(canonical),
+            shown: String(decoding: canonical.prefix(4_096), as: UTF8.self),
+            rule: decision.rule,
+            at: now
+        )
+    }
+
+    private func entry(_ use: PendingCall.Use, _ decision: Decision?, _ effective: String) -> [UInt8] {
+        DecisionEntry(
+            gateway: settings.configuration.id,
+            record: use.record,
+            decision: decision,
+            effective: effective,
+            policy: settings.policyName,
+            mode: mode
+        ).bytes
+    }
+
+    /// What nobody asked for cannot be answered: input for a server that did not want any.
+    private func answersNothing(
+        _ message: PassingMessage,
+        _ name: String,
+        _ outline: JSON.Outline,
+        _ bytes: Span<UInt8>
+    ) -> Refusal? {
+        guard message.requestState != nil || message.inputResponses != nil else { return nil }
+        let state = message.requestState.flatMap { outline.text(of: $0, in: bytes) } ?? ""
+        let key = InputRequests.Key(
+            principal: caller.principal.id,
+            route: route.path,
+            method: message.method,
+            name: name,
+            state: .sha256(Array(state.utf8))
+        )
+        if shared.inputs.isAsked(key, at: now) { return nil }
+        return Refusal(.invalidParams, .params, "nothing was asked that this could answer", id: message.idRange)
+    }
+
+    private struct TaskFault: Error {
+        let error: GatewayError
+    }
+
+    private func task(
+        _ message: PassingMessage,
+        _ outline: JSON.Outline,
+        _ bytes: Span<UInt8>
+    ) -> Result<(CallRecord.Task?, Bool), TaskFault> {
+        let purpose = caller.purpose.map { CallRecord.Task(id: $0, assurance: .signed) }
+        guard let node = message.declaredTask else { return .success((purpose, purpose != nil)) }
+        let refused = TaskFault(error: .denied(reason: "task", argument: nil))
+        do throws(TokenFault) {
+            let isKnown = caller.principal.kind == .jwt || caller.principal.kind == .spiffe
+            let statement = try TaskStatement(
+                outline.value(of: node, in: bytes),
+                principal: isKnown ? caller.principal.id : nil,
+                resource: settings.resource(of: route),
+                orchestrators: settings.proofs.orchestrators,
+                now: now
+            )
+            // Two that vouch for different tasks vouch for none.
+            guard purpose == nil || purpose?.id == statement.id else { return .failure(refused) }
+            if statement.assurance == .signed {
+                return .success((CallRecord.Task(id: statement.id, text: statement.text, assurance: .signed), true))
+            }
+            // Its words are the caller's own, and explain nothing.
+            let declared = CallRecord.Task(id: statement.id, assurance: .declared)
+            return .success((purpose ?? declared, purpose != nil))
+        } catch {
+            return .failure(refused)
+        }
+    }
+
+    /// The trace of a W3C `traceparent`.
+    private static func trace(_ message: PassingMessage, _ outline: JSON.Outline, _ bytes: Span<UInt8>) -> String? {
+        guard let node = message.traceparent, let text = outline.text(of: node, in: bytes) else { return nil }
+        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.count >= 4, parts[1].utf8.count == 32, parts[1].utf8.allSatisfy(\.isHexadecimal),
+            parts[1].contains(where: { $0 != "0" })
+        else { return nil }
+        return String(parts[1]).lowercased()
+    }
+}
+
+extension UInt8 {
+    fileprivate var isHexadecimal: Bool {
+        (0x30...0x39).contains(self) || (0x61...0x66).contains(self | 0x20)
+    }
+}
+
+/// What a message uses, in the words of a policy: a tool and its arguments.
+///
+/// Prompts, resources and completions have no tools; a rule names them by their method, `resources/read` with the
+/// argument `uri`, `prompts/get` with `name` and `arguments`.
+struct Used {
+    let tool: String
+    let arguments: JSON.Object
+
+    init(_ message: PassingMessage, _ name: String, _ outline: JSON.Outline, _ bytes: Span<UInt8>) {
+        if message.meaning == .call {
+            tool = name
+            arguments = message.arguments.flatMap { outline.value(of: $0, in: bytes).object } ?? [:]
+            return
+        }
+        tool = message.method
+        var all = message.params.flatMap { outline.value(of: $0, in: bytes).object } ?? [:]
+        all["_meta"] = nil
+        arguments = all
+    }
+}

@@ -1,0 +1,57 @@
+package import Core
+import Synchronization
+
+/// What all event loops of a gateway share: state that outlives a reload.
+package final class Shared: Sendable {
+    let conversations = Conversations()
+    let sessions = ProtocolSessions()
+    let inputs = InputRequests()
+    let counters = Counters()
+    package let asks: Asks
+    package let revocations: Revocations
+    package let definitions: PinnedDefinitions
+    let audit: any AuditSink
+    let records: (any RecordSink)?
+    let now: @Sendable () -> Timestamp
+    /// Ends what a principal has open, on every event loop.
+    let onRevocation = Mutex<(@Sendable () -> Void)?>(nil)
+
+    package init(
+        audit: any AuditSink,
+        records: (any RecordSink)?,
+        asks: Asks,
+        revocations: Revocations,
+        definitions: PinnedDefinitions,
+        now: @escaping @Sendable () -> Timestamp
+    ) {
+        self.audit = audit
+        self.records = records
+        self.asks = asks
+        self.revocations = revocations
+        self.definitions = definitions
+        self.now = now
+    }
+
+    /// Denies a principal from now on, because of what it was about to get.
+    func kill(_ principal: String, reason: String) {
+        revocations.add(principal: principal, reason: reason, by: "gateway", at: now())
+        enforceRevocations()
+    }
+
+    /// Ends what whoever is denied now has open.
+    func enforceRevocations() { onRevocation.withLock { $0 }?() }
+}
+
+/// What the gateway counted since it began.
+package final class Counters: Sendable {
+    package enum Name: Int, Sendable, CaseIterable {
+        case requests, allowed, denied, asked, shadowed, refused, withheld, killed, shedRecords, upstreamFaults
+    }
+
+    private let values: [Counter] = Name.allCases.map { _ in Counter() }
+    private final class Counter: Sendable { let value = Atomic<Int>(0) }
+
+    func count(_ name: Name, _ number: Int = 1) { values[name.rawValue].value.add(number, ordering: .relaxed) }
+
+    package subscript(name: Name) -> Int { values[name.rawValue].value.load(ordering: .relaxed) }
+}

@@ -1,0 +1,137 @@
+package import Core
+import NIOCore
+package import NIOPosix
+import Synchronization
+
+/// The policy enforcement point: listens, decides, forwards, and can be told at any time who is denied from now on.
+package final class Gateway: Sendable {
+    package struct Failure: Error, Sendable {
+        package let message: String
+    }
+
+    private let group: MultiThreadedEventLoopGroup
+    private let workers: [NIOLoopBound<Worker>]
+    private let shared: Shared
+    private let listeners = Mutex<[any Channel]>([])
+    private let current: Mutex<Settings>
+
+    /// Prepares the event loops; nothing listens before `listen`.
+    package init(_ settings: Settings, shared: Shared, group: MultiThreadedEventLoopGroup) async throws {
+        self.group = group
+        self.shared = shared
+        current = Mutex(settings)
+        var workers: [NIOLoopBound<Worker>] = []
+        for loop in group.makeIterator() {
+            let worker = try await loop.submit {
+                let worker = Worker(loop: loop, settings: settings, shared: shared)
+                worker.start()
+                return NIOLoopBound(worker, eventLoop: loop)
+            }.get()
+            workers.append(worker)
+        }
+        self.workers = workers
+        let all = workers
+        shared.onRevocation.withLock { onRevocation in
+            onRevocation = {
+                for worker in all {
+                    worker.eventLoop.execute {
+                        worker.value.end(where: { shared.revocations.denies($0.caller) }, .killed)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Begins to listen, and returns the address with the port that was given.
+    package func listen(at endpoint: GatewayConfiguration.Endpoint) async throws -> GatewayConfiguration.Endpoint {
+        let workers = Dictionary(uniqueKeysWithValues: workers.map { (ObjectIdentifier($0.eventLoop), $0) })
+        let bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 4096)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.autoRead, value: false)
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 256 << 10))
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    guard let worker = workers[ObjectIdentifier(channel.eventLoop)]?.value else {
+                        throw Failure(message: "the connection has no event loop of the gateway's")
+                    }
+                    guard worker.connectionCount < worker.limits.connections else {
+                        throw Failure(message: "too many connections")
+                    }
+                    try channel.pipeline.syncOperations.addHandler(ClientConnection(worker))
+                }
+            }
+        let channel: any Channel
+        do {
+            channel = try await bootstrap.bind(host: endpoint.host, port: endpoint.port).get()
+        } catch {
+            throw Failure(message: "cannot listen at \(endpoint.authority): \(error)")
+        }
+        listeners.withLock { $0.append(channel) }
+        return GatewayConfiguration.Endpoint(
+            host: endpoint.host, port: channel.localAddress?.port ?? endpoint.port)
+    }
+
+    /// Begins to answer on the admin port.
+    package func administer(
+        at endpoint: GatewayConfiguration.Endpoint,
+        token: Redacted<String>
+    ) async throws -> GatewayConfiguration.Endpoint {
+        let shared = shared
+        let settings: @Sendable () -> Settings = { self.current.withLock { $0 } }
+        let bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.autoRead, value: false)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let desk = AdminDesk(loop: channel.eventLoop, shared: shared, token: token) { settings() }
+                    try channel.pipeline.syncOperations.addHandler(ClientConnection(desk))
+                }
+            }
+        do {
+            let channel = try await bootstrap.bind(host: endpoint.host, port: endpoint.port).get()
+            listeners.withLock { $0.append(channel) }
+            return GatewayConfiguration.Endpoint(
+                host: endpoint.host,
+                port: channel.localAddress?.port ?? endpoint.port
+            )
+        } catch {
+            throw Failure(message: "cannot listen at \(endpoint.authority): \(error)")
+        }
+    }
+
+    /// Puts new settings in force: requests that begin from now on are decided by them, streams go on.
+    package func change(to settings: Settings) {
+        current.withLock { $0 = settings }
+        for worker in workers { worker.eventLoop.execute { worker.value.change(to: settings) } }
+    }
+
+    package var counters: Counters { shared.counters }
+
+    /// Takes no more requests and waits, as long as it is told, until the answers that were begun are out.
+    package func drain(within limit: Duration) async {
+        let open = listeners.withLock { listeners in
+            defer { listeners = [] }
+            return listeners
+        }
+        for channel in open { try? await channel.close().get() }
+        for worker in workers { worker.eventLoop.execute { worker.value.drain() } }
+        let clock = ContinuousClock()
+        let end = clock.now + limit
+        while clock.now < end {
+            if await openConnections() == 0 { break }
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        for worker in workers { try? await worker.eventLoop.submit { worker.value.stop() }.get() }
+        try? await group.shutdownGracefully()
+    }
+
+    package func openConnections() async -> Int {
+        var count = 0
+        for worker in workers {
+            count += (try? await worker.eventLoop.submit { worker.value.connectionCount }.get()) ?? 0
+        }
+        return count
+    }
+}

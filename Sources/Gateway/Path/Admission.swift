@@ -1,0 +1,259 @@
+import Core
+import NIOCore
+import Synchronization
+import Wire
+
+/// Looks at one request from its first byte to its last, and lets it pass or answers it.
+///
+/// In this order, each step on what the one before it left standing: the place (host, origin, route), the caller, the
+/// form of the message, its headers, its session, and then each thing that it asks for. Whatever cannot be answered is
+/// refused.
+struct Admission {
+    enum Outcome {
+        case answer(Answer)
+        case pass(Passage)
+    }
+
+    let worker: Worker
+    let request: ClientRequest
+    var shared: Shared { worker.shared }
+    var settings: Settings { worker.settings }
+    var head: MessageHead { request.head.head }
+
+    func run() -> Outcome {
+        guard settings.isOwn(authority: request.head.authority) else { return refuse(421, "host") }
+        if let origin = head.value(of: .origin), !isAllowed(origin: origin) { return refuse(403, "origin") }
+        if let metadata = protectedResource() { return .answer(metadata) }
+        guard let route = settings.route(request.head.path) else { return refuse(404, "route") }
+        let now = shared.now()
+        let caller: Caller
+        switch authenticate(route, now) {
+        case .caller(let known): caller = known
+        case .refused(let status, let error): return challenge(status, error, route)
+        }
+        if shared.revocations.denies(caller) { return denied(caller) }
+        switch request.head.method {
+        case .post: return post(route, caller, now)
+        case .get: return get(route, caller, now)
+        case .delete: return delete(route, caller, now)
+        case .other: return .answer(Answer(status: 405, reason: "method", fields: [(.allow, "POST, GET, DELETE")]))
+        }
+    }
+
+    func refuse(_ status: Int, _ reason: String) -> Outcome {
+        shared.counters.count(.refused)
+        return .answer(Answer(status: status, reason: reason))
+    }
+
+    func refuse(_ refusal: Refusal, status: Int? = nil) -> Outcome {
+        shared.counters.count(.refused)
+        return .answer(
+            Answer(status: status ?? refusal.status, body: refusal.body(in: request.body.readableBytesUInt8Span))
+        )
+    }
+
+    private func isAllowed(origin: String) -> Bool {
+        settings.configuration.origins.contains(origin) || settings.configuration.address == origin
+    }
+
+    // MARK: Who calls
+
+    private func authenticate(_ route: GatewayConfiguration.Route, _ now: Timestamp) -> Authenticator.Outcome {
+        let method = request.head.method == .post ? "POST" : request.head.method == .get ? "GET" : "DELETE"
+        return worker.authenticator.authenticate(head, method: method, route: route, settings: settings, now: now)
+    }
+
+    private func challenge(_ status: Int, _ error: String?, _ route: GatewayConfiguration.Route) -> Outcome {
+        shared.counters.count(.refused)
+        let address = settings.configuration.address ?? "http://\(settings.configuration.listen.authority)"
+        var text = "Bearer resource_metadata=\"\(address)\(Self.metadataPath)\(route.path)\""
+        if let error { text += ", error=\"\(error)\"" }
+        return .answer(Answer(status: status, reason: error ?? "unauthorized", fields: [(.authenticate, text)]))
+    }
+
+    /// Who was killed is told so and nothing else; an error in JSON-RPC, as clients show it to people.
+    private func denied(_ caller: Caller) -> Outcome {
+        shared.counters.count(.denied)
+        return .answer(Answer(status: 403, body: GatewayError.revoked.body(id: nil)))
+    }
+
+    private static let metadataPath = "/.well-known/oauth-protected-resource"
+
+    /// Where a client learns who issues tokens for a route (RFC 9728 §3).
+    private func protectedResource() -> Answer? {
+        guard request.head.method == .get, request.head.path.hasPrefix(Self.metadataPath) else { return nil }
+        let path = String(request.head.path.dropFirst(Self.metadataPath.count))
+        guard let route = settings.route(path) else { return Answer(status: 404, reason: "route") }
+        let issuers = settings.configuration.issuers.map(JSON.Value.string)
+        return Answer(
+            status: 200,
+            body: JSON.canonical([
+                "resource": .string(settings.resource(of: route)), "authorization_servers": .array(issuers),
+                "bearer_methods_supported": ["header"],
+            ])
+        )
+    }
+
+    // MARK: Streams and the end of sessions
+
+    private func get(_ route: GatewayConfiguration.Route, _ caller: Caller, _ now: Timestamp) -> Outcome {
+        guard request.head.framing == .none else { return refuse(400, "body") }
+        guard let session = openSession(route, caller, now) else { return noSession() }
+        var fields: [(name: String, value: String)] = []
+        let last = head.value(of: .lastEventID)
+        if let last {
+            // Only what this session was given can be resumed from: event ids are not secrets.
+            guard session.gaveEvent(last) else { return refuse(400, "last-event-id") }
+            fields.append((FieldName.lastEventID.text, last))
+        }
+        return .pass(passage(.get, route, caller, session, fields))
+    }
+
+    private func delete(_ route: GatewayConfiguration.Route, _ caller: Caller, _ now: Timestamp) -> Outcome {
+        guard let session = openSession(route, caller, now) else { return noSession() }
+        return .pass(passage(.delete, route, caller, session, []))
+    }
+
+    private func passage(
+        _ verb: Passage.Verb,
+        _ route: GatewayConfiguration.Route,
+        _ caller: Caller,
+        _ session: ProtocolSession,
+        _ fields: [(name: String, value: String)]
+    ) -> Passage {
+        Passage(
+            verb: verb,
+            route: route,
+            revision: session.revision,
+            caller: caller,
+            session: session,
+            body: ByteBuffer(),
+            calls: [],
+            fields: fields,
+            entries: []
+        )
+    }
+
+    /// The session that the request names, if it is the caller's, of this route, and of the revision that the head says.
+    private func openSession(
+        _ route: GatewayConfiguration.Route,
+        _ caller: Caller,
+        _ now: Timestamp
+    ) -> ProtocolSession? {
+        guard let id = head.value(of: .session), let session = shared.sessions.find(id, route: route.path),
+            session.principal == caller.principal.id
+        else { return nil }
+        if let text = head.value(of: .protocolVersion), text != session.revision.rawValue { return nil }
+        session.state.withLock { $0.lastUse = now }
+        return session
+    }
+
+    private func noSession() -> Outcome {
+        // The era without sessions has no streams and nothing to end.
+        if head.value(of: .protocolVersion).flatMap(ProtocolRevision.init(rawValue:))?.era == .modern {
+            return .answer(Answer(status: 405, reason: "method", fields: [(.allow, "POST")]))
+        }
+        shared.counters.count(.refused)
+        guard head.has(.session) else {
+            return .answer(Answer(status: 405, reason: "no-session", fields: [(.allow, "POST")]))
+        }
+        return .answer(Answer(status: 404, body: GatewayError.noSession.body(id: nil)))
+    }
+
+    // MARK: Messages
+
+    private func post(_ route: GatewayConfiguration.Route, _ caller: Caller, _ now: Timestamp) -> Outcome {
+        guard head.value(of: .contentType).map(MediaType.isJSON) ?? false else { return refuse(415, "content-type") }
+        guard !head.has(.contentEncoding) else { return refuse(415, "content-encoding") }
+        var session: ProtocolSession?
+        let spoken: ProtocolRevision
+        do throws(Refusal) {
+            let stated = try HeaderAgreement.revision(of: head.mirrored, session: nil)
+            // The era without sessions passes over the id (2026-07-28, transports).
+            if let id = head.value(of: .session), stated?.era != .modern {
+                guard let known = shared.sessions.find(id, route: route.path),
+                    known.principal == caller.principal.id
+                else { return .answer(Answer(status: 404, body: GatewayError.noSession.body(id: nil))) }
+                _ = try HeaderAgreement.revision(of: head.mirrored, session: known.revision)
+                known.state.withLock { $0.lastUse = now }
+                session = known
+            }
+            // Who says nothing speaks the revision that had no header yet (2025-06-18, transports).
+            spoken = session?.revision ?? stated ?? .v2025_03_26
+        } catch {
+            return refuse(error)
+        }
+        let messages: [PassingMessage]
+        let isBatch: Bool
+        let bytes = request.body.readableBytesUInt8Span
+        switch worker.reader.read(bytes, as: spoken, from: .client) {
+        case .refused(let refusal): return refuse(refusal)
+        case .message(let message): (messages, isBatch) = ([message], false)
+        case .batch(let all): (messages, isBatch) = (all, true)
+        }
+        var judge = Judge(self, route: route, caller: caller, revision: spoken, session: session, now: now)
+        return judge.run(messages, isBatch: isBatch)
+    }
+}
+
+/// What the gateway itself says in JSON-RPC, outside the codes that the protocol reserves.
+enum GatewayError {
+    case denied(reason: String, argument: String?)
+    case asked(id: String)
+    case revoked
+    case noSession
+    case withheld(reason: String)
+    case unavailable(reason: String)
+
+    /// The error as a response; the id goes back byte for byte.
+    func body(id: [UInt8]?) -> [UInt8] {
+        var bytes = Array("{\"jsonrpc\":\"2.0\",".utf8)
+        // Without an id the member is left out: clients of the older era do not read null.
+        if let id { bytes += Array("\"id\":".utf8) + id + [UInt8(ascii: ",")] }
+        bytes += Array("\"error\":".utf8)
+        bytes += JSON.canonical(error)
+        bytes.append(UInt8(ascii: "}"))
+        return bytes
+    }
+
+    private var error: JSON.Value {
+        switch self {
+        case .denied(let reason, let argument):
+            var data: JSON.Object = ["reason": .string(reason), "retryable": false]
+            if let argument { data["argument"] = .string(argument) }
+            return ["code": 40301, "message": "denied by policy", "data": .object(data)]
+        case .asked(let id):
+            return [
+                "code": 40302, "message": "a person is asked whether this may be done; send it again later",
+                "data": ["reason": "asked", "ask": .string(id), "retryable": true],
+            ]
+        case .revoked:
+            return ["code": 40303, "message": "access was revoked", "data": ["reason": "revoked", "retryable": false]]
+        case .noSession: return ["code": -32001, "message": "session not found"]
+        case .withheld(let reason):
+            return [
+                "code": 40304, "message": "the result was withheld",
+                "data": ["reason": .string(reason), "retryable": false],
+            ]
+        case .unavailable(let reason):
+            return ["code": 50301, "message": "not available", "data": ["reason": .string(reason), "retryable": true]]
+        }
+    }
+}
+
+/// The types of content that the transport has (RFC 9110 §8.3).
+enum MediaType {
+    /// `application/json`, and at most one parameter, which says UTF-8.
+    static func isJSON(_ value: String) -> Bool { matches(value, "application/json") }
+
+    static func isEventStream(_ value: String) -> Bool { matches(value, "text/event-stream") }
+
+    private static func matches(_ value: String, _ type: String) -> Bool {
+        let parts = value.utf8.split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false)
+        guard let first = parts.first, MessageHead.isSame(first, type), parts.count <= 2 else { return false }
+        guard parts.count == 2 else { return true }
+        let parameter = parts[1].split(separator: UInt8(ascii: "="), omittingEmptySubsequences: false)
+        guard parameter.count == 2, MessageHead.isSame(parameter[0], "charset") else { return false }
+        return ["utf-8", "\"utf-8\"", "utf8"].contains { MessageHead.isSame(parameter[1], $0) }
+    }
+}

@@ -1,0 +1,437 @@
+import Core
+import Inspection
+import NIOCore
+import Policies
+import Synchronization
+import Traffic
+import Wire
+
+/// Looks at everything that a server says before it reaches the client.
+///
+/// An answer is released for a request that waits for it, once; a notification if the revision has it; a request if the
+/// settings let it reach clients. What is released is the server's own bytes, unless something had to be taken out.
+struct ReleaseDesk {
+    /// What becomes of an answer in one piece.
+    enum Release {
+        case asItIs
+        case replaced([UInt8])
+        /// Nothing of it can be understood well enough to go on.
+        case refused(reason: String)
+        case nothing
+    }
+
+    /// What becomes of one event.
+    enum EventRelease {
+        case nothing
+        case event([UInt8])
+        /// After this one nothing more is passed.
+        case last([UInt8])
+    }
+
+    private enum Verdict {
+        case passes
+        case replaced([UInt8])
+        case dropped
+        /// Over a hard limit: the error for the client, after which the principal is denied.
+        case overLimit([UInt8])
+    }
+
+    let passage: Passage
+    let worker: Worker
+    /// Requests that wait, by the canonical text of their id.
+    private var pending: [[UInt8]: PendingCall] = [:]
+    private var order: [[UInt8]] = []
+    /// Records that the answer has brought so far, in all its messages.
+    private var items = 0
+    private var isEnded = false
+
+    private var shared: Shared { worker.shared }
+    private var settings: Settings { worker.settings }
+    private var configuration: GatewayConfiguration { settings.configuration }
+
+    init(_ passage: Passage, worker: Worker) {
+        self.passage = passage
+        self.worker = worker
+        for call in passage.calls {
+            let key = Self.key(call.id)
+            pending[key] = call
+            order.append(key)
+        }
+    }
+
+    /// The id of the request, where there is one alone: errors name it.
+    var onlyID: [UInt8]? { passage.calls.count == 1 ? passage.calls.first?.id : nil }
+
+    /// One spelling for an id, as servers may write it back in another.
+    static func key(_ id: [UInt8]) -> [UInt8] {
+        if id.first != UInt8(ascii: "\"") { return id }
+        guard let value = try? JSON.parse(id) else { return id }
+        return JSON.canonical(value)
+    }
+
+    // MARK: Whole answers
+
+    mutating func release(body: Span<UInt8>) -> Release {
+        switch worker.reader.read(body, as: passage.revision, from: .server) {
+        case .refused(let refusal): return .refused(reason: "malformed: \(refusal.reason.rawValue)")
+        case .message(let message):
+            guard message.isResponse else { return .refused(reason: "not-an-answer") }
+            switch release(message, body) {
+            case .passes: return .asItIs
+            case .replaced(let bytes), .overLimit(let bytes): return .replaced(bytes)
+            case .dropped: return .nothing
+            }
+        case .batch(let messages):
+            var parts: [[UInt8]] = []
+            // Reading a message's parts anew uses the reader: what is needed of each is taken first.
+            let texts = messages.map { Judge.copy(body, $0.range) }
+            for text in texts {
+                guard case .message(let message) = worker.reader.read(text.span, as: passage.revision, from: .server)
+                else { return .refused(reason: "malformed") }
+                switch release(message, text.span) {
+                case .passes: parts.append(text)
+                case .replaced(let bytes), .overLimit(let bytes): parts.append(bytes)
+                case .dropped: continue
+                }
+            }
+            guard !parts.isEmpty else { return .nothing }
+            return .replaced(
+                [UInt8(ascii: "[")] + Array(parts.joined(separator: [UInt8(ascii: ",")])) + [UInt8(ascii: "]")]
+            )
+        }
+    }
+
+    // MARK: Events
+
+    mutating func release(event: PassingEvent) -> EventRelease {
+        // A comment says that the server is still there, and nothing else of it goes on.
+        guard let bytes = event.data else { return .event(Array(":\n\n".utf8)) }
+        let text = String(decoding: event.id, as: UTF8.self)
+        let id = Self.isPassable(text) ? text : ""
+        guard !bytes.isEmpty else {
+            // An event of an id alone, from which the stream can be resumed.
+            guard !id.isEmpty else { return .nothing }
+            passage.session?.gave(event: id)
+            return .event(Array("id: \(id)\ndata: \n\n".utf8))
+        }
+        guard case .message(let message) = worker.reader.read(bytes.span, as: passage.revision, from: .server) else {
+            shared.counters.count(.withheld)
+            return .nothing
+        }
+        if !id.isEmpty { passage.session?.gave(event: id) }
+        switch release(message, bytes.span) {
+        case .passes: return .event(Self.frame(bytes, id))
+        case .replaced(let other): return .event(Self.frame(other, id))
+        case .dropped: return .nothing
+        case .overLimit(let error): return .last(Self.frame(error, id))
+        }
+    }
+
+    /// What the client gets for requests that were not answered before the stream ended.
+    mutating func endOfStream() -> [[UInt8]] {
+        guard !isEnded else { return [] }
+        isEnded = true
+        let left = order.compactMap { pending[$0] }
+        // A stream with ids can be taken up again, and the answer may come then.
+        if let session = passage.session, !left.isEmpty, !session.state.withLock(\.events.isEmpty) {
+            session.state.withLock { state in
+                guard state.open.count + left.count <= ProtocolSession.mostOpen else { return }
+                for call in left { state.open[Self.key(call.id)] = call }
+            }
+            pending = [:]
+            return []
+        }
+        lost()
+        return left.map { Self.frame(GatewayError.unavailable(reason: "upstream-closed").body(id: $0.id), "") }
+    }
+
+    /// An event as the gateway writes it: every reader sees the same in it.
+    private static func frame(_ message: [UInt8], _ id: String) -> [UInt8] {
+        EventStream.Event(data: message, id: id).encoded
+    }
+
+    private static func isPassable(_ id: String) -> Bool {
+        !id.isEmpty && id.utf8.count <= 1_024 && id.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+    }
+
+    // MARK: One message
+
+    private mutating func release(_ message: PassingMessage, _ bytes: Span<UInt8>) -> Verdict {
+        switch message.kind {
+        case .result, .error: return response(message, bytes)
+        case .notification: return notification(message, bytes)
+        case .request: return request(message, bytes)
+        }
+    }
+
+    private mutating func take(_ message: PassingMessage, _ bytes: Span<UInt8>) -> PendingCall? {
+        guard let range = message.idRange else {
+            // An error without an id is an answer to the only request there is.
+            guard message.kind == .error, order.count == 1, let call = pending.removeValue(forKey: order[0]) else {
+                return nil
+            }
+            return call
+        }
+        let key = Self.key(Judge.copy(bytes, range))
+        if let call = pending.removeValue(forKey: key) { return call }
+        return passage.verb == .get ? passage.session?.state.withLock { $0.open.removeValue(forKey: key) } : nil
+    }
+
+    private mutating func response(_ message: PassingMessage, _ bytes: Span<UInt8>) -> Verdict {
+        guard let call = take(message, bytes) else {
+            shared.counters.count(.withheld)
+            return .dropped
+        }
+        if message.kind == .result {
+            if let refusal = inputRefusal(message, call, bytes) { return withhold(call, refusal) }
+            if case .list(let kind) = call.meaning { return list(message, kind, call, bytes) }
+        }
+        return screened(message, call, bytes)
+    }
+
+    private func withhold(_ call: PendingCall, _ reason: String) -> Verdict {
+        shared.counters.count(.withheld)
+        if let use = call.use { finish(use, nil, isError: true) }
+        return .replaced(GatewayError.withheld(reason: reason).body(id: call.id))
+    }
+
+    private mutating func notification(_ message: PassingMessage, _ bytes: Span<UInt8>) -> Verdict {
+        guard message.meaning == .notification else { return .dropped }
+        return screened(message, nil, bytes)
+    }
+
+    /// A request of the server to the client, which the settings let through or not.
+    private mutating func request(_ message: PassingMessage, _ bytes: Span<UInt8>) -> Verdict {
+        guard let range = message.idRange else { return .dropped }
+        let id = Judge.copy(bytes, range)
+        if message.method == "ping" {
+            passage.session?.state.withLock { _ = $0.asked.insert(id) }
+            return .passes
+        }
+        guard let session = passage.session, message.meaning == .serverRequest,
+            configuration.mode == .record || configuration.serverRequests.contains(message.method)
+        else {
+            shared.counters.count(.withheld)
+            if passage.session != nil { ServerReply.refuse(id: id, passage: passage, worker: worker) }
+            return .dropped
+        }
+        switch screened(message, nil, bytes) {
+        case .passes:
+            session.state.withLock { _ = $0.asked.insert(id) }
+            return .passes
+        case let other: return other
+        }
+    }
+
+    // MARK: Counting and screening
+
+    private mutating func screened(_ message: PassingMessage, _ call: PendingCall?, _ bytes: Span<UInt8>) -> Verdict {
+        let results = configuration.results
+        let isCounted = results.mostItems != nil || results.mostItemsASession != nil
+        let mayHoldSigns = results.instructions != .pass && ResultScreen.mayHoldSigns(bytes)
+        let needsText = call?.use != nil
+        guard isCounted || mayHoldSigns || needsText else { return .passes }
+        let value = worker.reader.outline.value(of: message.node, in: bytes)
+        var count: Int?
+        if isCounted || needsText {
+            let cap = max(results.mostItems ?? 0, results.mostItemsASession ?? 0, 1_000) + 1
+            let found = ItemCount.count(value, upTo: cap)
+            count = found
+            items += found
+            if isOverLimit(found, call), configuration.mode != .record {
+                return overLimit(call)
+            }
+        }
+        let signs = mayHoldSigns ? ResultScreen.screen(value) : []
+        if let use = call?.use { finish(use, value, items: count, isError: message.kind == .error, signs: !signs.isEmpty) }
+        guard !signs.isEmpty, configuration.mode == .enforce else { return .passes }
+        shared.counters.count(.withheld)
+        switch results.instructions {
+        case .pass: return .passes
+        case .annotate where call?.meaning == .call:
+            return .replaced(JSON.canonical(ResultScreen.annotated(value, signs)))
+        case .block where call != nil && call?.meaning != .lifecycle:
+            return .replaced(GatewayError.withheld(reason: signs[0].code).body(id: call?.id))
+        case .block where call == nil: return .dropped
+        case .annotate, .redact, .block: return .replaced(JSON.canonical(ResultScreen.redacted(value, signs)))
+        }
+    }
+
+    /// Whether the answer, or all answers of the conversation, brought more than may leave.
+    private func isOverLimit(_ found: Int, _ call: PendingCall?) -> Bool {
+        let results = configuration.results
+        if let most = results.mostItems, items > most { return true }
+        guard let most = results.mostItemsASession else { return false }
+        let conversation = (call ?? passage.calls.first)?.use?.conversation
+        let sum = conversation?.state.withLock { state in
+            state.items += found
+            return state.items
+        }
+        return (sum ?? 0) > most
+    }
+
+    private mutating func overLimit(_ call: PendingCall?) -> Verdict {
+        let call = call ?? order.first { pending[$0] != nil }.flatMap { pending[$0] }
+        shared.counters.count(.withheld)
+        shared.counters.count(.killed)
+        if let use = call?.use { finish(use, nil, isError: true, outcome: .killed) }
+        pending = [:]
+        isEnded = true
+        shared.kill(passage.caller.principal.id, reason: "result-limit")
+        return .overLimit(GatewayError.withheld(reason: "limit").body(id: call?.id))
+    }
+
+    // MARK: What becomes of calls
+
+    private func finish(
+        _ use: PendingCall.Use,
+        _ message: JSON.Value?,
+        items: Int? = nil,
+        isError: Bool = false,
+        signs: Bool = false,
+        outcome: CallRecord.Outcome? = nil
+    ) {
+        var use = use
+        let result = message?["result"]
+        let failed = isError || result?["isError"]?.bool == true
+        use.record.outcome = outcome ?? (isError ? .rpcError : failed ? .toolError : .ok)
+        use.record.duration = shared.now() - use.record.time
+        if let message {
+            use.record.result = CallRecord.Result(
+                text: Self.text(of: result ?? message["error"] ?? .null),
+                structured: result?["structuredContent"],
+                isError: failed,
+                items: items
+            )
+        }
+        let record = use.record
+        _ = use.conversation.state.withLock { $0.observer.end(use.open, record) }
+        shared.record(use)
+    }
+
+    private static func text(of result: JSON.Value) -> String? {
+        guard let blocks = result["content"]?.array else { return String(decoding: JSON.canonical(result), as: UTF8.self) }
+        let texts = blocks.compactMap { $0["text"]?.string ?? $0["resource"]?["text"]?.string }
+        return texts.isEmpty ? nil : texts.joined(separator: "\n")
+    }
+
+    /// The server did not answer what is still open, and may have done it.
+    mutating func lost() { leave(.lost) }
+
+    mutating func killed() { leave(.killed) }
+
+    private mutating func leave(_ outcome: CallRecord.Outcome) {
+        for key in order {
+            if let use = pending[key]?.use { finish(use, nil, isError: true, outcome: outcome) }
+        }
+        pending = [:]
+    }
+
+    /// Nothing more comes.
+    mutating func settle() { leave(.lost) }
+
+    // MARK: Sessions
+
+    /// Takes in the session that an answer to `initialize` opens, and returns its id for the client.
+    mutating func opened(_ head: ResponseHead) -> String? {
+        guard let opening = passage.opening, (200..<300).contains(head.status),
+            let id = head.head.value(of: .session), Self.isPassable(id)
+        else { return nil }
+        let session = ProtocolSession(
+            id: id,
+            route: passage.route.path,
+            principal: passage.caller.principal.id,
+            revision: agreed ?? opening.revision,
+            clientName: opening.clientName,
+            at: shared.now()
+        )
+        guard shared.sessions.open(session) else { return nil }
+        return id
+    }
+
+    /// The revision that the answer to `initialize` names.
+    private(set) var agreed: ProtocolRevision?
+}
+
+extension ReleaseDesk {
+    /// Why an answer that asks for input is withheld; what it asks may be answered otherwise.
+    private mutating func inputRefusal(
+        _ message: PassingMessage,
+        _ call: PendingCall,
+        _ bytes: Span<UInt8>
+    ) -> String? {
+        let outline = worker.reader.outline
+        guard let result = message.result else { return nil }
+        if call.method == "initialize", let node = outline.member("protocolVersion", of: result, in: bytes) {
+            agreed = outline.text(of: node, in: bytes).flatMap(ProtocolRevision.init(rawValue:))
+        }
+        guard let type = outline.member("resultType", of: result, in: bytes),
+            !outline.isText(type, "complete", in: bytes)
+        else { return nil }
+        guard outline.isText(type, "input_required", in: bytes) else { return "result-type" }
+        let asked = outline.member("inputRequests", of: result, in: bytes).flatMap {
+            outline.value(of: $0, in: bytes).object
+        }
+        for request in (asked ?? [:]).values {
+            guard let method = request["method"]?.string,
+                configuration.mode == .record || configuration.serverRequests.contains(method)
+            else { return "server-request" }
+        }
+        let state = outline.member("requestState", of: result, in: bytes).flatMap { outline.text(of: $0, in: bytes) }
+        shared.inputs.asked(
+            InputRequests.Key(
+                principal: passage.caller.principal.id,
+                route: passage.route.path,
+                method: call.method,
+                name: call.name,
+                state: .sha256(Array((state ?? "").utf8))
+            ),
+            at: shared.now()
+        )
+        return nil
+    }
+
+    /// Shows of a list what the caller may use, each entry in the server's own bytes.
+    private mutating func list(
+        _ message: PassingMessage,
+        _ kind: ListKind,
+        _ call: PendingCall,
+        _ bytes: Span<UInt8>
+    ) -> Verdict {
+        let outline = worker.reader.outline
+        var shown: Set<String> = []
+        // Twice over the list: what stands later in it can speak against what stands before it.
+        _ = ListCut.cut(kind, of: message, outline: outline, in: bytes) { entry in
+            guard let name = entry.name, let object = outline.value(of: entry.node, in: bytes).object else {
+                return .keep
+            }
+            if isShown(name, object, kind) { shown.insert(name) } else { shown.remove(name) }
+            return .keep
+        }
+        let server = passage.route.server
+        let outcome = ListCut.cut(kind, of: message, outline: outline, in: bytes) { entry in
+            guard let name = entry.name, shown.contains(name) else { return .drop }
+            if kind == .tools, case .changed = shared.definitions.standing(of: name, server: server) { return .drop }
+            return .keep
+        }
+        guard let outcome else { return screened(message, call, bytes) }
+        return configuration.mode == .record || outcome.isUnchanged ? .passes : .replaced(outcome.bytes)
+    }
+
+    private func isShown(_ name: String, _ entry: JSON.Object, _ kind: ListKind) -> Bool {
+        let server = passage.route.server
+        if kind == .tools {
+            let isKnown = shared.definitions.see(name, ToolDefinition.digest(of: entry), entry, server: server)
+            guard isKnown else { return false }
+        }
+        guard configuration.mode == .enforce else { return true }
+        guard let policy = settings.policy else { return false }
+        let tool =
+            switch kind {
+            case .tools: name
+            case .prompts: "prompts/get"
+            case .resources, .resourceTemplates: "resources/read"
+            }
+        return policy.offers(ServerTool(server: server, tool: tool), to: passage.caller.principal.id)
+    }
+}

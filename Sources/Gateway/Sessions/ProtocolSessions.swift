@@ -1,0 +1,98 @@
+import Core
+import Synchronization
+import Wire
+
+/// An MCP session of the older era: opened by `initialize`, owned by whoever opened it.
+final class ProtocolSession: Sendable {
+    struct State {
+        var isInitialized = false
+        /// Requests of the server that were passed to the client and wait for its answer, by the bytes of their id.
+        var asked: Set<[UInt8]> = []
+        /// Event ids that the client was given, the latest of them.
+        var events: [String] = []
+        /// Calls whose answer can still come on a stream that is resumed, by the bytes of their id.
+        var open: [[UInt8]: PendingCall] = [:]
+        var lastUse: Timestamp
+    }
+
+    let id: String
+    let route: String
+    let principal: String
+    let revision: ProtocolRevision
+    let clientName: String?
+    let state: Mutex<State>
+    static let mostEvents = 4_096
+    static let mostOpen = 1_024
+
+    init(
+        id: String,
+        route: String,
+        principal: String,
+        revision: ProtocolRevision,
+        clientName: String?,
+        at now: Timestamp
+    ) {
+        self.id = id
+        self.route = route
+        self.principal = principal
+        self.revision = revision
+        self.clientName = clientName
+        state = Mutex(State(lastUse: now))
+    }
+
+    func gave(event: String) {
+        state.withLock { state in
+            if state.events.count >= Self.mostEvents { state.events.removeFirst(Self.mostEvents / 2) }
+            state.events.append(event)
+        }
+    }
+
+    func gaveEvent(_ event: String) -> Bool { state.withLock { $0.events.contains(event) } }
+}
+
+/// The sessions that servers behind the gateway have opened.
+///
+/// A session id alone proves nothing: it is good for the principal and the route that it was opened for, and for a server
+/// that never gave one it is refused.
+final class ProtocolSessions: Sendable {
+    private let table = Mutex<[String: ProtocolSession]>([:])
+    private let most: Int
+    static let silence: Duration = .seconds(24 * 3600)
+
+    init(most: Int = 100_000) { self.most = most }
+
+    /// Takes in a session; false where there are too many, or another has the id.
+    func open(_ session: ProtocolSession) -> Bool {
+        table.withLock { table in
+            let key = Self.key(session.route, session.id)
+            guard table[key] == nil else { return false }
+            if table.count >= most {
+                let oldest = table.min { left, right in
+                    left.value.state.withLock(\.lastUse) < right.value.state.withLock(\.lastUse)
+                }
+                if let oldest { table[oldest.key] = nil }
+            }
+            table[key] = session
+            return true
+        }
+    }
+
+    func find(_ id: String, route: String) -> ProtocolSession? {
+        table.withLock { $0[Self.key(route, id)] }
+    }
+
+    func close(_ session: ProtocolSession) {
+        table.withLock { $0[Self.key(session.route, session.id)] = nil }
+    }
+
+    /// Ends the sessions of a principal, and says which they were.
+    func close(principal: String) -> [ProtocolSession] {
+        table.withLock { table in
+            let ended = table.values.filter { $0.principal == principal }
+            for session in ended { table[Self.key(session.route, session.id)] = nil }
+            return ended
+        }
+    }
+
+    private static func key(_ route: String, _ id: String) -> String { route + "\n" + id }
+}
