@@ -7,7 +7,6 @@ import NIOPosix
 import NIOSSL
 import Policies
 import Traffic
-import Wire
 import Workspace
 
 /// A gateway from its document to its end: reads what it names, listens, reloads, drains.
@@ -207,8 +206,8 @@ struct GatewayFiles {
         }
     }
 
-    /// Digests of reviewed definitions, by server and tool.
-    func pins() throws -> [String: [String: Digest]] {
+    /// The definitions that people have reviewed, by server and tool.
+    func pins() throws -> [String: [String: JSON.Object]] {
         guard let name = document.definitions else { return [:] }
         let fault = GatewayRuntime.Failure(
             "definitions",
@@ -216,12 +215,12 @@ struct GatewayFiles {
             isInput: true
         )
         guard let servers = (try? JSON.parse(bytes(name, as: "the definitions")))?.array else { throw fault }
-        var pins: [String: [String: Digest]] = [:]
+        var pins: [String: [String: JSON.Object]] = [:]
         for entry in servers {
             guard let server = entry["server"]?.string, let tools = entry["tools"]?.array else { throw fault }
             for tool in tools {
                 guard let object = tool.object, let toolName = object["name"]?.string else { throw fault }
-                pins[server, default: [:]][toolName] = ToolDefinition.digest(of: object)
+                pins[server, default: [:]][toolName] = object
             }
         }
         return pins

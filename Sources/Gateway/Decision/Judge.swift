@@ -63,7 +63,8 @@ struct Judge {
             try HeaderAgreement.check(
                 mirrored,
                 against: messages,
-                as: revision,
+                // The old transport has no header for the revision, whatever was agreed on.
+                as: route.transport == .sse ? min(revision, .v2025_03_26) : revision,
                 marks: marks(messages, bytes),
                 outline: worker.reader.outline,
                 in: bytes
@@ -72,6 +73,11 @@ struct Judge {
             return admission.refuse(error)
         }
         passage.fields = mirrored.filter { $0.name.lowercased() != "mcp-protocol-version" }
+        if route.transport == .streamable, revision.era == .legacy, session == nil, shared.sessions.areGiven(on: route.path),
+            !(messages.count == 1 && messages[0].method == "initialize")
+        {
+            return admission.refuse(Refusal(.invalidRequest, .header, "the session id is missing"))
+        }
         var denials: [(id: [UInt8], error: GatewayError)] = []
         for message in messages {
             switch judge(message, bytes) {
@@ -152,7 +158,9 @@ struct Judge {
             return .refused(Refusal(.invalidRequest, .id, "a request has an id"))
         }
         let id = Self.copy(bytes, range)
-        if let session, !session.state.withLock(\.isInitialized), message.method != "ping" {
+        if let session, !session.state.withLock(\.isInitialized), message.method != "ping",
+            !(route.transport == .sse && message.method == "initialize")
+        {
             return .refused(Refusal(.invalidRequest, .method, "the session is not initialized", id: range))
         }
         switch message.meaning {
@@ -160,7 +168,7 @@ struct Judge {
             return .refused(Refusal(.methodNotFound, .unknownMethod, "the method is not one of this revision", id: range))
         case .lifecycle:
             if message.method == "initialize" {
-                guard session == nil, !admission.head.has(.session) else {
+                guard isOpening else {
                     return .refused(Refusal(.invalidRequest, .method, "the session is open already", id: range))
                 }
                 passage.opening = opening(message, bytes)
@@ -173,6 +181,17 @@ struct Judge {
         case .call, .getPrompt, .readResource, .subscribe, .complete, .task:
             return use(message, id, bytes)
         }
+    }
+
+    /// Whether `initialize` has its place here: without a session, or first on a stream that is one.
+    private var isOpening: Bool {
+        guard !admission.head.has(.session) else { return false }
+        guard let session else { return true }
+        return route.transport == .sse
+            && session.state.withLock { state in
+                defer { state.isOpened = true }
+                return !state.isOpened
+            }
     }
 
     private mutating func add(_ message: PassingMessage, _ id: [UInt8], name: String, _ use: PendingCall.Use? = nil) {

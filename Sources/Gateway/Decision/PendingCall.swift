@@ -43,6 +43,8 @@ struct Passage {
     var entries: [(bytes: [UInt8], isDurable: Bool)]
     /// What `initialize` said, where the request is one.
     var opening: Opening?
+    /// Where the server takes the request; nil is the route's own path.
+    var upstreamPath: String?
     var lastEvent: String?
 
     struct Opening: Sendable {

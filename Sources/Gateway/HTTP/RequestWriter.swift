@@ -14,7 +14,7 @@ enum RequestWriter {
         }
         buffer.writeString(passage.verb.rawValue)
         buffer.writeStaticString(" ")
-        buffer.writeString(route.upstreamPath)
+        buffer.writeString(passage.upstreamPath ?? route.upstreamPath)
         buffer.writeStaticString(" HTTP/1.1\r\n")
         write("Host", route.upstream.authority)
         switch passage.verb {
@@ -26,10 +26,11 @@ enum RequestWriter {
         }
         buffer.writeStaticString("Accept-Encoding: identity\r\n")
         if let credential = route.credential { write("Authorization", credential) }
-        if passage.opening == nil, passage.revision >= .v2025_06_18 {
+        if passage.opening == nil, route.transport == .streamable, passage.revision >= .v2025_06_18 {
             write(MCPHeader.protocolVersion, passage.revision.rawValue)
         }
-        if let session = passage.session { write(MCPHeader.session, session.id) }
+        // The id of a stream of two endpoints is the gateway's own, and the server's stands in its address.
+        if let session = passage.session, route.transport == .streamable { write(MCPHeader.session, session.id) }
         for (name, value) in passage.fields { write(name, value) }
         buffer.writeStaticString("\r\n")
         return buffer

@@ -98,6 +98,7 @@ struct Admission {
 
     private func get(_ route: GatewayConfiguration.Route, _ caller: Caller, _ now: Timestamp) -> Outcome {
         guard request.head.framing == .none else { return refuse(400, "body") }
+        if route.transport == .sse { return openStream(route, caller, now) }
         guard let session = openSession(route, caller, now) else { return noSession() }
         var fields: [(name: String, value: String)] = []
         let last = head.value(of: .lastEventID)
@@ -107,6 +108,35 @@ struct Admission {
             fields.append((FieldName.lastEventID.text, last))
         }
         return .pass(passage(.get, route, caller, session, fields))
+    }
+
+    /// The stream of the transport of two endpoints (2024-11-05), which is the session.
+    private func openStream(
+        _ route: GatewayConfiguration.Route,
+        _ caller: Caller,
+        _ now: Timestamp
+    ) -> Outcome {
+        var random = SystemRandomNumberGenerator()
+        let id = Hexadecimal.encode((0..<16).map { _ in UInt8.random(in: 0...255, using: &random) })
+        let session = ProtocolSession(
+            id: id,
+            route: route.path,
+            principal: caller.principal.id,
+            revision: .v2024_11_05,
+            clientName: nil,
+            at: now
+        )
+        guard shared.sessions.open(session) else { return refuse(503, "sessions") }
+        return .pass(passage(.get, route, caller, session, []))
+    }
+
+    /// The session of two endpoints that a message belongs to: its id stands in the query.
+    private func streamSession(_ route: GatewayConfiguration.Route, _ caller: Caller) -> ProtocolSession? {
+        guard let query = request.head.query, query.hasPrefix("session="),
+            let session = shared.sessions.find(String(query.dropFirst(8)), route: route.path),
+            session.principal == caller.principal.id, session.state.withLock({ $0.endpoint != nil })
+        else { return nil }
+        return session
     }
 
     private func delete(_ route: GatewayConfiguration.Route, _ caller: Caller, _ now: Timestamp) -> Outcome {
@@ -168,6 +198,13 @@ struct Admission {
         var session: ProtocolSession?
         let spoken: ProtocolRevision
         do throws(Refusal) {
+            if route.transport == .sse {
+                guard let known = streamSession(route, caller) else { return refuse(404, "session") }
+                let said = try HeaderAgreement.revision(of: head.mirrored, session: nil)
+                guard said?.era != .modern else { return refuse(400, "revision") }
+                known.state.withLock { $0.lastUse = now }
+                return messages(route, caller, known, known.revision, now)
+            }
             let stated = try HeaderAgreement.revision(of: head.mirrored, session: nil)
             // The era without sessions passes over the id (2026-07-28, transports).
             if let id = head.value(of: .session), stated?.era != .modern {
@@ -183,6 +220,16 @@ struct Admission {
         } catch {
             return refuse(error)
         }
+        return messages(route, caller, session, spoken, now)
+    }
+
+    private func messages(
+        _ route: GatewayConfiguration.Route,
+        _ caller: Caller,
+        _ session: ProtocolSession?,
+        _ spoken: ProtocolRevision,
+        _ now: Timestamp
+    ) -> Outcome {
         let messages: [PassingMessage]
         let isBatch: Bool
         let bytes = request.body.readableBytesUInt8Span
@@ -192,7 +239,29 @@ struct Admission {
         case .batch(let all): (messages, isBatch) = (all, true)
         }
         var judge = Judge(self, route: route, caller: caller, revision: spoken, session: session, now: now)
-        return judge.run(messages, isBatch: isBatch)
+        let outcome = judge.run(messages, isBatch: isBatch)
+        guard route.transport == .sse, let session else { return outcome }
+        return onStream(outcome, session)
+    }
+
+    /// What is said about a message of two endpoints comes on the stream, and so does the server's answer.
+    private func onStream(_ outcome: Outcome, _ session: ProtocolSession) -> Outcome {
+        switch outcome {
+        case .answer(let answer):
+            guard answer.status == 200, let push = session.state.withLock(\.push) else { return outcome }
+            push(EventStream.Event(data: answer.body).encoded)
+            return .answer(Answer(status: 202))
+        case .pass(var passage):
+            let isTaken = session.state.withLock { state in
+                guard state.open.count + passage.calls.count <= ProtocolSession.mostOpen else { return false }
+                for call in passage.calls { state.open[ReleaseDesk.key(call.id)] = call }
+                passage.upstreamPath = state.endpoint
+                return true
+            }
+            guard isTaken else { return refuse(429, "calls") }
+            passage.calls = []
+            return .pass(passage)
+        }
     }
 }
 

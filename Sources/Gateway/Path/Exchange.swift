@@ -249,6 +249,7 @@ final class Exchange: RequestWork, AnswerReader {
 
     private func finish(closes: Bool = false) {
         state = .done
+        leaveStream()
         desk.settle()
         connection.finish(closes: closes)
     }
@@ -256,6 +257,13 @@ final class Exchange: RequestWork, AnswerReader {
     // MARK: Streams
 
     private func beginStream(_ head: ResponseHead) {
+        let bound = NIOLoopBound(self, eventLoop: worker.loop)
+        let loop = worker.loop
+        if passage.route.transport == .sse {
+            passage.session?.state.withLock { state in
+                state.push = { event in loop.execute { bound.value.push(event) } }
+            }
+        }
         state = .streaming(PassingEvents(limit: worker.limits.answerBytes))
         hasBegunStream = true
         deadline = .distantFuture
@@ -276,6 +284,13 @@ final class Exchange: RequestWork, AnswerReader {
         }
     }
 
+    /// Puts what the gateway itself says onto the stream.
+    private func push(_ event: [UInt8]) {
+        guard case .streaming = state else { return }
+        writeChunk(event)
+        connection.flush()
+    }
+
     private func writeChunk(_ bytes: [UInt8]) {
         var buffer = ByteBufferAllocator().buffer(capacity: bytes.count + 16)
         if !isOldClient {
@@ -285,6 +300,13 @@ final class Exchange: RequestWork, AnswerReader {
         buffer.writeBytes(bytes)
         if !isOldClient { buffer.writeStaticString("\r\n") }
         connection.write(buffer)
+    }
+
+    /// A stream of two endpoints is its session, and ends with it.
+    private func leaveStream() {
+        guard passage.verb == .get, passage.route.transport == .sse, let session = passage.session else { return }
+        session.state.withLock { $0.push = nil }
+        worker.shared.sessions.close(session)
     }
 
     private func endStream() {
@@ -303,6 +325,7 @@ final class Exchange: RequestWork, AnswerReader {
             // The server may have done what was asked: what became of it is not known here.
             desk.lost()
             state = .done
+            leaveStream()
             desk.settle()
             return
         }

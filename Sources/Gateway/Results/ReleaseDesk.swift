@@ -104,6 +104,7 @@ struct ReleaseDesk {
     // MARK: Events
 
     mutating func release(event: PassingEvent) -> EventRelease {
+        if passage.verb == .get, passage.route.transport == .sse, event.type == "endpoint" { return endpoint(event) }
         // A comment says that the server is still there, and nothing else of it goes on.
         guard let bytes = event.data else { return .event(Array(":\n\n".utf8)) }
         let text = String(decoding: event.id, as: UTF8.self)
@@ -127,13 +128,38 @@ struct ReleaseDesk {
         }
     }
 
+    /// Where the server takes messages; the client is told the gateway's own address instead.
+    ///
+    /// Only a place on the server itself is taken, once: whatever else an event may name would get the client's messages.
+    private func endpoint(_ event: PassingEvent) -> EventRelease {
+        let upstream = passage.route.upstream.authority
+        var text = String(decoding: event.data ?? [], as: UTF8.self)
+        for scheme in ["http://", "https://"] where text.hasPrefix(scheme + upstream + "/") {
+            text.removeFirst((scheme + upstream).utf8.count)
+        }
+        let path = text.prefix { $0 != "?" }
+        guard let session = passage.session, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x5C && $0 != 0x23 }),
+            text.hasPrefix("/"), !text.hasPrefix("//"), text.utf8.count <= 4_096, !path.contains("%"),
+            !path.split(separator: "/").contains(where: { $0 == ".." || $0 == "." })
+        else {
+            shared.counters.count(.withheld)
+            return .nothing
+        }
+        let isFirst = session.state.withLock { state in
+            defer { state.endpoint = state.endpoint ?? text }
+            return state.endpoint == nil
+        }
+        guard isFirst else { return .nothing }
+        return .event(Array("event: endpoint\ndata: \(passage.route.path)?session=\(session.id)\n\n".utf8))
+    }
+
     /// What the client gets for requests that were not answered before the stream ended.
     mutating func endOfStream() -> [[UInt8]] {
         guard !isEnded else { return [] }
         isEnded = true
         let left = order.compactMap { pending[$0] }
         // A stream with ids can be taken up again, and the answer may come then.
-        if let session = passage.session, !left.isEmpty, !session.state.withLock(\.events.isEmpty) {
+        if let session = passage.session, passage.route.transport == .streamable, !left.isEmpty, !session.state.withLock(\.events.isEmpty) {
             session.state.withLock { state in
                 guard state.open.count + left.count <= ProtocolSession.mostOpen else { return }
                 for call in left { state.open[Self.key(call.id)] = call }
@@ -364,6 +390,9 @@ extension ReleaseDesk {
         guard let result = message.result else { return nil }
         if call.method == "initialize", let node = outline.member("protocolVersion", of: result, in: bytes) {
             agreed = outline.text(of: node, in: bytes).flatMap(ProtocolRevision.init(rawValue:))
+            if passage.route.transport == .sse, let agreed, agreed.era == .legacy {
+                passage.session?.state.withLock { $0.revision = agreed }
+            }
         }
         guard let type = outline.member("resultType", of: result, in: bytes),
             !outline.isText(type, "complete", in: bytes)

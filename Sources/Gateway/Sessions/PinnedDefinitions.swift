@@ -26,9 +26,17 @@ package final class PinnedDefinitions: Sendable {
 
     private let servers: Mutex<[String: Server]>
 
-    /// - Parameter pins: Digests by server and tool.
-    package init(pins: [String: [String: Digest]] = [:]) {
-        servers = Mutex(pins.mapValues { Server(isPinned: true, tools: $0) })
+    /// - Parameter pins: The reviewed definitions, by server and tool, as they were listed.
+    package init(pins: [String: [String: JSON.Object]] = [:]) {
+        servers = Mutex(
+            pins.mapValues { tools in
+                Server(
+                    isPinned: true,
+                    tools: tools.mapValues(ToolDefinition.digest(of:)),
+                    marks: tools.compactMapValues { HeaderMark.marks(of: $0["inputSchema"] ?? .null) }
+                )
+            }
+        )
     }
 
     func standing(of tool: String, server: String) -> Standing {

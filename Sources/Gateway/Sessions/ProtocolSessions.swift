@@ -13,13 +13,19 @@ final class ProtocolSession: Sendable {
         /// Calls whose answer can still come on a stream that is resumed, by the bytes of their id.
         var open: [[UInt8]: PendingCall] = [:]
         var lastUse: Timestamp
+        var revision: ProtocolRevision
+        var clientName: String?
+        /// Whether `initialize` was sent, which happens once.
+        var isOpened = false
+        /// Of the transport of two endpoints: where the server takes messages, as it said itself.
+        var endpoint: String?
+        /// Puts an event onto the client's stream, from any thread.
+        var push: (@Sendable ([UInt8]) -> Void)?
     }
 
     let id: String
     let route: String
     let principal: String
-    let revision: ProtocolRevision
-    let clientName: String?
     let state: Mutex<State>
     static let mostEvents = 4_096
     static let mostOpen = 1_024
@@ -35,10 +41,12 @@ final class ProtocolSession: Sendable {
         self.id = id
         self.route = route
         self.principal = principal
-        self.revision = revision
-        self.clientName = clientName
-        state = Mutex(State(lastUse: now))
+        state = Mutex(State(lastUse: now, revision: revision, clientName: clientName))
     }
+
+    /// What `initialize` agreed on.
+    var revision: ProtocolRevision { state.withLock(\.revision) }
+    var clientName: String? { state.withLock(\.clientName) }
 
     func gave(event: String) {
         state.withLock { state in
@@ -56,6 +64,8 @@ final class ProtocolSession: Sendable {
 /// that never gave one it is refused.
 final class ProtocolSessions: Sendable {
     private let table = Mutex<[String: ProtocolSession]>([:])
+    /// Routes whose servers give session ids.
+    private let giving = Mutex<Set<String>>([])
     private let most: Int
     static let silence: Duration = .seconds(24 * 3600)
 
@@ -63,7 +73,8 @@ final class ProtocolSessions: Sendable {
 
     /// Takes in a session; false where there are too many, or another has the id.
     func open(_ session: ProtocolSession) -> Bool {
-        table.withLock { table in
+        giving.withLock { _ = $0.insert(session.route) }
+        return table.withLock { table in
             let key = Self.key(session.route, session.id)
             guard table[key] == nil else { return false }
             if table.count >= most {
@@ -80,6 +91,9 @@ final class ProtocolSessions: Sendable {
     func find(_ id: String, route: String) -> ProtocolSession? {
         table.withLock { $0[Self.key(route, id)] }
     }
+
+    /// Whether the server behind the route has sessions: then a request of that era without one is nobody's.
+    func areGiven(on route: String) -> Bool { giving.withLock { $0.contains(route) } }
 
     func close(_ session: ProtocolSession) {
         table.withLock { $0[Self.key(session.route, session.id)] = nil }
