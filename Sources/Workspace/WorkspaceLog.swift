@@ -77,8 +77,8 @@ package struct WorkspaceLog: Sendable {
 
     /// Brings what waits in the outbox into the log; nothing is opened where nothing waits.
     ///
-    /// Killed between the log and the mark in the ledger, the next one finds those events at the end of the log by their
-    /// hashes and only marks them.
+    /// Killed between the log and the mark in the ledger, the next one finds those events in the log by their hashes and
+    /// only marks them; so it is with a ledger that was restored and is older than the log.
     /// - Returns: How many events were delivered.
     /// - Throws: `AuditError`, `LedgerError`, `KeyStoreError`; what was not delivered waits on.
     @discardableResult
@@ -93,7 +93,7 @@ package struct WorkspaceLog: Sendable {
         // What was accepted and not signed when a process died is signed first, and can then be read like the rest.
         try log.publish(at: Self.seconds(now))
         if let gone = try shortfall(of: log.size, from: ledger) { throw gone }
-        var known = try ends(of: log)
+        let known = try unmarked(in: log, ledger)
         // Asked again, now that nobody else may write the log.
         let news = try told.untold(ledger.exceptions(), now: now)
         for entry in news where known[entry.members["hash"]?.string ?? ""] == nil {
@@ -121,7 +121,6 @@ package struct WorkspaceLog: Sendable {
             try log.publish(at: Self.seconds(now))
             try ledger.markDelivered(places)
             count += rows.count
-            known = [:]
         }
     }
 
@@ -146,14 +145,22 @@ package struct WorkspaceLog: Sendable {
         )
     }
 
-    /// The last entries by the hash of their event: among them is whatever was appended and not marked.
-    private func ends(of log: borrowing LogWriter<FileDisk>) throws -> [String: Int] {
-        let size = log.size
-        let first = max(0, size - Self.portion)
+    /// The entries after the last that the ledger marked, by the hash of their event.
+    ///
+    /// Among them is whatever was appended and not marked: a portion where a process died, and all that a ledger does not
+    /// know of that is older than the log.
+    private func unmarked(in log: borrowing LogWriter<FileDisk>, _ ledger: Ledger) throws -> [String: Int] {
+        guard let checkpoint = log.checkpoint?.checkpoint else { return [:] }
+        var next = (try ledger.lastDelivered() ?? -1) + 1
         var known: [String: Int] = [:]
-        for (offset, bytes) in try reader.entries(first..<size, size: size).enumerated() {
-            guard let hash = AuditEntry(bytes)?.members["hash"]?.string else { continue }
-            known[hash] = first + offset
+        while next < checkpoint.size {
+            let range = next..<min(checkpoint.size, next + Self.portion)
+            // An entry that was planted would keep its event out of the log.
+            for (index, bytes) in zip(range, try reader.proven(range, by: checkpoint)) {
+                guard let hash = AuditEntry(bytes)?.members["hash"]?.string, known[hash] == nil else { continue }
+                known[hash] = index
+            }
+            next = range.upperBound
         }
         return known
     }

@@ -312,6 +312,27 @@ def test_every_flipped_byte_is_found_and_named(logged: Shell, tmp_path):
     assert victim.name in logged("audit", "verify").expect(2).out
 
 
+def test_nothing_is_listed_that_was_not_signed(logged: Shell, tmp_path, programs):
+    vkey = vkey_of(logged)
+    copy = tmp_path / "log"
+    shutil.copytree(log_of(logged), copy)
+    stranger = Shell(programs, tmp_path, logged.home)
+    stranger("audit", "list", "--log", str(copy)).expect(3)
+    listed = stranger("audit", "list", "--log", str(copy), "--key", vkey, "--format", "json").expect(0).json
+    bundle = copy / f"tile/entries/000.p/{len(listed)}"
+    data = bundle.read_bytes()
+    victim = data.index(b"ledger.event")
+    bundle.write_bytes(data[:victim] + b"Ledger.event" + data[victim + 12 :])
+    said = stranger("audit", "list", "--log", str(copy), "--key", vkey).expect(2)
+    assert f"entry {listed[0]['index']} of the audit log: it is not the one that was signed" in said.err
+    assert said.out == ""
+    bundle.write_bytes(data)
+    checkpoint = (copy / "checkpoint").read_text()
+    origin, size, rest = checkpoint.split("\n", 2)
+    (copy / "checkpoint").write_text(f"{origin}\n{int(size) - 1}\n{rest}")
+    assert "audit.untrusted" in stranger("audit", "list", "--log", str(copy), "--key", vkey).expect(2).err
+
+
 def test_a_rotated_key_signs_beside_the_old_one(logged: Shell):
     old = vkey_of(logged)
     logged("key", "rotate", "audit").expect(0)

@@ -126,16 +126,32 @@ private final class Logged {
         #expect(audit.checkpoint?.size == 1301)
     }
 
-    @Test(arguments: [0, 1, 700, 1100, 1211]) func killedBeforeTheMarkNothingComesTwice(kept: Int) throws {
+    /// One portion where a process died before the mark; more where the ledger is older than the log.
+    @Test(arguments: [0, 1, 600, 700, 1100, 1211]) func whatIsInTheLogWithoutItsMarkDoesNotComeTwice(kept: Int) throws {
         let place = try Logged()
         try place.add(1211)
         try place.log.deliver(from: place.ledger, now: place.now)
-        // At most one portion can be in the log without its mark.
-        let last = max(kept, 1212 - 512)
-        try place.forget(after: last)
-        try place.add(5)
-        #expect(try place.log.deliver(from: place.ledger, now: place.now) == 1217 - last)
-        #expect(try place.sequences() == (1...1217).map { Int64($0) })
+        try place.forget(after: kept)
+        try place.add(600)
+        #expect(try place.log.deliver(from: place.ledger, now: place.now) == 1812 - kept)
+        #expect(try place.sequences() == (1...1812).map { Int64($0) })
+        #expect(try place.ledger.delivered(run: place.run, sequence: 1212) == 1211)
+        #expect(try place.ledger.delivered(run: place.run, sequence: 1213) == 1212)
+    }
+
+    @Test func anEntryThatWasNotSignedKeepsNoEventOut() throws {
+        let place = try Logged()
+        try place.add(600)
+        try place.log.deliver(from: place.ledger, now: place.now)
+        try place.forget(after: 0)
+        let bundle = place.log.path + "/tile/entries/000"
+        var bytes = try Data(contentsOf: URL(filePath: bundle))
+        let gate = try #require(bytes.firstRange(of: Data("gate.decided".utf8)))
+        bytes[gate.lowerBound] ^= 1
+        try bytes.write(to: URL(filePath: bundle))
+        let error = #expect(throws: AuditError.self) { try place.log.deliver(from: place.ledger, now: place.now) }
+        #expect(error?.code == .contradiction)
+        #expect(error?.message.hasPrefix("entry 0 ") == true)
     }
 
     @Test func entriesHoldDigestsAndNoWordsOfPeople() throws {
