@@ -11,13 +11,16 @@ package import Ledger
 package struct WorkspaceLog: Sendable {
     package let folder: WorkspaceFolder
     private let keys: KeyStore
+    private let name: String
 
-    package init(folder: WorkspaceFolder, keys: KeyStore) {
+    /// The log of a workspace; one of another name is that which a restore looks at.
+    package init(folder: WorkspaceFolder, keys: KeyStore, name: String = "workspace") {
         self.folder = folder
         self.keys = keys
+        self.name = name
     }
 
-    package var path: String { folder.audit + "/workspace" }
+    package var path: String { folder.audit + "/" + name }
     package var exists: Bool { FileManager.default.fileExists(atPath: path) }
 
     /// So many keys from before the last rotation go on signing.
@@ -124,6 +127,41 @@ package struct WorkspaceLog: Sendable {
         }
     }
 
+    /// Takes up what a killed writer left and signs it, where there is a log.
+    func settle(now: Timestamp) throws {
+        var log = try writer(now)
+        try log.publish(at: Self.seconds(now))
+    }
+
+    /// Appends an entry of the workspace's own, and begins the log with it where there is none.
+    func append(_ entry: AuditEntry, now: Timestamp) throws {
+        var log = try writer(now)
+        _ = try log.stage(entry.bytes, at: .zero)
+        try log.publish(at: Self.seconds(now))
+    }
+
+    /// Marks what is in the log already and brings nothing into it.
+    func reconcile(_ ledger: Ledger, now: Timestamp) throws {
+        var log = try writer(now)
+        try log.publish(at: Self.seconds(now))
+        let known = try unmarked(in: log, ledger)
+        let told = ToldExceptions(folder)
+        let news = try told.untold(ledger.exceptions(), now: now)
+        let heard = news.filter { known[$0.members["hash"]?.string ?? ""] != nil }
+        if !heard.isEmpty { try told.note(heard) }
+        while true {
+            let rows = try ledger.undelivered(limit: Self.portion)
+            var places: [(id: Int64, index: Int)] = []
+            for row in rows {
+                // They are delivered in order: behind the first that is not known all wait.
+                guard let index = known[Self.text(row.hash)] else { break }
+                places.append((row.id, index))
+            }
+            try ledger.markDelivered(places)
+            if places.count < Self.portion { return }
+        }
+    }
+
     private func hasCheckpoint() throws(AuditError) -> Bool {
         do throws(AuditError) {
             _ = try reader.checkpoint()
@@ -136,7 +174,8 @@ package struct WorkspaceLog: Sendable {
 
     /// What is wrong where a log of so many entries ends before one that the ledger delivered; nil where it does not.
     package func shortfall(of size: Int, from ledger: Ledger) throws(LedgerError) -> AuditError? {
-        guard let last = try ledger.lastDelivered(), last >= size else { return nil }
+        // After a restore that began a log anew its first entry stands for all that was delivered before.
+        guard let last = try ledger.lastDelivered().map({ max(0, $0) }), last >= size else { return nil }
         return AuditError(
             .contradiction,
             (size == 0 ? "the audit log is gone" : "the audit log ends at entry \(size - 1)")
@@ -151,7 +190,7 @@ package struct WorkspaceLog: Sendable {
     /// know of that is older than the log.
     private func unmarked(in log: borrowing LogWriter<FileDisk>, _ ledger: Ledger) throws -> [String: Int] {
         guard let checkpoint = log.checkpoint?.checkpoint else { return [:] }
-        var next = (try ledger.lastDelivered() ?? -1) + 1
+        var next = max(0, (try ledger.lastDelivered() ?? -1) + 1)
         var known: [String: Int] = [:]
         while next < checkpoint.size {
             let range = next..<min(checkpoint.size, next + Self.portion)

@@ -362,12 +362,39 @@ def test_a_backup_takes_the_log_along(logged: Shell, tmp_path, programs):
     folder = tmp_path / "restored"
     folder.mkdir()
     restored = Shell(programs, folder, logged.home)
-    restored("restore", str(tmp_path / "all.backup"), "--directory", str(folder)).expect(0)
+    said = restored("restore", str(tmp_path / "all.backup"), "--directory", str(folder)).expect(0).err
+    old = (log_of(logged) / "checkpoint").read_text()
+    assert f"ends after {old.split()[1]} entries" in said
     restored("doctor").expect(0)
     restored("run", str(logged.folder / "small.yaml")).expect(4)
-    before = log_of(logged) / "checkpoint"
-    restored("audit", "verify", "--checkpoint", str(before)).expect(0)
-    check_exactly_once(restored)
+    # Nobody there knows how far the first workspace signs: its log ends, and is checked as before.
+    restored("audit", "verify", "--origin", old.split()[0], "--checkpoint", str(log_of(logged) / "checkpoint")).expect(0)
+    restored("audit", "verify").expect(0)
+    listed = restored("audit", "list", "--format", "json").expect(0).json
+    assert [entry["entry"]["kind"] for entry in listed] == ["log.continued", "ledger.event", "ledger.event"][: len(listed)]
+    assert listed[0]["entry"]["checkpoint"] == old
+    run, sequence = restored.query("SELECT run, sequence FROM outbox ORDER BY id LIMIT 1")[0]
+    assert "audit.former-log" in restored("audit", "prove", "--run", run, "--sequence", str(sequence)).expect(1).err
+
+
+def test_a_restore_goes_on_with_the_longer_log_and_refuses_a_fork(logged: Shell, tmp_path):
+    early, late = tmp_path / "early.backup", tmp_path / "late.backup"
+    logged("backup", str(early)).expect(0)
+    logged("run", "small.yaml").expect(4)
+    logged("backup", str(late)).expect(0)
+    signed = tmp_path / "signed"
+    shutil.copy(log_of(logged) / "checkpoint", signed)
+    assert "more than that of the backup" in logged("restore", str(early)).expect(0).err
+    logged("run", "small.yaml").expect(4)
+    logged("audit", "verify", "--checkpoint", str(signed)).expect(0)
+    logged("doctor").expect(0)
+    shutil.rmtree(log_of(logged))
+    assert "restore.reason" in logged("restore", str(early), "--accept-log-rollback", " ").expect(3).err
+    assert "with your reason in it" in logged("restore", str(early), "--accept-log-rollback", "disk died").expect(0).err
+    logged("run", "small.yaml").expect(4)
+    logged("audit", "verify").expect(0)
+    assert "workspace.log-forked" in logged("restore", str(late)).expect(1).err
+    logged("audit", "verify").expect(0)
 
 
 def test_kill_loses_and_repeats_no_entry(workspace: Shell, people):

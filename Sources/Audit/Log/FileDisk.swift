@@ -25,23 +25,36 @@ package final class FileDisk: LogDisk {
             AuditError(.unusable, "the folder `\(root)` of the audit log \(fault.sentence)")
         }
         if unsafe mkdir(root, 0o700) != 0, errno != EEXIST { throw failed(FileFault(errno: errno)) }
-        let folder = unsafe Glibc.open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
-        guard folder >= 0 else { throw failed(FileFault(errno: errno)) }
-        var status = stat()
-        guard unsafe fstat(folder, &status) == 0, status.st_mode & 0o022 == 0 else {
-            close(folder)
-            throw failed(.exposed(mode: status.st_mode))
-        }
-        while flock(folder, LOCK_EX | (waits ? 0 : LOCK_NB)) != 0 {
-            guard errno == EINTR else {
-                let isTaken = errno == EWOULDBLOCK
+        while true {
+            let folder = unsafe Glibc.open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+            guard folder >= 0 else { throw failed(FileFault(errno: errno)) }
+            var status = stat()
+            guard unsafe fstat(folder, &status) == 0, status.st_mode & 0o022 == 0 else {
+                close(folder)
+                throw failed(.exposed(mode: status.st_mode))
+            }
+            while flock(folder, LOCK_EX | (waits ? 0 : LOCK_NB)) != 0 {
+                guard errno == EINTR else {
+                    let isTaken = errno == EWOULDBLOCK
+                    let fault = FileFault(errno: errno)
+                    close(folder)
+                    guard isTaken else { throw failed(fault) }
+                    throw AuditError(.locked, "another process writes to the audit log in `\(root)`")
+                }
+            }
+            // A restore puts another folder in its place while one waits: this lock would be that of the old one.
+            var now = stat()
+            guard unsafe lstat(root, &now) == 0 else {
                 let fault = FileFault(errno: errno)
                 close(folder)
-                guard isTaken else { throw failed(fault) }
-                throw AuditError(.locked, "another process writes to the audit log in `\(root)`")
+                throw failed(fault)
             }
+            if now.st_dev == status.st_dev, now.st_ino == status.st_ino {
+                lock = folder
+                return
+            }
+            close(folder)
         }
-        lock = folder
     }
 
     deinit {

@@ -209,6 +209,13 @@ struct AuditCommand: AsyncParsableCommand {
                             "only decisions are: see `lockstep audit list`; what waits is brought in by `lockstep audit drain`"
                     )
                 }
+                guard index >= 0 else {
+                    throw CommandFailure(
+                        "audit.former-log",
+                        "event \(sequence) of run \(id) is entry \(-1 - index) of a log that ended with a restore",
+                        help: "its folder lies in .lockstep/audit: `lockstep audit prove \(-1 - index) --log FOLDER`"
+                    )
+                }
                 return index
             default: throw Self.question
             }
