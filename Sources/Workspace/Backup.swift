@@ -31,13 +31,15 @@ package enum Backup {
             for name in ["lockstep.yaml", ".lockstep/workspace.json"] {
                 try add(ArchivedFile(path: name, mode: 0o600, bytes: try DurableFile.read("\(folder.root)/\(name)")))
             }
-            // The ledger was copied first: what reaches the log meanwhile is known to it by its hash. Under the lock no
-            // checkpoint goes with tiles of another one.
-            let log = "\(folder.audit)/workspace"
-            let held = FileManager.default.fileExists(atPath: log) ? try FileDisk(writing: log, waits: true) : nil
-            defer { withExtendedLifetime(held) {} }
             for name in folders {
                 let base = "\(folder.state)/\(name)"
+                // The ledger was copied first: what reaches the log meanwhile is known to it by its hash. Under the lock no
+                // checkpoint goes with tiles of another one; commands that decide wait for it, so it is held for these
+                // files alone.
+                let log = "\(folder.audit)/workspace"
+                let isLog = base == folder.audit && FileManager.default.fileExists(atPath: log)
+                let held = isLog ? try FileDisk(writing: log, waits: true) : nil
+                defer { withExtendedLifetime(held) {} }
                 for file in try FileManager.default.subpathsOfDirectory(atPath: base).sorted() {
                     guard try kind(of: "\(base)/\(file)") == .file, !file.contains(".new-") else { continue }
                     let bytes = try DurableFile.read("\(base)/\(file)", limit: 1 << 30)

@@ -61,8 +61,8 @@ package struct WorkspaceLog: Sendable {
         return "lockstep.workspace/" + Hexadecimal.encode(bytes)
     }
 
-    private func writer(_ now: Timestamp) throws -> LogWriter<FileDisk> {
-        let disk = try FileDisk(writing: path, waits: true)
+    private func writer(_ now: Timestamp, _ patience: LogPatience = .init(limit: nil)) throws -> LogWriter<FileDisk> {
+        let disk = try FileDisk(writing: path, patience: patience)
         let origin = try origin()
         let signers = try signers(origin: origin)
         return try LogWriter(
@@ -83,16 +83,21 @@ package struct WorkspaceLog: Sendable {
     /// Killed between the log and the mark in the ledger, the next one finds those events in the log by their hashes and
     /// only marks them; so it is with a ledger that was restored and is older than the log.
     /// - Returns: How many events were delivered.
-    /// - Throws: `AuditError`, `LedgerError`, `KeyStoreError`; what was not delivered waits on.
+    /// - Throws: `AuditError`, among them `locked` where the patience with another writer ended, `LedgerError`,
+    ///   `KeyStoreError`; what was not delivered waits on.
     @discardableResult
-    package func deliver(from ledger: Ledger, now: Timestamp) throws -> Int {
+    package func deliver(
+        from ledger: Ledger,
+        now: Timestamp,
+        patience: LogPatience = LogPatience(limit: nil)
+    ) throws -> Int {
         let told = ToldExceptions(folder)
         guard try !ledger.undelivered(limit: 1).isEmpty || !told.untold(ledger.exceptions(), now: now).isEmpty else {
             return 0
         }
         // Asked before there is a writer: a log that is gone would be begun anew, under another name and in silence.
         if try !hasCheckpoint(), let gone = try shortfall(of: 0, from: ledger) { throw gone }
-        var log = try writer(now)
+        var log = try writer(now, patience)
         // What was accepted and not signed when a process died is signed first, and can then be read like the rest.
         try log.publish(at: Self.seconds(now))
         if let gone = try shortfall(of: log.size, from: ledger) { throw gone }

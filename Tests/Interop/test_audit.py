@@ -7,12 +7,15 @@ the program. A stranger needs no more than `read_note`, `leaf` and `root_of` to 
 from __future__ import annotations
 
 import base64
+import fcntl
 import hashlib
 import json
+import os
 import random
 import shutil
 import sqlite3
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -331,6 +334,25 @@ def test_nothing_is_listed_that_was_not_signed(logged: Shell, tmp_path, programs
     origin, size, rest = checkpoint.split("\n", 2)
     (copy / "checkpoint").write_text(f"{origin}\n{int(size) - 1}\n{rest}")
     assert "audit.untrusted" in stranger("audit", "list", "--log", str(copy), "--key", vkey).expect(2).err
+
+
+def test_a_command_does_not_wait_for_ever_for_another_that_writes(logged: Shell):
+    wanted = len(expected_events(logged))
+    descriptor = os.open(log_of(logged), os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        said = logged("run", "small.yaml").expect(4)
+        assert 5 <= said.seconds < 30
+        assert "waiting for another process that writes to the audit log" in said.err
+        assert "warning: the audit log could not take what was decided" in said.err and "audit drain" in said.err
+        assert expected_events(logged)[-1][4] is None
+        # For a while only, it says so and is not in vain.
+        threading.Timer(2.5, fcntl.flock, (descriptor, fcntl.LOCK_UN)).start()
+        said = logged("run", "small.yaml").expect(4)
+        assert "waiting for another process" in said.err and "warning" not in said.err
+    finally:
+        os.close(descriptor)
+    assert len(check_exactly_once(logged)) > wanted
 
 
 def test_a_rotated_key_signs_beside_the_old_one(logged: Shell):

@@ -59,6 +59,18 @@ private func code(_ error: any Error) -> WorkspaceError.Code? { (error as? Works
         #expect(try place.log.audit(known: [("before", signed)]).findings.isEmpty)
     }
 
+    /// A file that cannot be saved ends a backup before it asks for the lock, which somebody else has here.
+    @Test(.timeLimit(.minutes(10))) func aBackupHoldsTheLogForTheFilesOfTheLogAlone() throws {
+        let place = try Logged()
+        try place.deliver()
+        let large = place.folder.artifacts + "/large"
+        try DurableFile.write([], to: large)
+        #expect(unsafe truncate(large, 1 << 31) == 0)
+        let held = try FileDisk(writing: place.log.path, waits: false)
+        #expect(throws: LedgerError.self) { _ = try place.backup("saved") }
+        withExtendedLifetime(held) {}
+    }
+
     @Test func aKeyThatWasRotatedSinceStaysWithTheLog() throws {
         let place = try Logged()
         try place.deliver()

@@ -19,8 +19,14 @@ package final class FileDisk: LogDisk {
     ///
     /// With `waits` it waits for a process that writes now, as commands do that write for a moment.
     /// - Throws: `locked`, or `unusable` where the folder cannot be used or others may write to it.
-    package init(writing root: String, waits: Bool) throws(AuditError) {
+    package convenience init(writing root: String, waits: Bool) throws(AuditError) {
+        try self.init(writing: root, patience: LogPatience(limit: waits ? nil : .zero))
+    }
+
+    /// Opens a folder for writing as above, with as much patience as somebody has who looks on.
+    package init(writing root: String, patience: LogPatience) throws(AuditError) {
         self.root = root
+        var patience = patience
         func failed(_ fault: FileFault) -> AuditError {
             AuditError(.unusable, "the folder `\(root)` of the audit log \(fault.sentence)")
         }
@@ -33,14 +39,23 @@ package final class FileDisk: LogDisk {
                 close(folder)
                 throw failed(.exposed(mode: status.st_mode))
             }
-            while flock(folder, LOCK_EX | (waits ? 0 : LOCK_NB)) != 0 {
-                guard errno == EINTR else {
-                    let isTaken = errno == EWOULDBLOCK
-                    let fault = FileFault(errno: errno)
+            // A lock that is waited for cannot be given up without a signal, so it is asked for again and again.
+            while flock(folder, LOCK_EX | LOCK_NB) != 0 {
+                let fault = FileFault(errno: errno)
+                if errno == EINTR { continue }
+                guard errno == EWOULDBLOCK else {
                     close(folder)
-                    guard isTaken else { throw failed(fault) }
-                    throw AuditError(.locked, "another process writes to the audit log in `\(root)`")
+                    throw failed(fault)
                 }
+                guard patience.mayWait() else {
+                    close(folder)
+                    throw AuditError(
+                        .locked,
+                        "another process writes to the audit log in `\(root)`",
+                        help: "`lockstep audit drain` brings it in when that one is done"
+                    )
+                }
+                usleep(LogPatience.pause)
             }
             // A restore puts another folder in its place while one waits: this lock would be that of the old one.
             var now = stat()

@@ -301,7 +301,11 @@ struct AuditCommand: AsyncParsableCommand {
 
         func run() async throws {
             let session = try Session.open()
-            let count = try session.auditLog.deliver(from: session.ledger, now: session.clock.now())
+            let count = try session.auditLog.deliver(
+                from: session.ledger,
+                now: session.clock.now(),
+                patience: Session.patience
+            )
             Output.answer(count == 0 ? "nothing waited" : "\(counted(count, "event")) brought into the log")
         }
     }
