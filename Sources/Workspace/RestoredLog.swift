@@ -92,8 +92,7 @@ struct LogRestore {
         do throws(FileFault) {
             for name in try disk.files(below: "") {
                 let bytes = try disk.read(name, limit: Self.limit)
-                let target = incoming.path + "/" + name
-                do { try Self.write(bytes, to: target) } catch { throw FileFault.failed(errno: 0) }
+                do { try write(bytes, to: name) } catch { throw FileFault.failed(errno: 0) }
             }
         } catch {
             // A log that cannot be read is as good as gone.
@@ -107,14 +106,14 @@ struct LogRestore {
         return Current(checkpoint: checkpoint, isPutBack: (delivered ?? -1) >= checkpoint.checkpoint.size)
     }
 
-    private static func write(_ bytes: [UInt8], to path: String) throws {
-        let folder = path.split(separator: "/").dropLast().joined(separator: "/")
-        try FileManager.default.createDirectory(
-            atPath: "/" + folder,
-            withIntermediateDirectories: true,
-            attributes: [.posixPermissions: 0o700]
-        )
-        try DurableFile.write(bytes, to: path)
+    private func write(_ bytes: [UInt8], to name: String) throws {
+        var path = incoming.path
+        try DurableFile.makeFolder(path)
+        for part in name.split(separator: "/").dropLast() {
+            path += "/" + part
+            try DurableFile.makeFolder(path)
+        }
+        try DurableFile.write(bytes, to: incoming.path + "/" + name)
     }
 
     /// The checkpoint of a log whose every file is what was signed, after a torn end was cut off; nothing for another.

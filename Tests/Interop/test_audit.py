@@ -336,6 +336,25 @@ def test_nothing_is_listed_that_was_not_signed(logged: Shell, tmp_path, programs
     assert "audit.untrusted" in stranger("audit", "list", "--log", str(copy), "--key", vkey).expect(2).err
 
 
+@pytest.mark.parametrize("what", ["folder", "tiles", "checkpoint", "journal", "link", "linked folder"])
+def test_what_others_may_write_to_is_no_sound_log(logged: Shell, tmp_path, what: str):
+    log = log_of(logged)
+    match what:
+        case "folder": log.chmod(0o770)
+        case "tiles": (log / "tile/entries").chmod(0o722)
+        case "checkpoint" | "journal": (log / what).chmod(0o620)
+        case "link":
+            shutil.move(log / "vkeys", tmp_path / "vkeys")
+            (log / "vkeys").symlink_to(tmp_path / "vkeys")
+        case _:
+            shutil.move(log, tmp_path / "log")
+            log.symlink_to(tmp_path / "log")
+    found = logged("audit", "verify", "--format", "json").expect(2).json["findings"]
+    name = {"folder": ".", "tiles": "tile/entries", "link": "vkeys", "linked folder": "."}.get(what, what)
+    assert ("audit.exposed", name) in {(finding["code"], finding["file"]) for finding in found}
+    assert "PROBLEM" in logged("doctor").expect(2).out
+
+
 def test_a_command_does_not_wait_for_ever_for_another_that_writes(logged: Shell):
     wanted = len(expected_events(logged))
     descriptor = os.open(log_of(logged), os.O_RDONLY)

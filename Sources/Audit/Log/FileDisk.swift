@@ -164,6 +164,30 @@ package final class FileDisk: LogDisk {
         return names.sorted()
     }
 
+    package func exposed() throws(FileFault) -> [(name: String, fault: FileFault)] {
+        var faults: [(name: String, fault: FileFault)] = []
+        var names: Set<String> = [""]
+        for file in try files(below: "") {
+            var name = file
+            while !name.isEmpty, names.insert(name).inserted { name = Self.folder(of: name) }
+        }
+        for name in names.sorted() {
+            var status = stat()
+            guard unsafe lstat(path(name), &status) == 0 else {
+                // A writer may take it away meanwhile.
+                if errno == ENOENT { continue }
+                throw FileFault(errno: errno)
+            }
+            let kind = status.st_mode & S_IFMT
+            if kind != S_IFREG && kind != S_IFDIR {
+                faults.append((name, .notAFile))
+            } else if status.st_mode & 0o022 != 0 {
+                faults.append((name, .exposed(mode: status.st_mode)))
+            }
+        }
+        return faults
+    }
+
     private func collect(_ folder: String, into names: inout [String]) throws(FileFault) {
         guard let stream = unsafe opendir(path(folder)) else {
             if errno == ENOENT { return }
