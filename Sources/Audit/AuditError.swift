@@ -16,6 +16,8 @@ package struct AuditError: Error, Hashable, Sendable, CustomStringConvertible {
         case locked = "audit.locked"
         /// No space is left on the disk.
         case full = "audit.full"
+        /// Others may write to a file of the log, or it is a link to somewhere else.
+        case exposed = "audit.exposed"
         /// The file system failed.
         case unusable = "audit.unusable"
         /// An earlier write failed in a way that only opening the log anew can judge.

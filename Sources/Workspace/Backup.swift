@@ -1,6 +1,6 @@
 import Audit
 import CLinux
-import Core
+package import Core
 import FoundationEssentials
 import Glibc
 import Identity
@@ -31,13 +31,15 @@ package enum Backup {
             for name in ["lockstep.yaml", ".lockstep/workspace.json"] {
                 try add(ArchivedFile(path: name, mode: 0o600, bytes: try DurableFile.read("\(folder.root)/\(name)")))
             }
-            // The ledger was copied first: what reaches the log meanwhile is known to it by its hash. Under the lock no
-            // checkpoint goes with tiles of another one.
-            let log = "\(folder.audit)/workspace"
-            let held = FileManager.default.fileExists(atPath: log) ? try FileDisk(writing: log, waits: true) : nil
-            defer { withExtendedLifetime(held) {} }
             for name in folders {
                 let base = "\(folder.state)/\(name)"
+                // The ledger was copied first: what reaches the log meanwhile is known to it by its hash. Under the lock no
+                // checkpoint goes with tiles of another one; commands that decide wait for it, so it is held for these
+                // files alone.
+                let log = "\(folder.audit)/workspace"
+                let isLog = base == folder.audit && FileManager.default.fileExists(atPath: log)
+                let held = isLog ? try FileDisk(writing: log, waits: true) : nil
+                defer { withExtendedLifetime(held) {} }
                 for file in try FileManager.default.subpathsOfDirectory(atPath: base).sorted() {
                     guard try kind(of: "\(base)/\(file)") == .file, !file.contains(".new-") else { continue }
                     let bytes = try DurableFile.read("\(base)/\(file)", limit: 1 << 30)
@@ -59,13 +61,19 @@ package enum Backup {
     ///   - archive: The file that `write` wrote.
     ///   - folder: The workspace itself: nothing is looked for above it.
     ///   - mayReplaceOther: Whether the folder may hold another workspace than the one that was saved.
+    ///   - reason: Why somebody answers for an audit log that may have been longer than that of the archive.
+    ///   - clock: When it happens.
+    ///   - tell: Is told with which audit log the workspace goes on, before anything is exchanged.
     /// - Returns: Where what was there before lies now, if there was something.
     /// - Throws: `LedgerError`, which is about the archive, and `WorkspaceError`, among them for a ledger that has other
     ///   tables or triggers than this program makes, for keys that are missing and for another workspace.
     package static func restore(
         _ archive: String,
         into folder: WorkspaceFolder,
-        mayReplaceOther: Bool = false
+        mayReplaceOther: Bool = false,
+        acceptingRollback reason: String? = nil,
+        clock: any WallClock = SystemClock(),
+        tell: (RestoredLog) -> Void = { _ in }
     ) throws -> String? {
         try finishRestore(in: folder)
         let staging = "\(folder.root)/\(stagingPrefix)\(getpid())"
@@ -88,7 +96,19 @@ package enum Backup {
             throw error
         }
         try check(staged)
+        let isOther = isOther(than: staged, in: folder)
         if !mayReplaceOther { try refuseOther(than: staged, in: folder) }
+        // Held until the states are exchanged: what is written to the log that is there meanwhile would be lost with it.
+        let log = "\(folder.audit)/workspace"
+        let held = FileManager.default.fileExists(atPath: log) ? try? FileDisk(writing: log, waits: true) : nil
+        defer { withExtendedLifetime(held) {} }
+        let outcome = try LogRestore(
+            staged: staged,
+            current: isOther ? nil : folder,
+            reason: reason,
+            now: clock.now()
+        ).settle()
+        tell(outcome)
         // The people who may vote belong to the state that is brought back, so they come with it.
         let configuration = try DurableFile.read(staged.configuration)
         let code = try pendingCode(configuration, KeyStore(directory: staged.keys))
@@ -183,7 +203,7 @@ package enum Backup {
     ///
     /// A marker that cannot be read says nothing; a restore is what mends it, and keeps what was there.
     private static func refuseOther(than staged: WorkspaceFolder, in folder: WorkspaceFolder) throws {
-        guard let current = marker(of: folder), let saved = marker(of: staged), current.created != saved.created else {
+        guard isOther(than: staged, in: folder), let current = marker(of: folder), let saved = marker(of: staged) else {
             return
         }
         throw WorkspaceError(
@@ -192,6 +212,11 @@ package enum Backup {
                 + "that one on \(saved.created)",
             help: "name another folder with --directory; --replace restores over it, and keeps what is there"
         )
+    }
+
+    private static func isOther(than staged: WorkspaceFolder, in folder: WorkspaceFolder) -> Bool {
+        guard let current = marker(of: folder), let saved = marker(of: staged) else { return false }
+        return current.created != saved.created
     }
 
     private static func marker(of folder: WorkspaceFolder) -> WorkspaceMarker? {

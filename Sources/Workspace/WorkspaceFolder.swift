@@ -64,6 +64,7 @@ package struct WorkspaceError: Error, Hashable {
         case otherWorkspace = "workspace.other"
         case foreignRestore = "workspace.foreign-restore"
         case recording = "workspace.recording"
+        case forkedLog = "workspace.log-forked"
     }
 
     package var code: Code

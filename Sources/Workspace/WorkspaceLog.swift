@@ -11,13 +11,16 @@ package import Ledger
 package struct WorkspaceLog: Sendable {
     package let folder: WorkspaceFolder
     private let keys: KeyStore
+    private let name: String
 
-    package init(folder: WorkspaceFolder, keys: KeyStore) {
+    /// The log of a workspace; one of another name is that which a restore looks at.
+    package init(folder: WorkspaceFolder, keys: KeyStore, name: String = "workspace") {
         self.folder = folder
         self.keys = keys
+        self.name = name
     }
 
-    package var path: String { folder.audit + "/workspace" }
+    package var path: String { folder.audit + "/" + name }
     package var exists: Bool { FileManager.default.fileExists(atPath: path) }
 
     /// So many keys from before the last rotation go on signing.
@@ -58,8 +61,8 @@ package struct WorkspaceLog: Sendable {
         return "lockstep.workspace/" + Hexadecimal.encode(bytes)
     }
 
-    private func writer(_ now: Timestamp) throws -> LogWriter<FileDisk> {
-        let disk = try FileDisk(writing: path, waits: true)
+    private func writer(_ now: Timestamp, _ patience: LogPatience = .init(limit: nil)) throws -> LogWriter<FileDisk> {
+        let disk = try FileDisk(writing: path, patience: patience)
         let origin = try origin()
         let signers = try signers(origin: origin)
         return try LogWriter(
@@ -77,23 +80,28 @@ package struct WorkspaceLog: Sendable {
 
     /// Brings what waits in the outbox into the log; nothing is opened where nothing waits.
     ///
-    /// Killed between the log and the mark in the ledger, the next one finds those events at the end of the log by their
-    /// hashes and only marks them.
+    /// Killed between the log and the mark in the ledger, the next one finds those events in the log by their hashes and
+    /// only marks them; so it is with a ledger that was restored and is older than the log.
     /// - Returns: How many events were delivered.
-    /// - Throws: `AuditError`, `LedgerError`, `KeyStoreError`; what was not delivered waits on.
+    /// - Throws: `AuditError`, among them `locked` where the patience with another writer ended, `LedgerError`,
+    ///   `KeyStoreError`; what was not delivered waits on.
     @discardableResult
-    package func deliver(from ledger: Ledger, now: Timestamp) throws -> Int {
+    package func deliver(
+        from ledger: Ledger,
+        now: Timestamp,
+        patience: LogPatience = LogPatience(limit: nil)
+    ) throws -> Int {
         let told = ToldExceptions(folder)
         guard try !ledger.undelivered(limit: 1).isEmpty || !told.untold(ledger.exceptions(), now: now).isEmpty else {
             return 0
         }
         // Asked before there is a writer: a log that is gone would be begun anew, under another name and in silence.
         if try !hasCheckpoint(), let gone = try shortfall(of: 0, from: ledger) { throw gone }
-        var log = try writer(now)
+        var log = try writer(now, patience)
         // What was accepted and not signed when a process died is signed first, and can then be read like the rest.
         try log.publish(at: Self.seconds(now))
         if let gone = try shortfall(of: log.size, from: ledger) { throw gone }
-        var known = try ends(of: log)
+        let known = try unmarked(in: log, ledger)
         // Asked again, now that nobody else may write the log.
         let news = try told.untold(ledger.exceptions(), now: now)
         for entry in news where known[entry.members["hash"]?.string ?? ""] == nil {
@@ -121,7 +129,41 @@ package struct WorkspaceLog: Sendable {
             try log.publish(at: Self.seconds(now))
             try ledger.markDelivered(places)
             count += rows.count
-            known = [:]
+        }
+    }
+
+    /// Takes up what a killed writer left and signs it, where there is a log.
+    func settle(now: Timestamp) throws {
+        var log = try writer(now)
+        try log.publish(at: Self.seconds(now))
+    }
+
+    /// Appends an entry of the workspace's own, and begins the log with it where there is none.
+    func append(_ entry: AuditEntry, now: Timestamp) throws {
+        var log = try writer(now)
+        _ = try log.stage(entry.bytes, at: .zero)
+        try log.publish(at: Self.seconds(now))
+    }
+
+    /// Marks what is in the log already and brings nothing into it.
+    func reconcile(_ ledger: Ledger, now: Timestamp) throws {
+        var log = try writer(now)
+        try log.publish(at: Self.seconds(now))
+        let known = try unmarked(in: log, ledger)
+        let told = ToldExceptions(folder)
+        let news = try told.untold(ledger.exceptions(), now: now)
+        let heard = news.filter { known[$0.members["hash"]?.string ?? ""] != nil }
+        if !heard.isEmpty { try told.note(heard) }
+        while true {
+            let rows = try ledger.undelivered(limit: Self.portion)
+            var places: [(id: Int64, index: Int)] = []
+            for row in rows {
+                // They are delivered in order: behind the first that is not known all wait.
+                guard let index = known[Self.text(row.hash)] else { break }
+                places.append((row.id, index))
+            }
+            try ledger.markDelivered(places)
+            if places.count < Self.portion { return }
         }
     }
 
@@ -137,7 +179,8 @@ package struct WorkspaceLog: Sendable {
 
     /// What is wrong where a log of so many entries ends before one that the ledger delivered; nil where it does not.
     package func shortfall(of size: Int, from ledger: Ledger) throws(LedgerError) -> AuditError? {
-        guard let last = try ledger.lastDelivered(), last >= size else { return nil }
+        // After a restore that began a log anew its first entry stands for all that was delivered before.
+        guard let last = try ledger.lastDelivered().map({ max(0, $0) }), last >= size else { return nil }
         return AuditError(
             .contradiction,
             (size == 0 ? "the audit log is gone" : "the audit log ends at entry \(size - 1)")
@@ -146,14 +189,22 @@ package struct WorkspaceLog: Sendable {
         )
     }
 
-    /// The last entries by the hash of their event: among them is whatever was appended and not marked.
-    private func ends(of log: borrowing LogWriter<FileDisk>) throws -> [String: Int] {
-        let size = log.size
-        let first = max(0, size - Self.portion)
+    /// The entries after the last that the ledger marked, by the hash of their event.
+    ///
+    /// Among them is whatever was appended and not marked: a portion where a process died, and all that a ledger does not
+    /// know of that is older than the log.
+    private func unmarked(in log: borrowing LogWriter<FileDisk>, _ ledger: Ledger) throws -> [String: Int] {
+        guard let checkpoint = log.checkpoint?.checkpoint else { return [:] }
+        var next = max(0, (try ledger.lastDelivered() ?? -1) + 1)
         var known: [String: Int] = [:]
-        for (offset, bytes) in try reader.entries(first..<size, size: size).enumerated() {
-            guard let hash = AuditEntry(bytes)?.members["hash"]?.string else { continue }
-            known[hash] = first + offset
+        while next < checkpoint.size {
+            let range = next..<min(checkpoint.size, next + Self.portion)
+            // An entry that was planted would keep its event out of the log.
+            for (index, bytes) in zip(range, try reader.proven(range, by: checkpoint)) {
+                guard let hash = AuditEntry(bytes)?.members["hash"]?.string, known[hash] == nil else { continue }
+                known[hash] = index
+            }
+            next = range.upperBound
         }
         return known
     }

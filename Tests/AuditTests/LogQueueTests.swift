@@ -69,7 +69,7 @@ private func code(_ result: Result<Int, AuditError>) -> AuditError.Code? {
     if case .failure(let error) = result { error.code } else { nil }
 }
 
-@Suite(.timeLimit(.minutes(2))) struct LogQueueTests {
+@Suite(.timeLimit(.minutes(10))) struct LogQueueTests {
     @Test func manyThreadsGiveAndEachIsToldWhereItsEntryIs() throws {
         let bench = Bench()
         let queue = try queue(bench, .init(gathering: .milliseconds(1), publishing: .milliseconds(1)))

@@ -7,12 +7,15 @@ the program. A stranger needs no more than `read_note`, `leaf` and `root_of` to 
 from __future__ import annotations
 
 import base64
+import fcntl
 import hashlib
 import json
+import os
 import random
 import shutil
 import sqlite3
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -312,6 +315,65 @@ def test_every_flipped_byte_is_found_and_named(logged: Shell, tmp_path):
     assert victim.name in logged("audit", "verify").expect(2).out
 
 
+def test_nothing_is_listed_that_was_not_signed(logged: Shell, tmp_path, programs):
+    vkey = vkey_of(logged)
+    copy = tmp_path / "log"
+    shutil.copytree(log_of(logged), copy)
+    stranger = Shell(programs, tmp_path, logged.home)
+    stranger("audit", "list", "--log", str(copy)).expect(3)
+    listed = stranger("audit", "list", "--log", str(copy), "--key", vkey, "--format", "json").expect(0).json
+    bundle = copy / f"tile/entries/000.p/{len(listed)}"
+    data = bundle.read_bytes()
+    victim = data.index(b"ledger.event")
+    bundle.write_bytes(data[:victim] + b"Ledger.event" + data[victim + 12 :])
+    said = stranger("audit", "list", "--log", str(copy), "--key", vkey).expect(2)
+    assert f"entry {listed[0]['index']} of the audit log: it is not the one that was signed" in said.err
+    assert said.out == ""
+    bundle.write_bytes(data)
+    checkpoint = (copy / "checkpoint").read_text()
+    origin, size, rest = checkpoint.split("\n", 2)
+    (copy / "checkpoint").write_text(f"{origin}\n{int(size) - 1}\n{rest}")
+    assert "audit.untrusted" in stranger("audit", "list", "--log", str(copy), "--key", vkey).expect(2).err
+
+
+@pytest.mark.parametrize("what", ["folder", "tiles", "checkpoint", "journal", "link", "linked folder"])
+def test_what_others_may_write_to_is_no_sound_log(logged: Shell, tmp_path, what: str):
+    log = log_of(logged)
+    match what:
+        case "folder": log.chmod(0o770)
+        case "tiles": (log / "tile/entries").chmod(0o722)
+        case "checkpoint" | "journal": (log / what).chmod(0o620)
+        case "link":
+            shutil.move(log / "vkeys", tmp_path / "vkeys")
+            (log / "vkeys").symlink_to(tmp_path / "vkeys")
+        case _:
+            shutil.move(log, tmp_path / "log")
+            log.symlink_to(tmp_path / "log")
+    found = logged("audit", "verify", "--format", "json").expect(2).json["findings"]
+    name = {"folder": ".", "tiles": "tile/entries", "link": "vkeys", "linked folder": "."}.get(what, what)
+    assert ("audit.exposed", name) in {(finding["code"], finding["file"]) for finding in found}
+    assert "PROBLEM" in logged("doctor").expect(2).out
+
+
+def test_a_command_does_not_wait_for_ever_for_another_that_writes(logged: Shell):
+    wanted = len(expected_events(logged))
+    descriptor = os.open(log_of(logged), os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        said = logged("run", "small.yaml").expect(4)
+        assert 5 <= said.seconds < 30
+        assert "waiting for another process that writes to the audit log" in said.err
+        assert "warning: the audit log could not take what was decided" in said.err and "audit drain" in said.err
+        assert expected_events(logged)[-1][4] is None
+        # For a while only, it says so and is not in vain.
+        threading.Timer(2.5, fcntl.flock, (descriptor, fcntl.LOCK_UN)).start()
+        said = logged("run", "small.yaml").expect(4)
+        assert "waiting for another process" in said.err and "warning" not in said.err
+    finally:
+        os.close(descriptor)
+    assert len(check_exactly_once(logged)) > wanted
+
+
 def test_a_rotated_key_signs_beside_the_old_one(logged: Shell):
     old = vkey_of(logged)
     logged("key", "rotate", "audit").expect(0)
@@ -341,12 +403,39 @@ def test_a_backup_takes_the_log_along(logged: Shell, tmp_path, programs):
     folder = tmp_path / "restored"
     folder.mkdir()
     restored = Shell(programs, folder, logged.home)
-    restored("restore", str(tmp_path / "all.backup"), "--directory", str(folder)).expect(0)
+    said = restored("restore", str(tmp_path / "all.backup"), "--directory", str(folder)).expect(0).err
+    old = (log_of(logged) / "checkpoint").read_text()
+    assert f"ends after {old.split()[1]} entries" in said
     restored("doctor").expect(0)
     restored("run", str(logged.folder / "small.yaml")).expect(4)
-    before = log_of(logged) / "checkpoint"
-    restored("audit", "verify", "--checkpoint", str(before)).expect(0)
-    check_exactly_once(restored)
+    # Nobody there knows how far the first workspace signs: its log ends, and is checked as before.
+    restored("audit", "verify", "--origin", old.split()[0], "--checkpoint", str(log_of(logged) / "checkpoint")).expect(0)
+    restored("audit", "verify").expect(0)
+    listed = restored("audit", "list", "--format", "json").expect(0).json
+    assert [entry["entry"]["kind"] for entry in listed] == ["log.continued", "ledger.event", "ledger.event"][: len(listed)]
+    assert listed[0]["entry"]["checkpoint"] == old
+    run, sequence = restored.query("SELECT run, sequence FROM outbox ORDER BY id LIMIT 1")[0]
+    assert "audit.former-log" in restored("audit", "prove", "--run", run, "--sequence", str(sequence)).expect(1).err
+
+
+def test_a_restore_goes_on_with_the_longer_log_and_refuses_a_fork(logged: Shell, tmp_path):
+    early, late = tmp_path / "early.backup", tmp_path / "late.backup"
+    logged("backup", str(early)).expect(0)
+    logged("run", "small.yaml").expect(4)
+    logged("backup", str(late)).expect(0)
+    signed = tmp_path / "signed"
+    shutil.copy(log_of(logged) / "checkpoint", signed)
+    assert "more than that of the backup" in logged("restore", str(early)).expect(0).err
+    logged("run", "small.yaml").expect(4)
+    logged("audit", "verify", "--checkpoint", str(signed)).expect(0)
+    logged("doctor").expect(0)
+    shutil.rmtree(log_of(logged))
+    assert "restore.reason" in logged("restore", str(early), "--accept-log-rollback", " ").expect(3).err
+    assert "with your reason in it" in logged("restore", str(early), "--accept-log-rollback", "disk died").expect(0).err
+    logged("run", "small.yaml").expect(4)
+    logged("audit", "verify").expect(0)
+    assert "workspace.log-forked" in logged("restore", str(late)).expect(1).err
+    logged("audit", "verify").expect(0)
 
 
 def test_kill_loses_and_repeats_no_entry(workspace: Shell, people):

@@ -213,6 +213,26 @@ def test_what_was_purged_does_not_come_back_with_its_file(stored: Shell, what: l
     assert next(check for check in stored("doctor", "--format", "json").json if check["check"] == "recordings journal")["ok"]
 
 
+@pytest.mark.parametrize("how", ["altered", "cut"])
+def test_a_purge_that_was_forged_away_lets_nothing_come_back(stored: Shell, how: str):
+    stored("traffic", "purge", "--principal", "ann@example.org").expect(0)
+    before = content(stored)
+    journal = stored.folder / ".lockstep/audit/recordings.ndjson"
+    written = journal.read_text()
+    lines = written.splitlines(keepends=True)
+    if how == "altered":
+        entry = json.loads(lines[-1])
+        entry["entry"]["principal"] = ""
+        lines[-1] = json.dumps(entry, separators=(",", ":"), sort_keys=True) + "\n"
+    else:
+        lines.pop()
+    journal.write_text("".join(lines))
+    said = stored("traffic", "import", "seen.ndjson").expect(1).err
+    assert ("journal.altered" if how == "altered" else "journal.truncated") in said
+    journal.write_text(written)
+    assert content(stored) == before and take(stored) == (0, 80, 3)
+
+
 def test_what_expired_does_not_come_back_with_its_file(stored: Shell):
     configuration = stored.folder / "lockstep.yaml"
     plain = configuration.read_text()

@@ -1,85 +1,9 @@
 import Audit
 import Core
 import Foundation
-import GRDB
-import Identity
 import Ledger
 import Testing
 import Workspace
-
-/// A workspace with a run whose events are all for the log.
-private final class Logged {
-    let folder: WorkspaceFolder
-    let now = Timestamp(seconds: 1_700_000_000)
-    let ledger: Ledger
-    let log: WorkspaceLog
-    let run: RunID = "r-1"
-    private var count = 0
-
-    init() throws {
-        let root = FileManager.default.temporaryDirectory.appending(path: "lockstep-\(UUID().uuidString)").path
-        try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
-        folder = WorkspaceFolder(root: root)
-        var random = SystemRandomNumberGenerator()
-        try WorkspaceInit(folder: folder, rehearsalFactor: nil, person: .init(id: "ana", name: "Ana"))
-            .run(now: now, using: &random)
-        ledger = try Ledger(path: folder.database)
-        log = WorkspaceLog(folder: folder, keys: KeyStore(directory: folder.keys))
-        var commit = RunCommit(run: run, sequence: 0, token: nil, state: .running)
-        commit.artifacts = [
-            ArtifactRecord(digest: .sha256([]), mediaType: "application/yaml", byteCount: 0, bytes: [], created: now)
-        ]
-        commit.creation = RunRecord(
-            id: run,
-            playbook: "p",
-            name: "P",
-            version: "1",
-            digest: .sha256([]),
-            file: "p.yaml",
-            inputs: [:],
-            startedBy: "user:ana",
-            state: .running,
-            created: now
-        )
-        try add(1, to: commit)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: folder.root) }
-
-    func add(_ events: Int, to first: RunCommit? = nil) throws {
-        var commit = first ?? RunCommit(run: run, sequence: count, token: nil, state: .running)
-        for _ in 0..<events {
-            count += 1
-            commit.events.append(
-                EventRecord(
-                    sequence: count,
-                    time: now,
-                    kind: "gate.decided",
-                    instance: "gate",
-                    payload: #"{"reason":"the secret words","result":"pass"}"#
-                )
-            )
-            commit.outbox.append(count)
-        }
-        try ledger.commit([commit])
-    }
-
-    func entries() throws -> [AuditEntry] {
-        let size = try log.reader.checkpoint().checkpoint.size
-        return try log.reader.entries(0..<size, size: size).compactMap { AuditEntry($0) }
-    }
-
-    func sequences() throws -> [Int64?] { try entries().map { $0.members["sequence"]?.int } }
-
-    /// Takes back what the ledger knows of the delivery: how it looks when the process died before the mark.
-    func forget(after id: Int) throws {
-        let queue = try DatabaseQueue(path: folder.database)
-        try queue.write { db in
-            try db.execute(sql: "UPDATE outbox SET delivered = NULL WHERE id > ?", arguments: [id])
-        }
-        try queue.close()
-    }
-}
 
 @Suite struct WorkspaceLogTests {
     @Test func eachChangeOfAnExceptionReachesTheLogOnce() throws {
@@ -126,16 +50,32 @@ private final class Logged {
         #expect(audit.checkpoint?.size == 1301)
     }
 
-    @Test(arguments: [0, 1, 700, 1100, 1211]) func killedBeforeTheMarkNothingComesTwice(kept: Int) throws {
+    /// One portion where a process died before the mark; more where the ledger is older than the log.
+    @Test(arguments: [0, 1, 600, 700, 1100, 1211]) func whatIsInTheLogWithoutItsMarkDoesNotComeTwice(kept: Int) throws {
         let place = try Logged()
         try place.add(1211)
         try place.log.deliver(from: place.ledger, now: place.now)
-        // At most one portion can be in the log without its mark.
-        let last = max(kept, 1212 - 512)
-        try place.forget(after: last)
-        try place.add(5)
-        #expect(try place.log.deliver(from: place.ledger, now: place.now) == 1217 - last)
-        #expect(try place.sequences() == (1...1217).map { Int64($0) })
+        try place.forget(after: kept)
+        try place.add(600)
+        #expect(try place.log.deliver(from: place.ledger, now: place.now) == 1812 - kept)
+        #expect(try place.sequences() == (1...1812).map { Int64($0) })
+        #expect(try place.ledger.delivered(run: place.run, sequence: 1212) == 1211)
+        #expect(try place.ledger.delivered(run: place.run, sequence: 1213) == 1212)
+    }
+
+    @Test func anEntryThatWasNotSignedKeepsNoEventOut() throws {
+        let place = try Logged()
+        try place.add(600)
+        try place.log.deliver(from: place.ledger, now: place.now)
+        try place.forget(after: 0)
+        let bundle = place.log.path + "/tile/entries/000"
+        var bytes = try Data(contentsOf: URL(filePath: bundle))
+        let gate = try #require(bytes.firstRange(of: Data("gate.decided".utf8)))
+        bytes[gate.lowerBound] ^= 1
+        try bytes.write(to: URL(filePath: bundle))
+        let error = #expect(throws: AuditError.self) { try place.log.deliver(from: place.ledger, now: place.now) }
+        #expect(error?.code == .contradiction)
+        #expect(error?.message.hasPrefix("entry 0 ") == true)
     }
 
     @Test func entriesHoldDigestsAndNoWordsOfPeople() throws {

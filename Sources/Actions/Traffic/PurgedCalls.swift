@@ -19,15 +19,15 @@ struct PurgedCalls {
     ///   - journal: Of the recordings of the workspace.
     ///   - keys: Holds the key of the digests, also those that were given up.
     ///   - digest: The keyed digest of a name.
-    /// - Throws: Where the journal cannot be read.
+    /// - Throws: Where the journal cannot be read, or is not what was written: what was purged would come back with it.
     init(
         _ journal: RecordingJournal,
         keys: KeyStore,
         digest: @escaping @Sendable (String) -> String
-    ) throws(WorkspaceError) {
+    ) throws {
         self.digest = digest
         ring = try? keys.load(.redact)
-        for entry in try journal.entries() where entry["kind"]?.string == "recordings.purged" {
+        for entry in try journal.sealedEntries() where entry["kind"]?.string == "recordings.purged" {
             guard let time = entry["time"]?.string.flatMap({ Timestamp(rfc3339: $0) }) else { continue }
             if let end = entry["before"]?.string.flatMap({ Timestamp(rfc3339: $0) }) {
                 before = max(before ?? end, end)

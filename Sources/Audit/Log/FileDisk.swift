@@ -19,29 +19,57 @@ package final class FileDisk: LogDisk {
     ///
     /// With `waits` it waits for a process that writes now, as commands do that write for a moment.
     /// - Throws: `locked`, or `unusable` where the folder cannot be used or others may write to it.
-    package init(writing root: String, waits: Bool) throws(AuditError) {
+    package convenience init(writing root: String, waits: Bool) throws(AuditError) {
+        try self.init(writing: root, patience: LogPatience(limit: waits ? nil : .zero))
+    }
+
+    /// Opens a folder for writing as above, with as much patience as somebody has who looks on.
+    package init(writing root: String, patience: LogPatience) throws(AuditError) {
         self.root = root
+        var patience = patience
         func failed(_ fault: FileFault) -> AuditError {
             AuditError(.unusable, "the folder `\(root)` of the audit log \(fault.sentence)")
         }
         if unsafe mkdir(root, 0o700) != 0, errno != EEXIST { throw failed(FileFault(errno: errno)) }
-        let folder = unsafe Glibc.open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
-        guard folder >= 0 else { throw failed(FileFault(errno: errno)) }
-        var status = stat()
-        guard unsafe fstat(folder, &status) == 0, status.st_mode & 0o022 == 0 else {
-            close(folder)
-            throw failed(.exposed(mode: status.st_mode))
-        }
-        while flock(folder, LOCK_EX | (waits ? 0 : LOCK_NB)) != 0 {
-            guard errno == EINTR else {
-                let isTaken = errno == EWOULDBLOCK
+        while true {
+            let folder = unsafe Glibc.open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+            guard folder >= 0 else { throw failed(FileFault(errno: errno)) }
+            var status = stat()
+            guard unsafe fstat(folder, &status) == 0, status.st_mode & 0o022 == 0 else {
+                close(folder)
+                throw failed(.exposed(mode: status.st_mode))
+            }
+            // A lock that is waited for cannot be given up without a signal, so it is asked for again and again.
+            while flock(folder, LOCK_EX | LOCK_NB) != 0 {
+                let fault = FileFault(errno: errno)
+                if errno == EINTR { continue }
+                guard errno == EWOULDBLOCK else {
+                    close(folder)
+                    throw failed(fault)
+                }
+                guard patience.mayWait() else {
+                    close(folder)
+                    throw AuditError(
+                        .locked,
+                        "another process writes to the audit log in `\(root)`",
+                        help: "`lockstep audit drain` brings it in when that one is done"
+                    )
+                }
+                usleep(LogPatience.pause)
+            }
+            // A restore puts another folder in its place while one waits: this lock would be that of the old one.
+            var now = stat()
+            guard unsafe lstat(root, &now) == 0 else {
                 let fault = FileFault(errno: errno)
                 close(folder)
-                guard isTaken else { throw failed(fault) }
-                throw AuditError(.locked, "another process writes to the audit log in `\(root)`")
+                throw failed(fault)
             }
+            if now.st_dev == status.st_dev, now.st_ino == status.st_ino {
+                lock = folder
+                return
+            }
+            close(folder)
         }
-        lock = folder
     }
 
     deinit {
@@ -134,6 +162,30 @@ package final class FileDisk: LogDisk {
         var names: [String] = []
         try collect(folder, into: &names)
         return names.sorted()
+    }
+
+    package func exposed() throws(FileFault) -> [(name: String, fault: FileFault)] {
+        var faults: [(name: String, fault: FileFault)] = []
+        var names: Set<String> = [""]
+        for file in try files(below: "") {
+            var name = file
+            while !name.isEmpty, names.insert(name).inserted { name = Self.folder(of: name) }
+        }
+        for name in names.sorted() {
+            var status = stat()
+            guard unsafe lstat(path(name), &status) == 0 else {
+                // A writer may take it away meanwhile.
+                if errno == ENOENT { continue }
+                throw FileFault(errno: errno)
+            }
+            let kind = status.st_mode & S_IFMT
+            if kind != S_IFREG && kind != S_IFDIR {
+                faults.append((name, .notAFile))
+            } else if status.st_mode & 0o022 != 0 {
+                faults.append((name, .exposed(mode: status.st_mode)))
+            }
+        }
+        return faults
     }
 
     private func collect(_ folder: String, into names: inout [String]) throws(FileFault) {

@@ -27,7 +27,8 @@ package struct LogAudit: Sendable {
     ///
     /// Nothing in a folder tells a writer's own log from a copy that was given on: a copy needs no journal, and whoever
     /// takes the journal away can take away any other sign as well. So the caller says with `isOwn` that the log is
-    /// written here; then a missing journal is a finding, as the next writer would refuse it.
+    /// written here; then a missing journal is a finding, as the next writer would refuse it, and so is what others may
+    /// write to.
     /// - Throws: `missing` where there is no log; what is wrong with one is a finding.
     package init(
         _ disk: some LogDisk,
@@ -68,6 +69,7 @@ package struct LogAudit: Sendable {
                 add(error.code, name, nil, error.message)
             }
         }
+        if isOwn { readRights(disk) }
         readJournal(disk, &walk, isOwn: isOwn)
         readNames(disk, &walk)
         readKeys(disk, keys)
@@ -79,6 +81,17 @@ package struct LogAudit: Sendable {
 
     private mutating func add(_ code: AuditError.Code, _ file: String, _ entry: Int?, _ message: String) {
         findings.append(Finding(code: code, file: file, entry: entry, message: message))
+    }
+
+    /// What others may write to is theirs by the time somebody signs it.
+    private mutating func readRights(_ disk: some LogDisk) {
+        do throws(FileFault) {
+            for (name, fault) in try disk.exposed() {
+                add(.exposed, name.isEmpty ? "." : name, nil, "it \(fault.sentence)")
+            }
+        } catch {
+            add(.unusable, ".", nil, "the folder \(error.sentence)")
+        }
     }
 
     /// Every file is a part of the log, or named as none.

@@ -23,6 +23,12 @@ package protocol LogDisk {
     func remove(_ name: String) throws(FileFault)
     /// The names of all files below a folder, in order; none where there is no such folder.
     func files(below folder: String) throws(FileFault) -> [String]
+    /// What others may write to, and what is neither a plain file nor a folder; none on a disk without rights.
+    func exposed() throws(FileFault) -> [(name: String, fault: FileFault)]
+}
+
+extension LogDisk {
+    package func exposed() throws(FileFault) -> [(name: String, fault: FileFault)] { [] }
 }
 
 /// The names of what lies in a log's folder beside its tiles.

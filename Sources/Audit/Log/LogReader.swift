@@ -56,6 +56,44 @@ package struct LogReader<Disk: LogDisk>: TileSource {
         return entries
     }
 
+    /// Some of the entries that a checkpoint covers, each proved to be what was signed.
+    ///
+    /// The checkpoint has to be believed already: see `SignedCheckpoint.verified`.
+    /// - Throws: Which entry is not the one that was signed, or cannot be proved.
+    package func proven(_ range: Range<Int>, by checkpoint: Checkpoint) throws(AuditError) -> [ArraySlice<UInt8>] {
+        var tree = TileTree(size: checkpoint.size, source: self)
+        var entries: [ArraySlice<UInt8>] = []
+        var next = range.lowerBound
+        while next < range.upperBound {
+            // A bundle at a time, so that what cannot be read is named by its entry.
+            let end = min(range.upperBound, (next / TileName.fullWidth + 1) * TileName.fullWidth)
+            do throws(AuditError) {
+                for entry in try self.entries(next..<end, size: checkpoint.size) {
+                    let path = try tree.inclusion(of: next)
+                    let isSigned = MerkleProof.includes(
+                        leaf: .leaf(entry),
+                        index: next,
+                        size: checkpoint.size,
+                        path: path,
+                        root: checkpoint.root
+                    )
+                    guard isSigned else {
+                        throw AuditError(.contradiction, "it is not the one that was signed")
+                    }
+                    entries.append(entry)
+                    next += 1
+                }
+            } catch {
+                throw AuditError(
+                    error.code,
+                    "entry \(next) of the audit log: \(error.message)",
+                    help: "see `lockstep audit verify`"
+                )
+            }
+        }
+        return entries
+    }
+
     /// The name of the bundle that holds an entry of a log of this size.
     package static func bundle(of index: Int, size: Int) -> TileName {
         let place = index / TileName.fullWidth

@@ -209,6 +209,13 @@ struct AuditCommand: AsyncParsableCommand {
                             "only decisions are: see `lockstep audit list`; what waits is brought in by `lockstep audit drain`"
                     )
                 }
+                guard index >= 0 else {
+                    throw CommandFailure(
+                        "audit.former-log",
+                        "event \(sequence) of run \(id) is entry \(-1 - index) of a log that ended with a restore",
+                        help: "its folder lies in .lockstep/audit: `lockstep audit prove \(-1 - index) --log FOLDER`"
+                    )
+                }
                 return index
             default: throw Self.question
             }
@@ -223,17 +230,40 @@ struct AuditCommand: AsyncParsableCommand {
     }
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List the last entries of the log.")
+        static let configuration = CommandConfiguration(
+            abstract: "List the last entries of the log.",
+            discussion: """
+                Each entry is checked to be the one that was signed before it is printed; exit code 2 where one is not, or \
+                where no trusted key signed the checkpoint.
+                """
+        )
 
         @Option(help: "How many.") var limit = 20
         @Option(help: "The folder of a log; that of this workspace unless given.") var log: String?
+        @Option(help: "A verifier key, or a file of them such as `vkeys` of the log; may be given several times.")
+        var key: [String] = []
         @OptionGroup var output: OutputOptions
 
         func run() async throws {
-            let reader = LogReader(FileDisk(reading: try AuditPlace(folder: log, origin: nil).path))
-            let size = try reader.checkpoint().checkpoint.size
-            let first = max(0, size - max(0, limit))
-            let entries = try reader.entries(first..<size, size: size)
+            let place = try AuditPlace(folder: log, origin: nil)
+            let given = try AuditFiles.keys(key)
+            let keys = given.isEmpty ? try place.keys() : given
+            let reader = LogReader(FileDisk(reading: place.path))
+            let signed = try reader.checkpoint()
+            let first: Int
+            let entries: [ArraySlice<UInt8>]
+            do throws(AuditError) {
+                let checkpoint = try signed.verified(by: keys)
+                first = max(0, checkpoint.size - max(0, limit))
+                entries = try reader.proven(first..<checkpoint.size, by: checkpoint)
+            } catch {
+                throw CommandFailure(
+                    error.code.rawValue,
+                    Output.printable(error.message),
+                    help: error.help,
+                    status: ExitStatus.answerIsNo
+                )
+            }
             switch output.format {
             case .table:
                 let rows = entries.enumerated().map { offset, bytes in
@@ -271,7 +301,11 @@ struct AuditCommand: AsyncParsableCommand {
 
         func run() async throws {
             let session = try Session.open()
-            let count = try session.auditLog.deliver(from: session.ledger, now: session.clock.now())
+            let count = try session.auditLog.deliver(
+                from: session.ledger,
+                now: session.clock.now(),
+                patience: Session.patience
+            )
             Output.answer(count == 0 ? "nothing waited" : "\(counted(count, "event")) brought into the log")
         }
     }

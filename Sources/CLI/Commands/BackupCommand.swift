@@ -30,7 +30,12 @@ struct BackupCommand: AsyncParsableCommand {
 struct RestoreCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "restore",
-        abstract: "Bring a backup back; what is there is kept."
+        abstract: "Bring a backup back; what is there is kept.",
+        discussion: """
+            The audit log that is there goes on where it begins with that of the backup. Where it is gone, or ends before what \
+            was delivered to it, that of the backup ends, and one under a new origin goes on whose first entry is the last \
+            checkpoint of the old one. Two logs that have forked are refused.
+            """
     )
 
     @Argument(help: "The file that `lockstep backup` wrote.")
@@ -42,7 +47,23 @@ struct RestoreCommand: AsyncParsableCommand {
     @Flag(help: "Restore over another workspace than the one that was saved.")
     var replace = false
 
+    @Option(
+        name: .customLong("accept-log-rollback"),
+        help: """
+            Why you answer for the audit log of the backup although the one that was signed may be longer: it goes on under \
+            its origin; where the two have forked, under a new one.
+            """
+    )
+    var rollback: String?
+
     func run() async throws {
+        if let rollback, rollback.allSatisfy(\.isWhitespace) || rollback.utf8.count > 4096 {
+            throw CommandFailure(
+                "restore.reason",
+                "--accept-log-rollback needs a reason of up to 4096 bytes",
+                status: ExitStatus.invalidInput
+            )
+        }
         let source = absolute(file)
         guard FileManager.default.isReadableFile(atPath: source) else {
             let isThere = FileManager.default.fileExists(atPath: source)
@@ -75,8 +96,15 @@ struct RestoreCommand: AsyncParsableCommand {
         }
         try Self.refuseWhileRunning(folder)
         let before: String?
+        var log = RestoredLog.none
         do {
-            before = try Backup.restore(source, into: folder, mayReplaceOther: replace)
+            before = try Backup.restore(
+                source,
+                into: folder,
+                mayReplaceOther: replace,
+                acceptingRollback: rollback,
+                tell: { log = $0 }
+            )
         } catch let error as LedgerError where [.corrupt, .notALedger].contains(error.code) {
             throw WorkspaceError(
                 .archive,
@@ -85,12 +113,27 @@ struct RestoreCommand: AsyncParsableCommand {
             )
         }
         Output.answer("workspace restored in \(folder.root)")
+        if let words = Self.words(log) { Output.talk(words) }
         guard let before else { return }
         Output.talk("what was there before is kept in \(before)")
         let purges = Backup.purgesUndone(kept: before, in: folder)
         guard !purges.isEmpty else { return }
         Output.talk("warning: the backup is older than \(counted(purges.count, "purge")) and holds what went; repeat:")
         for purge in purges { Output.talk("  \(Output.printable(purge))") }
+    }
+
+    private static func words(_ log: RestoredLog) -> String? {
+        switch log {
+        case .none, .kept(more: 0): nil
+        case .kept(let more):
+            "the audit log that was there goes on: it has \(counted(more, "entry", "entries")) more than that of the backup"
+        case .begun(let size, let folder):
+            "the audit log of the backup ends after \(counted(size, "entry", "entries")) and is kept in "
+                + ".lockstep/audit/\(folder); one under a new origin goes on from it"
+        case .accepted(let entries):
+            "the audit log of the backup goes on after its \(counted(entries, "entry", "entries")), with your reason in it"
+        case .damaged: "warning: the audit log of the backup is not whole: see `lockstep audit verify`"
+        }
     }
 
     /// Says that a file is no backup before the ledger would say that it is damaged.

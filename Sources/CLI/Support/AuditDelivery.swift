@@ -15,7 +15,11 @@ extension Session {
     @discardableResult
     func deliverAudit(quietly: Bool = false) -> Bool {
         do {
-            try auditLog.deliver(from: ledger, now: clock.now())
+            try auditLog.deliver(
+                from: ledger,
+                now: clock.now(),
+                patience: quietly ? .init(limit: .zero) : Self.patience
+            )
             return true
         } catch {
             guard !quietly else { return false }
@@ -23,6 +27,13 @@ extension Session {
             let way = (error as? AuditError)?.help ?? "see `lockstep audit verify`, then `lockstep audit drain`"
             Output.talk("  help: it waits in the ledger; \(way)")
             return false
+        }
+    }
+
+    /// A command that decided is not held up for long by a backup, or by a process that hangs.
+    static var patience: LogPatience {
+        LogPatience(limit: .seconds(5)) {
+            Output.talk("waiting for another process that writes to the audit log")
         }
     }
 

@@ -48,7 +48,17 @@ extension Ledger {
         }
     }
 
-    /// The highest index of the audit log that an event was delivered to; nothing before the first.
+    /// Notes that the log to which events were delivered has ended, and that another goes on.
+    ///
+    /// None of them waits, and none is in the new one: an index `i` of an ended log is kept as `-1 - i`.
+    package func retireDeliveries() throws(LedgerError) {
+        try write(.progress) { db in
+            try db.execute(sql: "UPDATE outbox SET delivered = -1 - delivered WHERE delivered >= 0")
+        }
+    }
+
+    /// The highest index of the audit log that an event was delivered to; nothing before the first, and negative where
+    /// the last one was delivered to a log that has ended.
     package func lastDelivered() throws(LedgerError) -> Int? {
         try read { db in
             try Int.fetchOne(
@@ -59,6 +69,8 @@ extension Ledger {
     }
 
     /// Where in the audit log an event is; nothing for one that was not meant for it, or is not in it yet.
+    ///
+    /// `-1 - i` says that it is entry `i` of a log that has ended.
     package func delivered(run: RunID, sequence: Int) throws(LedgerError) -> Int? {
         try read { db in
             try Int.fetchOne(

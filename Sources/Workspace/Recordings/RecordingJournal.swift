@@ -29,6 +29,22 @@ package struct RecordingJournal: Sendable {
         try lines().compactMap { line in (try? JSON.parse(line))?["entry"] }
     }
 
+    /// The lines, each of which is what was written: what an import leaves out, because it was purged, rests on them.
+    ///
+    /// - Throws: Where a line was altered, or lines are gone.
+    package func sealedEntries() throws -> [JSON.Value] {
+        try mustBeWhole()
+        if let number = try firstAltered() {
+            throw WorkspaceError(
+                .damaged,
+                "line \(number) of the journal `audit/recordings.ndjson` is not what was written, so nothing says what was "
+                    + "purged [journal.altered]",
+                help: "see `lockstep doctor`, then restore the last good backup with `lockstep restore FILE`"
+            )
+        }
+        return try entries()
+    }
+
     /// Adds a line; one whose `id` is the last line's is there already.
     ///
     /// - Throws: Where lines are gone that were written: the head is all that shows it, and never goes back.
