@@ -20,6 +20,8 @@ protocol RequestWork: AnyObject {
     var caller: Caller { get }
     /// Whether it never ends by itself: a stream on which a server may always say more.
     var isEndless: Bool { get }
+    /// Whether its answer comes as events: a client that closes its side has left them.
+    var isStreaming: Bool { get }
     var deadline: NIODeadline { get }
 }
 
@@ -62,6 +64,7 @@ final class ClientConnection: ChannelInboundHandler {
     private var peer = ""
     private(set) var work: (any RequestWork)?
     private var isReading = false
+    private var isInputClosed = false
 
     init(_ worker: any ConnectionOwner) {
         self.worker = worker
@@ -107,8 +110,10 @@ final class ClientConnection: ChannelInboundHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        // A client that has said all it will say can still wait for the answer.
-        if event as? ChannelEvent == .inputClosed, work == nil { context.close(promise: nil) }
+        guard event as? ChannelEvent == .inputClosed else { return }
+        isInputClosed = true
+        // A client that has said all it will say can still wait for an answer, but hardly for a stream.
+        if work.map({ $0.isEndless || $0.isStreaming }) ?? true { context.close(promise: nil) }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -225,7 +230,9 @@ final class ClientConnection: ChannelInboundHandler {
         guard case .working = state else { return }
         work = nil
         context?.flush()
-        guard staysOpen, !closes, !worker.isDraining else { return close() }
+        guard staysOpen, !closes, !worker.isDraining, !isInputClosed || arrived.readableBytes > 0 else {
+            return close()
+        }
         state = .head
         began = .now()
         guard arrived.readableBytes > 0 else { return read() }
