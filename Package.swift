@@ -109,7 +109,7 @@ let package = Package(
             resources: [.embedInCode("Shipped")]
         ),
         library("Behaviour", ["Core", "Documents", "Expressions", "Inspection", "Traffic", "Policies"]),
-        library("Identity", ["Core", crypto, cryptoExtras, x509, asn1]),
+        library("Identity", ["Core", crypto, cryptoExtras]),
         library("Audit", ["Core", "Identity", crypto]),
         library(
             "Playbooks",
@@ -167,7 +167,7 @@ let package = Package(
         tests("InspectionTests", ["Core", "Inspection"]),
         tests("SurveyTests", ["Core", "Inspection", "Survey", "Wire", nioTLS] + nio, data: ["Cases"]),
         tests("AuditTests", ["Audit", "Core"]),
-        tests("IdentityTests", ["Identity", "Core", crypto, x509, asn1]),
+        tests("IdentityTests", ["Identity", "Core", crypto]),
         tests("ReportingTests", ["Reporting", "Core"], data: ["Goldens"]),
         tests("DocumentsTests", ["Documents", "Core"]),
         tests("PlaybooksTests", ["Playbooks", "Core", "Documents", "Expressions"], data: ["Cases", "Goldens"]),

@@ -13,7 +13,7 @@ private let house: [String: (own: Set<String>, outside: Set<String>)] = [
     "Traffic": (["Core"], []),
     "Policies": (["Core", "Documents", "Expressions", "Traffic"], []),
     "Behaviour": (["Core", "Documents", "Expressions", "Traffic", "Inspection", "Policies"], ["Glibc"]),
-    "Identity": (["Core"], ["Crypto", "CryptoExtras", "X509", "SwiftASN1", "Glibc"]),
+    "Identity": (["Core"], ["Crypto", "CryptoExtras", "Glibc"]),
     "Audit": (["Core", "Identity"], ["Crypto", "Glibc"]),
     "Playbooks": (["Core", "Documents", "Expressions"], []),
     "Ledger": (["Core"], ["GRDB", "GRDBSQLite", "Glibc"]),

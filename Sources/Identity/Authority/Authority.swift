@@ -108,6 +108,7 @@ package struct Authority: Sendable {
     ///   - confirmation: The thumbprint of the key that its owner has to prove (`cnf.jkt`).
     ///   - tokenID: `jti`, different for each token.
     ///   - now: When it is issued.
+    /// - Returns: The compact JWS.
     /// - Throws: What is wrong with the request, or that no key may sign.
     package func issueToken(
         _ id: SPIFFEID,

@@ -1,8 +1,5 @@
 import Core
 import Crypto
-import FoundationEssentials
-import SwiftASN1
-import X509
 
 /// One key of the authority: what signs certificates, what signs tokens, and its own certificate.
 struct AuthorityKey {
@@ -18,15 +15,15 @@ struct AuthorityKey {
 
     /// `nil` where the certificate is not the key's own.
     init?(_ key: WorkspaceKey, certificate bytes: [UInt8]) {
-        guard key.algorithm == .p256Seed, let certificate = try? Certificate(derEncoded: bytes) else { return nil }
+        guard key.algorithm == .p256Seed, let certificate = try? Certificate(parsing: bytes) else { return nil }
         certificateKey = Self.derive(from: key.secret.revealed, "certificates")
         tokenKey = Self.derive(from: key.secret.revealed, "tokens")
-        guard certificate.publicKey == Certificate.PublicKey(certificateKey.publicKey) else { return nil }
+        guard certificate.publicKeyInfo == Array(certificateKey.publicKey.derRepresentation) else { return nil }
         id = key.id
         created = key.created
         retired = key.retired
         self.certificate = bytes
-        expires = Timestamp(certificate.notValidAfter)
+        expires = certificate.notAfter
     }
 
     /// A self-signed certificate for a new key.
@@ -37,27 +34,18 @@ struct AuthorityKey {
     ) throws -> [UInt8] {
         let signer = derive(from: key.secret.revealed, "certificates")
         // A name for each key: a chain then fits one authority of a bundle only.
-        let name = try DistinguishedName {
-            OrganizationName(trustDomain)
-            CommonName("Lockstep authority \(key.id)")
-        }
-        let certificate = try Certificate(
-            version: .v3,
-            serialNumber: Certificate.SerialNumber(),
-            publicKey: .init(signer.publicKey),
-            notValidBefore: (key.created - TokenVerifier.standardSkew).date,
-            notValidAfter: expires.date,
+        let name = CertificateForm.name(organization: trustDomain, common: "Lockstep authority \(key.id)")
+        return try CertificateForm(
             issuer: name,
             subject: name,
-            extensions: try Certificate.Extensions {
-                Critical(BasicConstraints.isCertificateAuthority(maxPathLength: 0))
-                Critical(KeyUsage(keyCertSign: true, cRLSign: true))
-                SubjectKeyIdentifier(hash: .init(signer.publicKey))
-                SubjectAlternativeNames([.uniformResourceIdentifier("spiffe://\(trustDomain)")])
-            },
-            issuerPrivateKey: .init(signer)
-        )
-        return try Self.der(certificate)
+            notBefore: key.created - TokenVerifier.standardSkew,
+            notAfter: expires,
+            publicKey: signer.publicKey,
+            extensions: [
+                CertificateForm.authority(below: 0), CertificateForm.usage([.certificates, .revocations]),
+                CertificateForm.subjectKeyID(signer.publicKey), CertificateForm.uri("spiffe://\(trustDomain)"),
+            ]
+        ).sign(with: signer)
     }
 
     /// A leaf for a workload, signed by this key.
@@ -67,37 +55,21 @@ struct AuthorityKey {
         from start: Timestamp,
         until end: Timestamp
     ) throws -> [UInt8] {
-        let authority = try Certificate(derEncoded: certificate)
-        let leaf = try Certificate(
-            version: .v3,
-            serialNumber: Certificate.SerialNumber(),
-            publicKey: .init(publicKey),
-            notValidBefore: start.date,
-            notValidAfter: end.date,
-            issuer: authority.subject,
-            subject: try DistinguishedName { OrganizationName("Lockstep") },
-            extensions: try Certificate.Extensions {
-                Critical(BasicConstraints.notCertificateAuthority)
-                Critical(KeyUsage(digitalSignature: true))
-                try ExtendedKeyUsage([.serverAuth, .clientAuth])
-                SubjectKeyIdentifier(hash: .init(publicKey))
-                AuthorityKeyIdentifier(
-                    keyIdentifier: SubjectKeyIdentifier(hash: .init(certificateKey.publicKey)).keyIdentifier
-                )
-                SubjectAlternativeNames([.uniformResourceIdentifier(id.description)])
-            },
-            issuerPrivateKey: .init(certificateKey)
-        )
-        return try Self.der(leaf)
+        try CertificateForm(
+            issuer: Array(Certificate(parsing: certificate).subject),
+            subject: CertificateForm.name(organization: "Lockstep", common: nil),
+            notBefore: start,
+            notAfter: end,
+            publicKey: publicKey,
+            extensions: [
+                CertificateForm.noAuthority, CertificateForm.usage(.signature), CertificateForm.bothPurposes,
+                CertificateForm.subjectKeyID(publicKey), CertificateForm.authorityKeyID(certificateKey.publicKey),
+                CertificateForm.uri(id.description),
+            ]
+        ).sign(with: certificateKey)
     }
 
     var tokenSigner: TokenSigner { TokenSigner(.p256(tokenKey), id: id) }
-
-    private static func der(_ certificate: Certificate) throws -> [UInt8] {
-        var serializer = DER.Serializer()
-        try serializer.serialize(certificate)
-        return serializer.serializedBytes
-    }
 
     /// A private key that follows from the secret (HKDF-SHA-256, RFC 5869); the few numbers that are none are skipped.
     private static func derive(from secret: [UInt8], _ use: String) -> P256.Signing.PrivateKey {

@@ -1,6 +1,4 @@
 import Core
-import SwiftASN1
-import X509
 
 /// What a trust domain proves its workloads with (SPIFFE Trust Domain and Bundle §4): certificates and token keys.
 package struct TrustBundle: Sendable {
@@ -74,7 +72,7 @@ package struct TrustBundle: Sendable {
         self.sequence = sequence
         var certificates: [Certificate] = []
         for bytes in authorities {
-            guard let certificate = try? Certificate(derEncoded: bytes) else {
+            guard let certificate = try? Certificate(parsing: bytes) else {
                 throw SVIDFault(.bundle, "a certificate of the bundle cannot be read")
             }
             certificates.append(certificate)

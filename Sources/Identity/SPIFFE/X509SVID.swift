@@ -1,7 +1,4 @@
 package import Core
-import FoundationEssentials
-import SwiftASN1
-import X509
 
 /// A workload that a certificate chain proves (X509-SVID §2 to §5).
 ///
@@ -28,10 +25,7 @@ package struct X509SVID: Sendable, Hashable {
         }
         var certificates: [Certificate] = []
         for bytes in chain {
-            guard let certificate = try? Certificate(derEncoded: bytes) else {
-                throw SVIDFault(.malformed, "a certificate of the chain cannot be read")
-            }
-            certificates.append(certificate)
+            certificates.append(try Certificate(parsing: bytes))
         }
         let leaf = certificates[0]
         id = try Self.identity(of: leaf)
@@ -39,9 +33,9 @@ package struct X509SVID: Sendable, Hashable {
         for authority in certificates.dropFirst() { try Self.checkAuthority(authority) }
         self.chain = certificates
         digest = Digest.sha256(leafBytes).bytes
-        serial = Hexadecimal.encode(leaf.serialNumber.bytes)
-        notBefore = Timestamp(leaf.notValidBefore)
-        notAfter = Timestamp(leaf.notValidAfter)
+        serial = Hexadecimal.encode(leaf.serial)
+        notBefore = leaf.notBefore
+        notAfter = leaf.notAfter
     }
 
     /// Reads a chain and proves it by the bundle of its own trust domain.
@@ -93,7 +87,7 @@ package struct X509SVID: Sendable, Hashable {
 extension X509SVID {
     /// The one URI among the names (§2: zero, or more than one, and the certificate is no SVID).
     private static func identity(of certificate: Certificate) throws(SVIDFault) -> SPIFFEID {
-        let uris = try uris(of: certificate)
+        let uris = try certificate.uris()
         guard uris.count == 1 else { throw SVIDFault(.identity, "an svid has exactly one uri among its names") }
         let id: SPIFFEID
         do throws(SPIFFEID.Fault) {
@@ -105,117 +99,65 @@ extension X509SVID {
         return id
     }
 
-    private static func uris(of certificate: Certificate) throws(SVIDFault) -> [String] {
-        let names: SubjectAlternativeNames?
-        do {
-            names = try certificate.extensions.subjectAlternativeNames
-        } catch {
-            throw SVIDFault(.malformed, "the names of a certificate cannot be read")
-        }
-        return (names.map(Array.init) ?? []).compactMap { name in
-            if case .uniformResourceIdentifier(let uri) = name { uri } else { nil }
-        }
-    }
-
-    private static func usage(of certificate: Certificate) throws(SVIDFault) -> KeyUsage {
-        let held = certificate.extensions[oid: .X509ExtensionID.keyUsage]
-        guard let held, held.critical, let usage = try? KeyUsage(held) else {
-            throw SVIDFault(.usage, "a certificate lacks a critical key usage")
-        }
-        return usage
-    }
-
-    private static func isAuthority(_ certificate: Certificate) throws(SVIDFault) -> (Bool, maximum: Int?) {
-        do {
-            switch try certificate.extensions.basicConstraints {
-            case .isCertificateAuthority(let length): return (true, length)
-            case .notCertificateAuthority, nil: return (false, nil)
-            }
-        } catch {
-            throw SVIDFault(.malformed, "the basic constraints of a certificate cannot be read")
-        }
-    }
-
     private static func checkLeaf(_ leaf: Certificate) throws(SVIDFault) {
-        guard try !isAuthority(leaf).0 else { throw SVIDFault(.usage, "the leaf is an authority") }
-        let usage = try usage(of: leaf)
-        guard usage.digitalSignature else { throw SVIDFault(.usage, "the leaf's key may not sign") }
-        guard !usage.keyCertSign, !usage.cRLSign else {
+        guard try !leaf.authority().isOne else { throw SVIDFault(.usage, "the leaf is an authority") }
+        let usage = try leaf.usage()
+        guard usage.contains(.signature) else { throw SVIDFault(.usage, "the leaf's key may not sign") }
+        guard usage.isDisjoint(with: [.certificates, .revocations]) else {
             throw SVIDFault(.usage, "the leaf's key may sign certificates or revocations")
         }
-        let purposes: ExtendedKeyUsage?
-        do {
-            purposes = try leaf.extensions.extendedKeyUsage
-        } catch {
-            throw SVIDFault(.malformed, "the extended key usage of the leaf cannot be read")
-        }
-        if let purposes {
-            guard purposes.contains(.serverAuth), purposes.contains(.clientAuth) else {
-                throw SVIDFault(.usage, "the leaf is not for both ends of a connection")
-            }
+        if let purposes = try leaf.purposes() {
+            guard purposes.contains(ObjectID.serverAuthentication), purposes.contains(ObjectID.clientAuthentication)
+            else { throw SVIDFault(.usage, "the leaf is not for both ends of a connection") }
         }
         try checkExtensions(leaf)
     }
 
     private static func checkAuthority(_ authority: Certificate) throws(SVIDFault) {
-        guard try isAuthority(authority).0 else { throw SVIDFault(.usage, "a signer in the chain is no authority") }
-        guard try usage(of: authority).keyCertSign else {
+        guard try authority.authority().isOne else { throw SVIDFault(.usage, "a signer in the chain is no authority") }
+        guard try authority.usage().contains(.certificates) else {
             throw SVIDFault(.usage, "a signer's key in the chain may not sign certificates")
         }
-        let uris = try uris(of: authority)
+        let uris = try authority.uris()
         guard uris.count <= 1, uris.allSatisfy({ (try? SPIFFEID($0)) != nil }) else {
             throw SVIDFault(.identity, "a signer in the chain has a uri that is no spiffe id")
         }
         try checkExtensions(authority)
     }
 
-    private static let understood: [ASN1ObjectIdentifier] = [
-        .X509ExtensionID.basicConstraints, .X509ExtensionID.keyUsage, .X509ExtensionID.extendedKeyUsage,
-        .X509ExtensionID.subjectAlternativeName, .X509ExtensionID.authorityKeyIdentifier,
-        .X509ExtensionID.subjectKeyIdentifier,
+    private static let understood: [[UInt8]] = [
+        ObjectID.basicConstraints, ObjectID.keyUsage, ObjectID.extendedKeyUsage, ObjectID.alternativeName,
+        ObjectID.authorityKeyID, ObjectID.subjectKeyID,
     ]
 
     private static func checkExtensions(_ certificate: Certificate) throws(SVIDFault) {
         for held in certificate.extensions {
-            guard held.oid != .X509ExtensionID.nameConstraints else {
+            guard held.id != ObjectID.nameConstraints else {
                 throw SVIDFault(.extensions, "name constraints are not accepted")
             }
-            guard !held.critical || understood.contains(held.oid) else {
+            guard !held.isCritical || understood.contains(held.id) else {
                 throw SVIDFault(.extensions, "a certificate has a critical extension that is not known")
             }
         }
-        let algorithms: [Certificate.SignatureAlgorithm] = [
-            .ecdsaWithSHA256, .ecdsaWithSHA384, .ecdsaWithSHA512, .sha256WithRSAEncryption, .sha384WithRSAEncryption,
-            .sha512WithRSAEncryption, .ed25519,
-        ]
-        guard algorithms.contains(certificate.signatureAlgorithm) else {
+        guard certificate.hasKnownAlgorithm else {
             throw SVIDFault(.algorithm, "a certificate is signed with an algorithm that is not accepted")
         }
     }
 
     private static func isIssued(_ certificate: Certificate, by issuer: Certificate) -> Bool {
-        certificate.issuer == issuer.subject
-            && issuer.publicKey.isValidSignature(certificate.signature, for: certificate)
+        certificate.issuer == issuer.subject && certificate.isSigned(by: issuer)
     }
 
     private static func checkTime(_ certificate: Certificate, _ now: Timestamp) throws(SVIDFault) {
-        guard Timestamp(certificate.notValidBefore) <= now, now <= Timestamp(certificate.notValidAfter) else {
+        guard certificate.notBefore <= now, now <= certificate.notAfter else {
             throw SVIDFault(.notValidNow, "a certificate of the chain is not valid now")
         }
     }
 
     /// Holds an authority to how many more may stand between it and the leaf (RFC 5280 §4.2.1.9).
     private static func checkLength(_ authority: Certificate, below count: Int) throws(SVIDFault) {
-        if let most = try isAuthority(authority).maximum, count > most {
+        if let most = try authority.authority().most, count > most {
             throw SVIDFault(.chain, "the chain is longer than one of its authorities allows")
         }
     }
-}
-
-extension Timestamp {
-    init(_ date: Date) {
-        self.init(microseconds: Int64((date.timeIntervalSince1970 * 1_000_000).rounded()))
-    }
-
-    var date: Date { Date(timeIntervalSince1970: Double(microseconds) / 1_000_000) }
 }
