@@ -186,3 +186,14 @@ def test_a_posture_statement_says_what_runs(workspace: Shell, tmp_path: Path):
     assert claims["configuration_digest"] == "sha256:" + hashlib.sha256(settings.read_bytes()).hexdigest()
     assert claims["cnf"] == {"jkt": owner.thumbprint()} and claims["swversion"] == "1.2.3"
     assert claims["exp"] - claims["iat"] == 300 and claims["eat_nonce"] == "n-1" and claims["sub"] == BOT
+
+
+def test_a_backup_holds_the_authority(workspace: Shell, tmp_path: Path):
+    issue(workspace, tmp_path / "bot")
+    bundle = bundle_of(workspace)
+    workspace("backup", str(tmp_path / "all.bak")).expect(0)
+    folder = tmp_path / "restored"
+    folder.mkdir()
+    restored = Shell(workspace.programs, folder, workspace.home)
+    restored("restore", str(tmp_path / "all.bak"), "--directory", str(folder)).expect(0)
+    assert bundle_of(restored) == bundle
