@@ -18,7 +18,8 @@ package enum KeyPurpose: String, Sendable, CaseIterable {
         switch self {
         case .redact, .audit: .hmacSHA256
         case .recording: .aes256GCM
-        case .bundle, .issuer: nil
+        case .issuer: .p256Seed
+        case .bundle: nil
         }
     }
 }
@@ -26,10 +27,12 @@ package enum KeyPurpose: String, Sendable, CaseIterable {
 package enum KeyAlgorithm: String, Sendable, CaseIterable {
     case hmacSHA256 = "hmac-sha256"
     case aes256GCM = "aes-256-gcm"
+    /// A secret from which private keys of P-256 follow, one a use.
+    case p256Seed = "p256-seed"
 
     var keyBytes: Int {
         switch self {
-        case .hmacSHA256, .aes256GCM: 32
+        case .hmacSHA256, .aes256GCM, .p256Seed: 32
         }
     }
 }
