@@ -1,4 +1,5 @@
 import Core
+import Identity
 import NIOCore
 
 /// One request with its whole body, as the gateway decides on it.
@@ -8,6 +9,8 @@ struct ClientRequest {
     /// Address of the client, without its port.
     let peer: String
     let began: NIODeadline
+    /// What the connection's certificate proves.
+    let svid: X509SVID?
 }
 
 /// What a request becomes: it is told when its client is gone, and when the client can take more.
@@ -66,8 +69,11 @@ final class ClientConnection: ChannelInboundHandler {
     private var isReading = false
     private var isInputClosed = false
 
-    init(_ worker: any ConnectionOwner) {
+    private let proven: ProvenCertificate
+
+    init(_ worker: any ConnectionOwner, proven: ProvenCertificate = ProvenCertificate()) {
         self.worker = worker
+        self.proven = proven
         search = HeadSearch(limit: worker.limits.headBytes)
         began = .now()
     }
@@ -212,7 +218,7 @@ final class ClientConnection: ChannelInboundHandler {
         search.reset()
         state = .working
         if arrived.readableBytes == 0 { arrived = ByteBuffer() }
-        let request = ClientRequest(head: head, body: body, peer: peer, began: began)
+        let request = ClientRequest(head: head, body: body, peer: peer, began: began, svid: proven.svid)
         work = worker.take(request, from: self)
         if let work { work.start() } else { finish() }
     }

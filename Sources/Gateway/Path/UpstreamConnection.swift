@@ -217,18 +217,15 @@ final class UpstreamConnection: ChannelInboundHandler {
 /// The connections of one event loop to one server.
 final class UpstreamPool {
     private let loop: any EventLoop
-    private let endpoint: GatewayConfiguration.Endpoint
     private let connect: (any EventLoop) -> EventLoopFuture<any Channel>
     private var idle: [UpstreamConnection] = []
     static let mostIdle = 64
 
     init(
         loop: any EventLoop,
-        endpoint: GatewayConfiguration.Endpoint,
         connect: @escaping (any EventLoop) -> EventLoopFuture<any Channel>
     ) {
         self.loop = loop
-        self.endpoint = endpoint
         self.connect = connect
     }
 
