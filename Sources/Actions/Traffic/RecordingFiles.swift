@@ -54,8 +54,8 @@ package struct RecordingFiles: Sendable {
                 var reader = NativeReader()
                 var isSealedHere = false
                 var disbelieved = DisbelievedClaims()
-                func take(_ line: Int, _ result: Result<CallRecord, NativeReader.Refusal>) {
-                    switch result {
+                func take(_ line: Int, _ result: consuming Result<CallRecord, NativeReader.Refusal>) {
+                    switch consume result {
                     case .success(var record):
                         count.calls += 1
                         if !isSealedHere { disbelieved.count(record.withdrawClaims()) }

@@ -158,7 +158,7 @@ extension TracedLeaf {
         }
     }
 
-    init?(json: JSON.Value) {
+    convenience init?(json: JSON.Value) {
         guard let argument = Form.name(json[0]), let path = Form.name(json[1]),
             let valueClass = json[2]?.string.flatMap(ValueClass.init(rawValue:)), let value = Form.name(json[3]),
             let isAbridged = json[4]?.bool, let number = json[5], number.isNull || number.double != nil,
