@@ -133,6 +133,16 @@ extension KeyRing {
 }
 
 extension WorkspaceKey {
+    /// A key that everybody knows, for what is compared and never shown: equal secrets are equal in every process.
+    package static let open = WorkspaceKey(
+        id: "00000000",
+        algorithm: .hmacSHA256,
+        created: Timestamp(microseconds: 0),
+        expires: nil,
+        retired: nil,
+        secret: Redacted([UInt8](repeating: 0, count: KeyAlgorithm.hmacSHA256.keyBytes))
+    )
+
     /// A key that nobody keeps, for what is done outside of a workspace: equal secrets are equal while it lives.
     package static func ephemeral() -> WorkspaceKey {
         var random = SystemRandomNumberGenerator()
