@@ -31,7 +31,7 @@ struct FastPass {
 
     init() { isFound = ScreenAnchors.shared.isBlind }
 
-    /// - Parameter joint: In a piece that was put together of the ends of two texts, where the second begins.
+    /// Reads bytes; a piece that was put together of the ends of two texts has a joint where the second begins.
     mutating func read(_ bytes: Span<UInt8>, joint: Int?) {
         lastWord = 0
         let shared = anchors
@@ -254,7 +254,9 @@ struct FastPass {
         guard start < bytes.count else { return }
         let byte = bytes[start]
         if byte == 0x2F || byte == 0x20 { return }
-        guard isPart(byte) || byte == 0x2D || byte == 0x21 || byte == 0x7C || byte == 0x3C || byte == 0x5C else { return }
+        guard isPart(byte) || byte == 0x2D || byte == 0x21 || byte == 0x7C || byte == 0x3C || byte == 0x5C else {
+            return
+        }
         for word in Self.claims where has(word, bytes, start) {
             isFound = true
             return
@@ -305,7 +307,8 @@ struct FastPass {
     }
 
     private static let roles: [StaticString] = [
-        "system", "assistant", "developer", "message", "prompt", "note", "override", "instruction", "instructions", "notice",
+        "system", "assistant", "developer", "message", "prompt", "note", "override", "instruction", "instructions",
+        "notice",
         "ai", "llm", "admin", "administrator",
     ]
 
@@ -481,6 +484,8 @@ struct FastPass {
             }
         }
         // Strings and objects with texts in one array are one text as well.
-        if let depth = depthOfTexts, depth > 0, depthsOfStrings >> UInt64(min(depth - 1, 63)) & 1 != 0 { isFound = true }
+        if let depth = depthOfTexts, depth > 0, depthsOfStrings >> UInt64(min(depth - 1, 63)) & 1 != 0 {
+            isFound = true
+        }
     }
 }

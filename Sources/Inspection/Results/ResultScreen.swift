@@ -116,7 +116,7 @@ package enum ResultScreen {
             }
         }
 
-        /// - Parameter isJoined: Whether its parts were read before, and count once.
+        /// Reads a text; the parts of a joined one were read before, and count once.
         mutating func read(text: String, isJoined: Bool = false) {
             guard text.utf8.count > 2, !isDone, ResultScreen.mayHold(text) else { return }
             if !isJoined { read += text.utf8.count }

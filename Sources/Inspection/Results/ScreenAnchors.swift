@@ -27,9 +27,12 @@ struct ScreenAnchors: Sendable {
     private let masks: [Bits]
 
     private static let common: Set<String> = [
-        "the", "your", "our", "this", "that", "it", "these", "those", "you", "to", "of", "for", "from", "in", "on", "at", "is",
-        "are", "a", "an", "any", "all", "every", "and", "or", "not", "dont", "never", "do", "what", "with", "about", "must",
-        "should", "shall", "please", "need", "have", "has", "can", "may", "if", "as", "by", "we", "i", "use", "run", "say",
+        "the", "your", "our", "this", "that", "it", "these", "those", "you", "to", "of", "for", "from", "in", "on",
+        "at", "is",
+        "are", "a", "an", "any", "all", "every", "and", "or", "not", "dont", "never", "do", "what", "with", "about",
+        "must",
+        "should", "shall", "please", "need", "have", "has", "can", "may", "if", "as", "by", "we", "i", "use", "run",
+        "say",
         "them", "so", "now", "next", "then", "first", "also", "ever", "before", "after", "without", "will", "via",
     ]
 

@@ -123,7 +123,8 @@ struct ScreenMarkup {
         case UInt8(ascii: "!"):
             guard has("<!--", at: at) else { return nil }
             let start = at + 4
-            let end = position(of: "-->", from: start, within: .max / 2, &work) ?? min(lower.count, start + Self.longestPart)
+            let close = position(of: "-->", from: start, within: .max / 2, &work)
+            let end = close ?? min(lower.count, start + Self.longestPart)
             if start < end { hidden.append((at, start..<end)) }
             return nil
         case UInt8(ascii: "|"), UInt8(ascii: "s"), UInt8(ascii: "e"), UInt8(ascii: "<"):
@@ -272,7 +273,9 @@ struct ScreenMarkup {
         var text = bytes[at...]
         while let last = text.last, last <= 0x20 || last == 0x60 || last == 0x5D { text.removeLast() }
         work.steps += text.count * 4
-        guard text.count < 65_536, text.last == 0x7D, let value = try? JSON.parse(Array(text)), let object = value.object else {
+        guard text.count < 65_536, text.last == 0x7D, let value = try? JSON.parse(Array(text)),
+            let object = value.object
+        else {
             return nil
         }
         let keys = Set(object.keys)
@@ -291,7 +294,8 @@ struct ScreenMarkup {
     // MARK: Addresses of pictures
 
     private mutating func image(_ at: Int, _ work: inout ScreenWork) -> (String, Range<Int>)? {
-        guard has("![", at: at), let close = position(of: "]", from: at + 2, within: 512, &work), close + 1 < lower.count
+        guard has("![", at: at), let close = position(of: "]", from: at + 2, within: 512, &work),
+            close + 1 < lower.count
         else { return nil }
         if lower[close + 1] == UInt8(ascii: "(") {
             let start = close + 2

@@ -8,7 +8,7 @@ struct ScreenWords {
     private var places: [Range<Int>] = []
     private let bytes: [UInt8]
 
-    /// - Parameter bytes: A text whose letters were folded by `ScreenText`.
+    /// Reads a text whose letters were folded by `ScreenText`.
     init(_ bytes: [UInt8], _ work: inout ScreenWork) {
         self.bytes = bytes
         work.steps += bytes.count
