@@ -135,7 +135,9 @@ struct ScreenWords {
 
     /// What is found, the strongest first sign of each kind.
     ///
-    /// - Parameter isHidden: Whether people do not see the text, or it claims to be somebody who gives orders.
+    /// - Parameters:
+    ///   - isHidden: Whether people do not see the text, or it claims to be somebody who gives orders.
+    ///   - work: What it costs is added.
     /// - Returns: A strong match, or the first of the weaker ones that suffices.
     func find(isHidden: Bool, _ work: inout ScreenWork) -> Match? {
         let rules = ScreenRules.shared
