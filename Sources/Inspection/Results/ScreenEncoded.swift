@@ -4,13 +4,12 @@ import Core
 enum ScreenEncoded {
     /// A shorter run is looked at only beside the wish to decode it.
     static let shortest = 16
-    static let mostRuns = 4_096
 
-    static func find(in bytes: [UInt8], depth: Int) -> (code: String, evidence: String)? {
-        let wishes = wantsDecoding(bytes)
-        var runs = 0
+    static func find(in bytes: [UInt8], depth: Int, _ work: inout ScreenWork) -> (code: String, evidence: String)? {
+        var wishes: Bool?
         var at = 0
-        while at < bytes.count, runs < mostRuns {
+        work.steps += bytes.count
+        while at < bytes.count, !work.isSpent {
             guard isBase64(bytes[at]) else {
                 at += 1
                 continue
@@ -18,19 +17,78 @@ enum ScreenEncoded {
             let start = at
             while at < bytes.count, isBase64(bytes[at]) { at += 1 }
             guard at - start >= shortest else { continue }
-            runs += 1
+            work.steps += (at - start) * 8
+            guard mayBeReadable(bytes.span, start..<at) else { continue }
             while at < bytes.count, bytes[at] == UInt8(ascii: "=") { at += 1 }
             let run = bytes[start..<at]
+            work.steps += run.count * 8 + 100
             guard let text = readable(run) else { continue }
-            if wishes || ResultScreen.isOrderedOver(text)
-                || ResultScreen.sign(in: String(decoding: text, as: UTF8.self), depth: depth + 1) != nil
+            if wishes == nil { wishes = wantsDecoding(bytes) }
+            if wishes == true || ResultScreen.isOrderedOver(text, &work)
+                || ResultScreen.sign(in: String(decoding: text, as: UTF8.self), depth: depth + 1, &work) != nil
             {
                 return ("encoded", Sign.shown(run.prefix(80)))
             }
         }
-        guard let plain = unescaped(bytes) else { return nil }
-        return ResultScreen.sign(in: String(decoding: plain, as: UTF8.self), depth: depth + 1).map {
+        guard let plain = unescaped(bytes, &work) else { return nil }
+        return ResultScreen.sign(in: String(decoding: plain, as: UTF8.self), depth: depth + 1, &work).map {
             ("encoded", $0.evidence)
+        }
+    }
+
+    /// Whether `readable` may find words in a run; it asks for less than that does, and sets nothing aside.
+    static func mayBeReadable(_ bytes: borrowing Span<UInt8>, _ run: Range<Int>) -> Bool {
+        if run.count >= shortest * 2, isHexadecimalText(bytes, run) { return true }
+        // A letter in front shifts all that follows.
+        for skipped in 0..<5 {
+            var bits: UInt32 = 0
+            var held: UInt32 = 0
+            var all = 0
+            var odd = 0
+            var letters = 0
+            var hasSpace = false
+            let mostOdd = run.count / 16 + 3
+            for at in run.dropFirst(skipped) {
+                bits = bits << 6 | UInt32(value(bytes[at]))
+                held += 6
+                guard held >= 8 else { continue }
+                held -= 8
+                let byte = UInt8(truncatingIfNeeded: bits >> held)
+                all += 1
+                if (byte | 0x20) &- 0x61 < 26 { letters += 1 }
+                if byte == 0x20 { hasSpace = true }
+                if byte >= 0x7F || byte < 0x20 && byte != 0x0A && byte != 0x0D && byte != 0x09 {
+                    odd += 1
+                    if odd > mostOdd { break }
+                }
+            }
+            if odd <= mostOdd, hasSpace, all > 8, letters * 10 >= all * 4 { return true }
+        }
+        return false
+    }
+
+    private static func isHexadecimalText(_ bytes: borrowing Span<UInt8>, _ run: Range<Int>) -> Bool {
+        var odd = 0
+        var high: UInt8?
+        for at in run {
+            guard let digit = nibble(bytes[at]) else { return at > run.lowerBound + 4 ? false : true }
+            if let first = high {
+                if first < 2 || first > 7 { odd += 1 }
+                high = nil
+            } else {
+                high = digit
+            }
+        }
+        return odd <= run.count / 16 + 3
+    }
+
+    private static func value(_ byte: UInt8) -> UInt8 {
+        switch byte {
+        case 0x41...0x5A: byte - 0x41
+        case 0x61...0x7A: byte - 0x47
+        case 0x30...0x39: byte + 4
+        case 0x2B, 0x2D: 62
+        default: 63
         }
     }
 
@@ -89,7 +147,7 @@ enum ScreenEncoded {
         return result
     }
 
-    private static func nibble(_ byte: UInt8) -> UInt8? {
+    static func nibble(_ byte: UInt8) -> UInt8? {
         switch byte {
         case 0x30...0x39: byte - 0x30
         case 0x41...0x46: byte - 0x37
@@ -99,35 +157,18 @@ enum ScreenEncoded {
     }
 
     /// The text with `\u0053`, `\x53`, `%53` and `&#83;` as what they stand for, where there are at least eight letters of them.
-    private static func unescaped(_ bytes: [UInt8]) -> [UInt8]? {
+    private static func unescaped(_ bytes: [UInt8], _ work: inout ScreenWork) -> [UInt8]? {
+        guard bytes.contains(where: { $0 == 0x5C || $0 == 0x25 || $0 == 0x26 }) else { return nil }
+        work.steps += bytes.count * 4
         var result: [UInt8] = []
+        result.reserveCapacity(bytes.count)
         var letters = 0
         var at = 0
-        func number(_ range: ArraySlice<UInt8>, radix: Int) -> Int? {
-            Int(String(decoding: range, as: UTF8.self), radix: radix)
-        }
         while at < bytes.count {
-            var value: Int?
-            var length = 1
-            let rest = bytes[at...]
-            switch bytes[at] {
-            case 0x5C where rest.count > 5 && rest[at + 1] | 0x20 == 0x75:
-                (value, length) = (number(rest[(at + 2)..<(at + 6)], radix: 16), 6)
-            case 0x5C where rest.count > 3 && rest[at + 1] | 0x20 == 0x78:
-                (value, length) = (number(rest[(at + 2)..<(at + 4)], radix: 16), 4)
-            case 0x25 where rest.count > 2:
-                (value, length) = (number(rest[(at + 1)..<(at + 3)], radix: 16), 3)
-            case 0x26 where rest.count > 3 && rest[at + 1] == 0x23:
-                if let end = rest.prefix(10).firstIndex(of: 0x3B) {
-                    let isHex = rest[at + 2] | 0x20 == 0x78
-                    (value, length) = (number(rest[(at + (isHex ? 3 : 2))..<end], radix: isHex ? 16 : 10), end - at + 1)
-                }
-            default: break
-            }
-            if let value, value > 0x08, value < 0x7F {
+            if let (value, end) = escape(bytes, at), value > 0x08, value < 0x7F {
                 result.append(UInt8(value))
                 if UInt8(value | 0x20) &- 0x61 < 26 { letters += 1 }
-                at += length
+                at = end
             } else {
                 result.append(bytes[at])
                 at += 1
@@ -135,11 +176,36 @@ enum ScreenEncoded {
         }
         return letters >= 8 ? result : nil
     }
+
+    /// The character that is written at a place, and where what stands for it ends.
+    private static func escape(_ bytes: [UInt8], _ at: Int) -> (value: Int, end: Int)? {
+        let left = bytes.count - at
+        switch bytes[at] {
+        case 0x5C where left > 5 && bytes[at + 1] | 0x20 == 0x75: return number(bytes, (at + 2)..<(at + 6), isHex: true)
+        case 0x5C where left > 3 && bytes[at + 1] | 0x20 == 0x78: return number(bytes, (at + 2)..<(at + 4), isHex: true)
+        case 0x25 where left > 2: return number(bytes, (at + 1)..<(at + 3), isHex: true)
+        case 0x26 where left > 3 && bytes[at + 1] == 0x23:
+            guard let end = bytes[at..<min(bytes.count, at + 10)].firstIndex(of: 0x3B) else { return nil }
+            let isHex = bytes[at + 2] | 0x20 == 0x78
+            return number(bytes, (at + (isHex ? 3 : 2))..<max(end, at + 3), isHex: isHex).map { ($0.value, end + 1) }
+        default: return nil
+        }
+    }
+
+    private static func number(_ bytes: [UInt8], _ digits: Range<Int>, isHex: Bool) -> (value: Int, end: Int)? {
+        guard !digits.isEmpty else { return nil }
+        var number = 0
+        for at in digits {
+            guard let digit = nibble(bytes[at]), isHex || digit < 10 else { return nil }
+            number = number * (isHex ? 16 : 10) + Int(digit)
+        }
+        return (number, digits.upperBound)
+    }
 }
 
 extension ResultScreen {
     /// Whether what was encoded gives an order: who hides it from people has no claim to the benefit of the doubt.
-    static func isOrderedOver(_ bytes: [UInt8]) -> Bool {
-        isOrder(ScreenText(String(decoding: bytes, as: UTF8.self)).folded)
+    static func isOrderedOver(_ bytes: [UInt8], _ work: inout ScreenWork) -> Bool {
+        isOrder(ScreenText(String(decoding: bytes, as: UTF8.self)).folded, &work)
     }
 }

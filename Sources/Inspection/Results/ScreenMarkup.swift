@@ -4,6 +4,12 @@ import Core
 struct ScreenMarkup {
     private let bytes: [UInt8]
     private let lower: [UInt8]
+    /// Where the next of some words stands, so that none is looked for twice over the same text.
+    private var ahead: [String: (from: Int, at: Int)] = [:]
+    private var definitions: [String: Int]?
+    /// Parts that people do not see, and parts that claim authority, with the place where each begins to be one.
+    private var hidden: [(start: Int, range: Range<Int>)] = []
+    private var orders: [(code: String, start: Int, range: Range<Int>)] = []
 
     init(_ bytes: [UInt8]) {
         self.bytes = bytes
@@ -12,25 +18,55 @@ struct ScreenMarkup {
 
     /// How much of a part that is marked is read.
     private static let longestPart = 4_096
-    /// How many parts of one text are read as orders.
-    private static let mostParts = 4_096
-
-    func find() -> (code: String, evidence: String)? {
-        var parts = 0
+    mutating func find(_ work: inout ScreenWork) -> (code: String, evidence: String)? {
+        work.steps += lower.count * 2
         var at = 0
-        while at < lower.count {
+        while at < lower.count, !work.isSpent {
             let byte = lower[at]
             var found: (String, Range<Int>)?
             switch byte {
-            case UInt8(ascii: "<"): found = angle(at, &parts)
-            case UInt8(ascii: "["): found = bracket(at, &parts)
-            case UInt8(ascii: "!"): found = image(at, &parts)
-            case UInt8(ascii: ":"): found = role(at, &parts)
-            case UInt8(ascii: "{"): found = call(at)
+            case UInt8(ascii: "<"): found = angle(at, &work)
+            case UInt8(ascii: "["): found = bracket(at, &work)
+            case UInt8(ascii: "!"): found = image(at, &work)
+            case UInt8(ascii: ":"): role(at, &work)
+            case UInt8(ascii: "{"): found = call(at, &work)
             default: break
             }
             if let (code, place) = found { return (code, Sign.shown(bytes[place])) }
             at += 1
+        }
+        return readParts(&work)
+    }
+
+    /// Reads the parts that were marked; those that overlap are read as one, so that no byte is read twice.
+    private func readParts(_ work: inout ScreenWork) -> (code: String, evidence: String)? {
+        var next = 0
+        while next < hidden.count, !work.isSpent {
+            let start = hidden[next].start
+            var range = hidden[next].range
+            next += 1
+            while next < hidden.count, hidden[next].range.lowerBound <= range.upperBound {
+                range = range.lowerBound..<max(range.upperBound, hidden[next].range.upperBound)
+                next += 1
+            }
+            let match = ScreenWords(Array(bytes[range]), &work).find(isHidden: true, &work)
+            // One weak phrase or a role is enough where people do not see it, but not every imperative.
+            if let match, match.strength != .slight {
+                return ("hidden-markup", Sign.shown(bytes[start..<range.upperBound]))
+            }
+        }
+        next = 0
+        while next < orders.count, !work.isSpent {
+            let (code, start, first) = orders[next]
+            var range = first
+            next += 1
+            while next < orders.count, orders[next].range.lowerBound <= range.upperBound {
+                range = range.lowerBound..<max(range.upperBound, orders[next].range.upperBound)
+                next += 1
+            }
+            guard ResultScreen.isOrder(Array(bytes[range]), &work) else { continue }
+            let isHidden = hidden.contains { $0.range.contains(start) }
+            return (isHidden ? "hidden-markup" : code, Sign.shown(bytes[start..<range.upperBound]))
         }
         return nil
     }
@@ -44,22 +80,20 @@ struct ScreenMarkup {
         return true
     }
 
-    private func position(of word: String, from start: Int, within length: Int = Self.longestPart) -> Int? {
+    private mutating func position(
+        of word: String,
+        from start: Int,
+        within length: Int = Self.longestPart,
+        _ work: inout ScreenWork
+    ) -> Int? {
         let end = min(lower.count, start + length)
+        if let (from, at) = ahead[word], from <= start, start <= at { return at < end ? at : nil }
         guard let first = word.utf8.first else { return nil }
         var at = start
-        while at < end {
-            if lower[at] == first, has(word, at: at) { return at }
-            at += 1
-        }
-        return nil
-    }
-
-    private func isOrder(_ range: Range<Int>, _ parts: inout Int) -> Bool {
-        parts += 1
-        guard parts <= Self.mostParts else { return true }
-        let end = min(range.upperBound, range.lowerBound + Self.longestPart)
-        return end > range.lowerBound && ResultScreen.isOrder(Array(bytes[range.lowerBound..<end]))
+        while at < lower.count, lower[at] != first || !has(word, at: at) { at += 1 }
+        work.steps += at - start + 40
+        ahead[word] = (start, at)
+        return at < end ? at : nil
     }
 
     // MARK: Angle brackets
@@ -83,67 +117,79 @@ struct ScreenMarkup {
         "confidential", "urgent", "agent", "ai",
     ]
 
-    private func angle(_ at: Int, _ parts: inout Int) -> (String, Range<Int>)? {
-        if has("<!--", at: at) {
+    private mutating func angle(_ at: Int, _ work: inout ScreenWork) -> (String, Range<Int>)? {
+        guard at + 1 < lower.count else { return nil }
+        switch lower[at + 1] {
+        case UInt8(ascii: "!"):
+            guard has("<!--", at: at) else { return nil }
             let start = at + 4
-            let end = position(of: "-->", from: start) ?? min(lower.count, start + Self.longestPart)
-            return isHiddenOrder(start..<end, &parts) ? ("hidden-markup", at..<end) : nil
-        }
-        if has("<|", at: at) || has("<s", at: at) || has("<e", at: at) || has("<<", at: at) {
+            let close = position(of: "-->", from: start, within: .max / 2, &work)
+            let end = close ?? min(lower.count, start + Self.longestPart)
+            if start < end { hidden.append((at, start..<end)) }
+            return nil
+        case UInt8(ascii: "|"), UInt8(ascii: "s"), UInt8(ascii: "e"), UInt8(ascii: "<"):
+            work.steps += 20
             for marker in Self.roleMarkers where has(marker, at: at) {
                 return ("role-marker", at..<(at + marker.utf8.count))
             }
+        default: break
         }
-        for marker in Self.callMarkers where has(marker, at: at) {
-            return ("call-like", at..<min(lower.count, at + 80))
+        if [0x74, 0x66, 0x69, 0x75, 0x7C].contains(lower[at + 1]) {
+            for marker in Self.callMarkers where has(marker, at: at) {
+                return ("call-like", at..<min(lower.count, at + 80))
+            }
         }
         var end = at + 1
         while end < lower.count, end - at < 32, isNamePart(lower[end]) { end += 1 }
         guard end > at + 1, end < lower.count else { return nil }
+        work.steps += 40
+        let byte = lower[end]
+        guard byte == UInt8(ascii: ">") || byte == 0x20 || byte == 0x0A else { return nil }
         let name = String(decoding: lower[(at + 1)..<end], as: UTF8.self)
-        if Self.claims.contains(name), lower[end] == UInt8(ascii: ">") {
-            let stop = position(of: "</\(name)>", from: end) ?? min(lower.count, end + 400)
-            if isOrder((end + 1)..<stop, &parts) { return ("hidden-markup", at..<stop) }
-        }
-        guard lower[end] == 0x20 || lower[end] == 0x0A, let close = position(of: ">", from: end, within: 512) else {
+        if byte == UInt8(ascii: ">") {
+            guard Self.claims.contains(name) else { return nil }
+            let stop = position(of: "</\(name)>", from: end, &work) ?? min(lower.count, end + 400)
+            if end + 1 < stop { orders.append(("hidden-markup", at, (end + 1)..<stop)) }
             return nil
         }
-        if name == "img", let place = attribute("src", end..<close), carriesData(place) {
+        guard let close = position(of: ">", from: end, within: 512, &work) else { return nil }
+        work.steps += (close - end) * 4
+        if name == "img", let place = attribute("src", end..<close), carriesData(place, &work) {
             return ("address-with-data", at..<close)
         }
-        guard isInvisible(end..<close) else { return nil }
-        let stop = position(of: "</\(name)", from: close) ?? min(lower.count, close + 400)
-        return isHiddenOrder((close + 1)..<max(stop, close + 1), &parts) ? ("hidden-markup", at..<stop) : nil
-    }
-
-    /// People do not see the part, so that one weak phrase or a role is enough, but not every imperative.
-    private func isHiddenOrder(_ range: Range<Int>, _ parts: inout Int) -> Bool {
-        parts += 1
-        guard parts <= Self.mostParts else { return true }
-        let end = min(range.upperBound, range.lowerBound + Self.longestPart)
-        guard range.lowerBound < end else { return false }
-        let part = Array(bytes[range.lowerBound..<end])
-        if let match = ScreenWords(part).find(isHidden: true), match.strength != .slight { return true }
-        let inner = ScreenMarkup(part)
-        return part.indices.contains { part[$0] == UInt8(ascii: ":") && inner.role($0, &parts) != nil }
+        guard isInvisible(end..<close, &work) else { return nil }
+        let stop = position(of: "</\(name)", from: close, &work) ?? min(lower.count, close + 400)
+        if close + 1 < stop { hidden.append((at, (close + 1)..<stop)) }
+        return nil
     }
 
     private func isNamePart(_ byte: UInt8) -> Bool {
         byte &- 0x61 < 26 || byte &- 0x30 < 10 || byte == 0x2D || byte == 0x5F
     }
 
+    private static let styles = [
+        "display:none", "visibility:hidden", "font-size:0", "font-size:1px", "opacity:0;", "opacity:0\"", "opacity:0'",
+        "color:white", "color:#fff", "color:transparent", "left:-", "top:-", "text-indent:-", "clip:rect(0", "height:0",
+        "width:0",
+    ].map { Array($0.utf8) }
+
     /// Whether a reader of the page does not see the element with these attributes.
-    private func isInvisible(_ range: Range<Int>) -> Bool {
+    private func isInvisible(_ range: Range<Int>, _ work: inout ScreenWork) -> Bool {
         var tight: [UInt8] = []
-        for byte in lower[range] where byte != 0x20 && byte != 0x0A { tight.append(byte) }
-        let text = String(decoding: tight, as: UTF8.self)
-        let styles = [
-            "display:none", "visibility:hidden", "font-size:0", "font-size:1px", "opacity:0;", "opacity:0\"",
-            "opacity:0'",
-            "color:white", "color:#fff", "color:transparent", "left:-", "top:-", "text-indent:-", "clip:rect(0",
-            "height:0", "width:0",
-        ]
-        if styles.contains(where: { text.contains($0) }) { return true }
+        var hasStyle = false
+        var mayHide = false
+        for at in range where lower[at] != 0x20 && lower[at] != 0x0A {
+            tight.append(lower[at])
+            if lower[at] == 0x3A, at + 1 < lower.count, lower[at + 1] != 0x2F { hasStyle = true }
+            if lower[at] == 0x68, has("hidden", at: at) { mayHide = true }
+        }
+        if hasStyle {
+            work.steps += range.count * 16
+            for at in tight.indices {
+                for style in Self.styles where style[0] == tight[at] && tight[at...].starts(with: style) { return true }
+            }
+        }
+        guard mayHide else { return false }
         let attributes = String(decoding: lower[range], as: UTF8.self)
         return attributes.split(whereSeparator: { $0 == " " || $0 == "\n" }).contains {
             $0 == "hidden" || $0 == "hidden=\"\"" || $0 == "aria-hidden=\"true\""
@@ -151,8 +197,8 @@ struct ScreenMarkup {
     }
 
     private func attribute(_ name: String, _ range: Range<Int>) -> Range<Int>? {
-        guard let start = position(of: "\(name)=", from: range.lowerBound, within: range.count) else { return nil }
-        var from = start + name.utf8.count + 1
+        guard let start = range.first(where: { lower[$0] == 0x73 && has("\(name)=", at: $0) }) else { return nil }
+        var from = min(start + name.utf8.count + 1, range.upperBound)
         if from < lower.count, lower[from] == 0x22 || lower[from] == 0x27 { from += 1 }
         var to = from
         while to < range.upperBound, lower[to] != 0x22, lower[to] != 0x27, lower[to] != 0x20 { to += 1 }
@@ -161,18 +207,21 @@ struct ScreenMarkup {
 
     // MARK: Square brackets and roles
 
-    private func bracket(_ at: Int, _ parts: inout Int) -> (String, Range<Int>)? {
-        for marker in ["[inst]", "[/inst]", "[tool_calls]", "[available_tools]", "[tool_results]"]
-        where has(marker, at: at) {
+    private static let roleBrackets = ["[inst]", "[/inst]", "[tool_calls]", "[available_tools]", "[tool_results]"]
+    private static let claimBrackets = [
+        "[system]", "[hidden]", "[assistant]", "[developer]", "[system message]", "[system prompt]", "[admin]",
+    ]
+
+    private mutating func bracket(_ at: Int, _ work: inout ScreenWork) -> (String, Range<Int>)? {
+        guard at + 1 < lower.count, "i/tashd".utf8.contains(lower[at + 1]) else { return nil }
+        work.steps += 20
+        for marker in Self.roleBrackets where has(marker, at: at) {
             return (marker.contains("tool_c") ? "call-like" : "role-marker", at..<(at + marker.utf8.count))
         }
-        for marker in [
-            "[system]", "[hidden]", "[assistant]", "[developer]", "[system message]", "[system prompt]", "[admin]",
-        ]
-        where has(marker, at: at) {
+        for marker in Self.claimBrackets where has(marker, at: at) {
             let start = at + marker.utf8.count
             let end = min(lower.count, start + 240)
-            if isOrder(start..<end, &parts) { return ("role-marker", at..<end) }
+            if start < end { orders.append(("role-marker", at, start..<end)) }
         }
         return nil
     }
@@ -186,43 +235,47 @@ struct ScreenMarkup {
     ]
 
     /// `SYSTEM:` and the like, at the head of a sentence, with an order after it.
-    private func role(_ colon: Int, _ parts: inout Int) -> (String, Range<Int>)? {
+    private mutating func role(_ colon: Int, _ work: inout ScreenWork) {
         var end = colon
         while end > 0, [0x20, 0x2A, 0x5D, 0x29, 0x5F].contains(lower[end - 1]) { end -= 1 }
         var start = end
         while start > 0, end - start < 24, lower[start - 1] &- 0x61 < 26 || lower[start - 1] == 0x20 { start -= 1 }
-        guard end > start else { return nil }
+        guard end > start, "mtrensi".utf8.contains(lower[end - 1]) else { return }
+        work.steps += 100
         var words = String(decoding: lower[start..<end], as: UTF8.self).split(separator: " ").map(String.init)
         words = words.suffix(3)
         while !words.isEmpty {
             if Self.roles.contains(words.joined(separator: " ")) { break }
             words.removeFirst()
         }
-        guard !words.isEmpty else { return nil }
+        guard !words.isEmpty else { return }
         let length = words.joined(separator: " ").utf8.count
         let isCapital = bytes[(end - length)..<end].allSatisfy { !($0 &- 0x61 < 26) }
         // In small letters it has to begin a line or a sentence.
         if !isCapital, words.count == 1 {
             var before = end - length
             while before > 0, [0x20, 0x2A, 0x23, 0x5B, 0x28, 0x3E, 0x2D].contains(lower[before - 1]) { before -= 1 }
-            guard before == 0 || [0x0A, 0x2E, 0x21, 0x3F, 0x22].contains(lower[before - 1]) else { return nil }
+            let inner = hidden.last.map { before <= $0.range.lowerBound && colon <= $0.range.upperBound } ?? false
+            guard before == 0 || inner || [0x0A, 0x2E, 0x21, 0x3F, 0x22].contains(lower[before - 1]) else { return }
         }
         var stop = min(lower.count, colon + 1)
         let limit = min(lower.count, colon + 200)
         while stop < limit, !(lower[stop] == 0x0A && stop + 1 < limit && lower[stop + 1] == 0x0A) { stop += 1 }
-        guard colon + 1 < stop, isOrder((colon + 1)..<stop, &parts) else { return nil }
-        return ("role-marker", (end - length)..<stop)
+        if colon + 1 < stop { orders.append(("role-marker", end - length, (colon + 1)..<stop)) }
     }
 
     // MARK: Calls
 
     /// A text that is nothing but the call of a tool as models write it.
-    private func call(_ at: Int) -> (String, Range<Int>)? {
+    private func call(_ at: Int, _ work: inout ScreenWork) -> (String, Range<Int>)? {
         guard at < 40, bytes[..<at].allSatisfy({ $0 <= 0x20 || $0 == 0x60 || ($0 | 0x20) &- 0x61 < 26 || $0 == 0x5B })
         else { return nil }
         var text = bytes[at...]
         while let last = text.last, last <= 0x20 || last == 0x60 || last == 0x5D { text.removeLast() }
-        guard text.count < 65_536, let value = try? JSON.parse(Array(text)), let object = value.object else {
+        work.steps += text.count * 4
+        guard text.count < 65_536, text.last == 0x7D, let value = try? JSON.parse(Array(text)),
+            let object = value.object
+        else {
             return nil
         }
         let keys = Set(object.keys)
@@ -240,30 +293,47 @@ struct ScreenMarkup {
 
     // MARK: Addresses of pictures
 
-    private func image(_ at: Int, _ parts: inout Int) -> (String, Range<Int>)? {
-        guard has("![", at: at), let close = position(of: "]", from: at + 2, within: 512), close + 1 < lower.count
+    private mutating func image(_ at: Int, _ work: inout ScreenWork) -> (String, Range<Int>)? {
+        guard has("![", at: at), let close = position(of: "]", from: at + 2, within: 512, &work),
+            close + 1 < lower.count
         else { return nil }
         if lower[close + 1] == UInt8(ascii: "(") {
             let start = close + 2
-            let end = position(of: ")", from: start, within: 2_048) ?? min(lower.count, start + 2_048)
-            return carriesData(start..<end) ? ("address-with-data", at..<end) : nil
+            let end = position(of: ")", from: start, within: 2_048, &work) ?? min(lower.count, start + 2_048)
+            return start < end && carriesData(start..<end, &work) ? ("address-with-data", at..<end) : nil
         }
         // A picture whose address stands elsewhere: `![x][1]`, or `![1]`.
         var name = (at + 2)..<close
-        if lower[close + 1] == UInt8(ascii: "["), let stop = position(of: "]", from: close + 2, within: 128),
-            stop > close + 2
+        if lower[close + 1] == UInt8(ascii: "["),
+            let stop = position(of: "]", from: close + 2, within: 128, &work), stop > close + 2
         {
             name = (close + 2)..<stop
         }
-        parts += 64
-        guard parts < Self.mostParts else { return nil }
-        let label = "[\(String(decoding: lower[name], as: UTF8.self))]:"
-        guard name.count < 128, let definition = position(of: label, from: 0, within: min(lower.count, 65_536)) else {
-            return nil
+        guard name.count < 128 else { return nil }
+        work.steps += 100
+        let known = definitions ?? readDefinitions(&work)
+        definitions = known
+        guard let start = known[String(decoding: lower[name], as: UTF8.self)] else { return nil }
+        let end = position(of: "\n", from: start, within: 2_048, &work) ?? min(lower.count, start + 2_048)
+        return start < end && carriesData(start..<end, &work) ? ("address-with-data", start..<end) : nil
+    }
+
+    /// Where the addresses stand that are given by name, as in `[1]: https://…`.
+    private func readDefinitions(_ work: inout ScreenWork) -> [String: Int] {
+        work.steps += lower.count * 2
+        var known: [String: Int] = [:]
+        var open: Int?
+        for at in lower.indices.dropLast() {
+            if lower[at] == UInt8(ascii: "[") { open = at + 1 }
+            if lower[at] == 0x0A { open = nil }
+            guard lower[at] == UInt8(ascii: "]"), let start = open, start < at, at - start < 128 else { continue }
+            open = nil
+            guard lower[at + 1] == UInt8(ascii: ":") else { continue }
+            work.steps += 100
+            let name = String(decoding: lower[start..<at], as: UTF8.self)
+            if known[name] == nil { known[name] = at + 2 }
         }
-        let start = definition + label.utf8.count
-        let end = position(of: "\n", from: start, within: 2_048) ?? min(lower.count, start + 2_048)
-        return carriesData(start..<end) ? ("address-with-data", definition..<end) : nil
+        return known
     }
 
     private static let dataWords: Set<String> = [
@@ -276,14 +346,17 @@ struct ScreenMarkup {
     ]
 
     /// Whether the address has a place for the conversation's data, or a text of several words.
-    private func carriesData(_ range: Range<Int>) -> Bool {
+    private func carriesData(_ range: Range<Int>, _ work: inout ScreenWork) -> Bool {
+        work.steps += range.count * 4
+        guard range.contains(where: { lower[$0] == 0x2F && $0 + 1 < range.upperBound && lower[$0 + 1] == 0x2F }) else {
+            return false
+        }
         let address = Array(lower[range])
-        let text = String(decoding: address, as: UTF8.self)
-        guard text.contains("//") else { return false }
         // A place to be filled in, in braces or brackets: `{conversation}`, `<data>`, `$SECRET`.
         var at = 0
         while at < address.count {
             if [0x7B, 0x3C, 0x5B, 0x24, 0x25].contains(address[at]) {
+                work.steps += 200
                 let words = address[(at + 1)...].prefix(40).split { !($0 &- 0x61 < 26) }.prefix(4)
                 let isPlace =
                     address[at] == 0x7B || address[at] == 0x3C || address[at] == 0x24
@@ -314,6 +387,7 @@ struct ScreenMarkup {
                 return true
             }
             let original = bytes[(range.lowerBound + value.startIndex)..<(range.lowerBound + value.endIndex)]
+            work.steps += original.count * 16
             if original.count >= 16, ScreenEncoded.readable(original) != nil { return true }
         }
         return false

@@ -135,13 +135,17 @@ struct ScreenRules: Sendable {
         var parts: [Part]
     }
 
-    private let numbers: [String: UInt16]
+    /// The numbers of the words by their hash, 0 where a slot is free; a word that finds its slot taken has the next.
+    private let slots: [UInt16]
+    /// The letters of the words one after the other, and where those of each number begin.
+    private let letters: [UInt8]
+    private let begins: [Int]
     private let width: Int
     private let accepted: [Bool]
     private let openings: [[Opening]]
 
     private init(_ rules: [Rule]) {
-        var numbers = [".": Self.stop, "TOOL": Self.tool, "SECRETFILE": Self.secretFile]
+        var numbers: [String: UInt16] = [".": Self.stop, "TOOL": Self.tool, "SECRETFILE": Self.secretFile]
         for phrase in rules.flatMap(\.phrases) {
             for case .word(let words, _) in phrase.parts {
                 for word in words where numbers[word] == nil { numbers[word] = UInt16(numbers.count) + 1 }
@@ -171,35 +175,80 @@ struct ScreenRules: Sendable {
         for (word, number) in numbers where word.utf8.first.map({ $0 < 0x61 }) == true && number > Self.secretFile {
             preconditionFailure("the words of rules are lower case, not `\(word)`")
         }
-        self.numbers = numbers
+        var slots = [UInt16](repeating: 0, count: Self.slotCount)
+        var letters: [UInt8] = []
+        var begins = [0]
+        for (word, number) in numbers.sorted(by: { $0.value < $1.value }) {
+            begins.append(letters.count)
+            letters += word.utf8
+            guard number > Self.secretFile else { continue }
+            var slot = Int(word.utf8.reduce(Self.seed) { Self.mixed($0, $1) }) & (Self.slotCount - 1)
+            while slots[slot] != 0 { slot = (slot + 1) & (Self.slotCount - 1) }
+            slots[slot] = number
+        }
+        begins.append(letters.count)
+        self.slots = slots
+        self.letters = letters
+        self.begins = begins
         self.accepted = accepted
         self.openings = openings
     }
 
-    func number(of word: String) -> UInt16 { numbers[word] ?? Self.unknown }
+    private static let slotCount = 4_096
+    private static let seed: UInt32 = 2_166_136_261
+
+    private static func mixed(_ hash: UInt32, _ byte: UInt8) -> UInt32 {
+        let mixed = (hash ^ UInt32(byte)) &* 16_777_619
+        return mixed ^ mixed >> 15
+    }
+
+    private static func lower(_ byte: UInt8) -> UInt8 { byte &- 0x41 < 26 ? byte | 0x20 : byte }
+
+    /// The number of a word in capitals or not, whose apostrophes do not count.
+    func number(of bytes: [UInt8], _ place: Range<Int>) -> UInt16 {
+        var hash = Self.seed
+        for at in place where bytes[at] != 0x27 { hash = Self.mixed(hash, Self.lower(bytes[at])) }
+        var slot = Int(hash) & (Self.slotCount - 1)
+        while slots[slot] != 0 {
+            if isWord(slots[slot], bytes, place) { return slots[slot] }
+            slot = (slot + 1) & (Self.slotCount - 1)
+        }
+        return Self.unknown
+    }
+
+    private func isWord(_ number: UInt16, _ bytes: [UInt8], _ place: Range<Int>) -> Bool {
+        var letter = begins[Int(number)]
+        let end = begins[Int(number) + 1]
+        for at in place where bytes[at] != 0x27 {
+            guard letter < end, letters[letter] == Self.lower(bytes[at]) else { return false }
+            letter += 1
+        }
+        return letter == end
+    }
 
     /// The rules that have a phrase that begins at this word, and where it ends.
-    func matches(_ words: [UInt16], at start: Int) -> [(rule: Int, end: Int)] {
+    func matches(_ words: [UInt16], at start: Int, _ work: inout ScreenWork) -> [(rule: Int, end: Int)] {
         var result: [(rule: Int, end: Int)] = []
         for opening in openings[Int(words[start])] where !result.contains(where: { $0.rule == opening.rule }) {
-            if let end = end(opening.parts, 0, words, start) { result.append((opening.rule, end)) }
+            if let end = end(opening.parts, 0, words, start, &work.steps) { result.append((opening.rule, end)) }
         }
         return result
     }
 
-    private func end(_ parts: [Part], _ part: Int, _ words: [UInt16], _ position: Int) -> Int? {
+    private func end(_ parts: [Part], _ part: Int, _ words: [UInt16], _ position: Int, _ steps: inout Int) -> Int? {
         guard part < parts.count else { return position }
+        steps += 1
         switch parts[part] {
         case .word(let row, let isOptional):
             if position < words.count, accepted[row + Int(words[position])],
-                let end = end(parts, part + 1, words, position + 1)
+                let end = end(parts, part + 1, words, position + 1, &steps)
             {
                 return end
             }
-            return isOptional ? end(parts, part + 1, words, position) : nil
+            return isOptional ? end(parts, part + 1, words, position, &steps) : nil
         case .gap(let length):
             for skipped in 0...length {
-                if let end = end(parts, part + 1, words, position + skipped) { return end }
+                if let end = end(parts, part + 1, words, position + skipped, &steps) { return end }
                 guard position + skipped < words.count, words[position + skipped] != Self.stop else { return nil }
             }
             return nil

@@ -78,7 +78,7 @@ struct ScreenText {
                     let before = at > 0 ? scalars[at - 1].value : 0
                     if before < 0x0250, before > 0x20, value != 0xAD, value != 0xFEFF {
                         looseInvisible += 1
-                        kindsOfInvisible.insert(value)
+                        if kindsOfInvisible.count < 2 { kindsOfInvisible.insert(value) }
                     }
                 case 0xFE00...0xFE0F, 0xE0100...0xE01EF:
                     isSelector = true
@@ -118,12 +118,12 @@ struct ScreenText {
         private mutating func note(_ at: Int) { if first == nil { first = at } }
 
         private mutating func append(_ scalar: Unicode.Scalar, _ conceals: Bool) {
-            let plain = Lookalikes.plain(scalar)
+            let plain = scalar.value < 0x80 ? scalar : Lookalikes.plain(scalar)
             if plain.isASCII {
                 folded.append(UInt8(plain.value))
                 if conceals { concealed.append(UInt8(plain.value)) }
             } else if !(0x0300...0x036F).contains(scalar.value) {
-                folded.append(contentsOf: UTF8.encode(plain).map(Array.init) ?? [])
+                if let units = UTF8.encode(plain) { for unit in units { folded.append(unit) } }
             }
         }
 
@@ -204,6 +204,11 @@ enum Lookalikes {
         switch value {
         case 0..<0x80: return scalar
         case 0x2018, 0x2019, 0x02BC: return "'"
+        // What stands at a word in print is no part of it.
+        case 0x2010...0x2015: return "-"
+        case 0x201C...0x201F, 0x00AB, 0x00BB: return "\""
+        case 0x2022, 0x00B7: return "*"
+        case 0x2026: return "."
         case 0x00A0, 0x2000...0x200A, 0x202F, 0x3000: return " "
         case 0xFF01...0xFF5E: return Unicode.Scalar(UInt8(value - 0xFF01 + 0x21))
         // Mathematical letters come in thirteen alphabets of 52.
@@ -213,7 +218,9 @@ enum Lookalikes {
         case 0x24B6...0x24CF: return Unicode.Scalar(UInt8(value - 0x24B6 + 0x41))
         case 0x24D0...0x24E9: return Unicode.Scalar(UInt8(value - 0x24D0 + 0x61))
         case 0x1F130...0x1F149: return Unicode.Scalar(UInt8(value - 0x1F130 + 0x41))
-        default: return shapes[value].map { Unicode.Scalar($0) } ?? scalar
+        case 0x0131, 0x0251, 0x0261, 0x0391...0x03C9, 0x0405...0x051D:
+            return shapes[value].map { Unicode.Scalar($0) } ?? scalar
+        default: return scalar
         }
     }
 }

@@ -8,9 +8,10 @@ struct ScreenWords {
     private var places: [Range<Int>] = []
     private let bytes: [UInt8]
 
-    /// - Parameter bytes: A text whose letters were folded by `ScreenText`.
-    init(_ bytes: [UInt8]) {
+    /// Reads a text whose letters were folded by `ScreenText`.
+    init(_ bytes: [UInt8], _ work: inout ScreenWork) {
         self.bytes = bytes
+        work.steps += bytes.count
         let rules = ScreenRules.shared
         var at = 0
         while at < bytes.count {
@@ -57,8 +58,7 @@ struct ScreenWords {
         let word = bytes[place]
         if signs >= 256 || word.first == 0x2E {
             // Paths, addresses and names with points; the parts of others are words of a sentence without spaces.
-            let text = String(decoding: word, as: UTF8.self).lowercased()
-            if PoisonSignals.nameOfSecretFile(text) {
+            if SecretFileNames.isOne(bytes, place) {
                 add(ScreenRules.secretFile, place)
             } else if signs % 256 > 0 {
                 add(ScreenRules.tool, place)
@@ -74,7 +74,7 @@ struct ScreenWords {
             return
         }
         if signs > 0 || capitals > 0 {
-            let number = rules.number(of: String(decoding: word, as: UTF8.self).lowercased())
+            let number = rules.number(of: bytes, place)
             // `delete_file` and `deleteFile` are names; a word in odd capitals is a word.
             add(number != ScreenRules.unknown ? number : ScreenRules.tool, place)
             return
@@ -87,21 +87,21 @@ struct ScreenWords {
             add(ScreenRules.unknown, place)
             return
         }
-        let lower = bytes[place].filter { $0 != 0x27 }.map { $0 &- 0x41 < 26 ? $0 | 0x20 : $0 }
-        let number = rules.number(of: String(decoding: lower, as: UTF8.self))
-        add(number == ScreenRules.unknown && lower.count > 7 ? Self.misspelled(lower, rules) : number, place)
+        let number = rules.number(of: bytes, place)
+        add(number == ScreenRules.unknown && place.count > 7 ? misspelled(place, rules) : number, place)
     }
 
     private static let longWords = ["instructions", "instruction", "previous", "disregard"].map { Array($0.utf8) }
 
     /// The number of a long word that is written with one letter too many, too few, or wrong: a model reads over it.
-    private static func misspelled(_ word: [UInt8], _ rules: ScreenRules) -> UInt16 {
-        for known in longWords where abs(known.count - word.count) < 2 {
-            let head = zip(known, word).prefix { $0 == $1 }.count
-            let tail = zip(known.reversed(), word.reversed()).prefix { $0 == $1 }.count
-            if head + tail + 1 >= max(known.count, word.count) {
-                return rules.number(of: String(decoding: known, as: UTF8.self))
-            }
+    private func misspelled(_ place: Range<Int>, _ rules: ScreenRules) -> UInt16 {
+        for known in Self.longWords where abs(known.count - place.count) < 2 {
+            let most = min(known.count, place.count)
+            var head = 0
+            while head < most, known[head] == bytes[place.lowerBound + head] | 0x20 { head += 1 }
+            var tail = 0
+            while tail < most, known[known.count - 1 - tail] == bytes[place.upperBound - 1 - tail] | 0x20 { tail += 1 }
+            if head + tail + 1 >= max(known.count, place.count) { return rules.number(of: known, known.indices) }
         }
         return ScreenRules.unknown
     }
@@ -117,10 +117,14 @@ struct ScreenWords {
 
     /// `'s`, `'t`, `'re` and the like end a word that has an apostrophe.
     private static func isEnding(_ bytes: [UInt8], _ at: Int) -> Bool {
-        var end = at
-        while end < bytes.count, isPart(bytes[end]) { end += 1 }
-        let ending = bytes[at..<end].map { $0 | 0x20 }
-        return ["s", "t", "re", "ve", "ll", "d", "m"].contains { Array($0.utf8) == ending }
+        guard isPart(bytes[at]) else { return false }
+        let first = bytes[at] | 0x20
+        guard at + 1 < bytes.count, isPart(bytes[at + 1]) else {
+            return first == 0x73 || first == 0x74 || first == 0x64 || first == 0x6D
+        }
+        if at + 2 < bytes.count, isPart(bytes[at + 2]) { return false }
+        let second = bytes[at + 1] | 0x20
+        return second == 0x65 && (first == 0x72 || first == 0x76) || second == 0x6C && first == 0x6C
     }
 
     struct Match {
@@ -131,14 +135,17 @@ struct ScreenWords {
 
     /// What is found, the strongest first sign of each kind.
     ///
-    /// - Parameter isHidden: Whether people do not see the text, or it claims to be somebody who gives orders.
+    /// - Parameters:
+    ///   - isHidden: Whether people do not see the text, or it claims to be somebody who gives orders.
+    ///   - work: What it costs is added.
     /// - Returns: A strong match, or the first of the weaker ones that suffices.
-    func find(isHidden: Bool) -> Match? {
+    func find(isHidden: Bool, _ work: inout ScreenWork) -> Match? {
         let rules = ScreenRules.shared
         var weak: [(rule: Int, position: Int, end: Int)] = []
         var first: Match?
         for start in numbers.indices where numbers[start] > ScreenRules.stop {
-            for (rule, end) in rules.matches(numbers, at: start) {
+            if work.isSpent { return nil }
+            for (rule, end) in rules.matches(numbers, at: start, &work) {
                 let kind = ScreenRules.rules[rule]
                 let place = places[start].lowerBound..<places[max(start, end - 1)].upperBound
                 switch kind.strength {
