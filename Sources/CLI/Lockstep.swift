@@ -46,7 +46,7 @@ struct Lockstep: AsyncParsableCommand {
                     CancelCommand.self,
                 ]
             ),
-            CommandGroup(name: "Enforce", subcommands: [GatewayCommand.self]),
+            CommandGroup(name: "Enforce", subcommands: [GatewayCommand.self, AskCommand.self, MonitorCommand.self]),
             CommandGroup(name: "Prove", subcommands: [AuditCommand.self]),
         ]
     )

@@ -25,6 +25,7 @@ package final class GatewayRuntime: Sendable {
     private let shared: Shared
     private let log: GatewayLog
     private let recorder: Recorder
+    private let folder: GatewayFolder
     package let id: String
     package let listening: GatewayConfiguration.Endpoint
     package let administered: GatewayConfiguration.Endpoint?
@@ -43,6 +44,19 @@ package final class GatewayRuntime: Sendable {
         } catch {
             throw Failure("state", "the folder `\(document.state)` cannot be used: \(error.sentence)")
         }
+        let control = try files.control()
+        let revocations: Revocations
+        do {
+            let list = try folder.revocations(gateway: document.configuration.id, control: control, clock: clock)
+            revocations = try Revocations(gateway: document.configuration.id, store: list, control: control)
+        } catch let error as RevocationFile.Unreadable {
+            throw Failure(
+                "revocations",
+                error.message,
+                help: "put `control/revocations` back from a backup of `\(document.state)`; "
+                    + "the gateway's audit log says who was denied"
+            )
+        }
         log = try folder.log(gateway: document.configuration.id, clock: clock)
         recorder = try folder.recorder(ResultStorage(rawValue: document.stored) ?? .provenance, clock: clock)
         shared = Shared(
@@ -52,7 +66,7 @@ package final class GatewayRuntime: Sendable {
                 var random = SystemRandomNumberGenerator()
                 return Hexadecimal.encode((0..<8).map { _ in UInt8.random(in: 0...255, using: &random) })
             },
-            revocations: try Revocations(store: folder.revocations),
+            revocations: revocations,
             definitions: PinnedDefinitions(pins: try files.pins()),
             now: clock
         )
@@ -65,7 +79,9 @@ package final class GatewayRuntime: Sendable {
             listening = try await gateway.listen(at: document.configuration.listen)
             gateway.change(to: Self.settings(document, policy, proofs, at: listening))
             if let admin = document.configuration.admin {
-                administered = try await gateway.administer(at: admin, token: folder.adminToken())
+                let bound = try await gateway.administer(at: admin, token: folder.adminToken())
+                try folder.note(admin: bound)
+                administered = bound
             } else {
                 administered = nil
             }
@@ -73,17 +89,21 @@ package final class GatewayRuntime: Sendable {
             throw Failure("listen", error.message)
         }
         id = document.configuration.id
+        self.folder = folder
     }
 
     /// Reads everything anew; where something is wrong nothing changes.
     package func reload() throws {
         let document = try Self.document(file)
         let files = GatewayFiles(document, beside: file)
+        let control = try files.control()
         gateway.change(to: Self.settings(document, try files.policy(), try files.proofs(), at: listening))
+        shared.revocations.believe(control)
     }
 
     /// Answers what was begun, and closes the log and the recordings.
     package func stop(within limit: Duration = .seconds(10)) async {
+        folder.forgetAdmin()
         await gateway.drain(within: limit)
         await recorder.close()
         log.close()
@@ -196,6 +216,30 @@ struct GatewayFiles {
             possession: DPoPVerifier(replays: ReplayCache()),
             orchestrators: try document.taskKeys.map(keys)
         )
+    }
+
+    /// Who may deny and lift.
+    func control() throws -> ControlKeys {
+        var control = ControlKeys()
+        if let name = document.controlKeys {
+            guard let keys = DSSEKey.list(try bytes(name, as: "the list of keys")) else {
+                throw GatewayRuntime.Failure(
+                    "control",
+                    "`\(name)` is no list of keys",
+                    help: "write it with `lockstep key public bundle` in the workspace",
+                    isInput: true
+                )
+            }
+            control.keys = keys
+        }
+        if let name = document.controlPeople {
+            let bytes = try bytes(name, as: "the list of people")
+            for person in try Workspace.Configuration.readPeople(bytes, file: name) {
+                control.people[person.id] = person.keys.compactMap { try? SSHPublicKey(line: $0) }
+                control.retired[person.id] = person.retiredKeys.compactMap { try? SSHPublicKey(line: $0) }
+            }
+        }
+        return control
     }
 
     private func keys(_ name: String) throws -> KeySet {

@@ -1,4 +1,4 @@
-package import Core
+import Core
 import NIOCore
 
 /// Answers on the admin port: how it stands, who is denied, what people are asked.
@@ -52,6 +52,7 @@ final class AdminDesk: ConnectionOwner {
         case (.get, 2, "v1", "revocations"): return json(.array(shared.revocations.entries.map(Self.value)))
         case (.post, 2, "v1", "revocations"): return revoke(request)
         case (.post, 3, "v1", "revocations") where parts[2] == "lift": return lift(request)
+        case (.post, 3, "v1", "revocations") where parts[2] == "reach": return reach(request)
         default: return Answer(status: 404, reason: "path")
         }
     }
@@ -81,7 +82,7 @@ final class AdminDesk: ConnectionOwner {
             return Answer(status: 404, reason: "no such question is open")
         }
         note("gateway.ask", [
-            "answer": .string(word), "by": .string(person), "ask": .string(id),
+            "reason": members(request)["reason"]?.string.map(JSON.Value.string) ?? .null, "answer": .string(word), "by": .string(person), "ask": .string(id),
             "principal": .string(question.principal), "server": .string(question.server),
             "tool": .string(question.tool), "arguments": .string(question.arguments.description),
         ])
@@ -94,12 +95,25 @@ final class AdminDesk: ConnectionOwner {
             let reason = members["reason"]?.string, !reason.isEmpty
         else { return Answer(status: 400, reason: "a principal and a reason are needed") }
         let by = members["by"]?.string ?? "admin"
-        let isKept = shared.revocations.add(principal: principal, reason: reason, by: by, at: shared.now())
-        shared.enforceRevocations()
-        note("gateway.revocation", ["by": .string(by), "principal": .string(principal)])
+        let added = shared.revocations.add(
+            principal: principal,
+            reason: reason,
+            by: by,
+            proof: members["proof"].flatMap { RevocationProof($0) },
+            at: shared.now()
+        ) { shared.enforceRevocations() }
+        note("gateway.revocation", [
+            "by": .string(added.signer ?? by), "principal": .string(principal), "number": .integer(Int64(added.number)),
+            "reason": .string(reason), "signed": .bool(added.signer != nil),
+        ])
         // It is in force either way; that it would not outlive a restart must be known.
-        guard isKept else { return Answer(status: 500, reason: "denied, but not on disk") }
-        return json(["principal": .string(principal), "state": "denied"])
+        return Answer(
+            status: added.isDurable ? 200 : 500,
+            body: JSON.canonical([
+                "principal": .string(principal), "state": "denied", "number": .integer(Int64(added.number)),
+                "durable": .bool(added.isDurable), "signer": added.signer.map(JSON.Value.string) ?? .null,
+            ])
+        )
     }
 
     private func lift(_ request: ClientRequest) -> Answer {
@@ -107,12 +121,36 @@ final class AdminDesk: ConnectionOwner {
         guard let principal = members["principal"]?.string, let reason = members["reason"]?.string, !reason.isEmpty else {
             return Answer(status: 400, reason: "a principal and a reason are needed")
         }
+        let proof = members["proof"].flatMap { RevocationProof($0) }
         let by = members["by"]?.string ?? "admin"
-        guard shared.revocations.lift(principal: principal, reason: reason, by: by, at: shared.now()) else {
-            return Answer(status: 404, reason: "nobody of that name is denied")
+        switch shared.revocations.lift(principal: principal, reason: reason, by: by, proof: proof, at: shared.now()) {
+        case .unknown: return Answer(status: 404, reason: "nobody of that name is denied")
+        case .unproven(let why): return Answer(status: 403, reason: why)
+        case .unwritten: return Answer(status: 500, reason: "the lift could not be written, so nothing changed")
+        case .lifted: break
         }
-        note("gateway.lift", ["by": .string(by), "principal": .string(principal)])
+        let lifted = shared.revocations.entries.last { $0.principal == principal }
+        note("gateway.lift", [
+            "by": .string(lifted?.lifted?.by ?? by), "principal": .string(principal), "reason": .string(reason),
+            "number": .integer(Int64(lifted?.number ?? 0)), "signed": .bool(lifted?.lifted?.proof != nil),
+        ])
         return json(["principal": .string(principal), "state": "allowed"])
+    }
+
+    /// What a kill would end, and whom it would touch.
+    private func reach(_ request: ClientRequest) -> Answer {
+        guard let principal = members(request)["principal"]?.string, !principal.isEmpty else {
+            return Answer(status: 400, reason: "a principal is needed")
+        }
+        let reach = shared.conversations.reach(of: principal, at: shared.now())
+        let tools = reach.tools.map { "\($0.server)/\($0.tool)" }.sorted()
+        let isDenied = shared.revocations.entries.contains { $0.principal == principal && $0.lifted == nil }
+        return json([
+            "principal": .string(principal), "denied": .bool(isDenied),
+            "sessions": .integer(Int64(shared.sessions.count(of: principal))),
+            "conversations": .integer(Int64(reach.count)), "tools": .array(tools.map(JSON.Value.string)),
+            "people": .array(reach.people.subtracting([principal]).sorted().map(JSON.Value.string)),
+        ])
     }
 
     private func note(_ kind: String, _ members: JSON.Object) {
@@ -135,6 +173,7 @@ final class AdminDesk: ConnectionOwner {
                 shared.definitions.changed.map { ["server": .string($0.server), "tool": .string($0.tool)] }
             ),
             "revocations": .integer(Int64(shared.revocations.entries.filter { $0.lifted == nil }.count)),
+            "durable": .bool(shared.revocations.isDurable),
             "asks": .integer(Int64(shared.asks.open(at: shared.now()).count)),
         ]
     }
@@ -164,37 +203,10 @@ final class AdminDesk: ConnectionOwner {
         ]
     }
 
-    private static func value(_ entry: Revocations.Entry) -> JSON.Value { entry.json }
-}
-
-extension Revocations.Entry {
-    /// As lists and files have it.
-    package var json: JSON.Value {
-        var object: JSON.Object = [
-            "number": .integer(Int64(number)), "principal": .string(principal), "reason": .string(reason),
-            "by": .string(by), "time": .string(at.description),
-        ]
-        if let lifted {
-            object["lifted"] = [
-                "by": .string(lifted.by), "reason": .string(lifted.reason), "time": .string(lifted.at.description),
-            ]
-        }
+    private static func value(_ entry: Revocations.Entry) -> JSON.Value {
+        var object = entry.json.object ?? [:]
+        // What a vote to lift it names.
+        object["digest"] = .string(entry.digest.description)
         return .object(object)
-    }
-
-    /// Reads what `json` writes; nothing where something is missing or of the wrong type.
-    package init?(_ json: JSON.Value) {
-        guard let number = json["number"]?.int, let principal = json["principal"]?.string,
-            let reason = json["reason"]?.string, let by = json["by"]?.string,
-            let at = json["time"]?.string.flatMap({ Timestamp(rfc3339: $0) })
-        else { return nil }
-        var lift: Lift?
-        if let lifted = json["lifted"] {
-            guard let by = lifted["by"]?.string, let reason = lifted["reason"]?.string,
-                let at = lifted["time"]?.string.flatMap({ Timestamp(rfc3339: $0) })
-            else { return nil }
-            lift = Lift(by: by, reason: reason, at: at)
-        }
-        self.init(number: Int(number), principal: principal, reason: reason, by: by, at: at, lifted: lift)
     }
 }

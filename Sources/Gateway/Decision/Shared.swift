@@ -34,8 +34,7 @@ package final class Shared: Sendable {
 
     /// Denies a principal from now on, because of what it was about to get.
     func kill(_ principal: String, reason: String) {
-        revocations.add(principal: principal, reason: reason, by: "gateway", at: now())
-        enforceRevocations()
+        revocations.add(principal: principal, reason: reason, by: "gateway", at: now()) { enforceRevocations() }
     }
 
     /// Ends what whoever is denied now has open.
