@@ -247,13 +247,13 @@ def test_access_comes_back_by_the_vote_of_a_person_alone(edges, ana: Person, tmp
 
 
 def test_a_workspace_signs_its_kills_and_a_wrong_signature_denies_as_well(edges, workspace, programs: Programs):
-    keys = workspace("key", "public", "bundle").expect(0).stdout
+    keys = workspace("key", "public", "bundle").expect(0).out
     edge = edges(control={"keys": "keys.json"})
     (edge.folder / "keys.json").write_text(keys)
     edge.begin()
     listed = workspace.folder / "lockstep.yaml"
     listed.write_text(listed.read_text() + f"gateways:\n  - {{id: edge-1, config: {edge.document}}}\n")
-    done = workspace("monitor", "kill", "alice", "--reason", "leak", "--format", "json").expect(0).json()
+    done = workspace("monitor", "kill", "alice", "--reason", "leak", "--format", "json").expect(0).json
     assert done[0]["state"] == "denied" and done[0]["signer"].startswith("key:ed25519:")
     # By the token alone, and with a key that the gateway does not know: denied, and marked as unsigned.
     assert json.loads(edge.command("monitor", "kill", "bob", "--reason", "leak", "--format", "json").stdout)[0]["signer"] is None
