@@ -90,6 +90,8 @@ package struct GatewayFolder: Sendable {
     /// An address at which nobody listens is no place to send a token to.
     package func forgetAdmin() { try? FileManager.default.removeItem(atPath: adminAddress) }
 
+    var modes: ModeFile { ModeFile(path: root + "/control/mode") }
+
     private var adminAddress: String { root + "/control/admin-address" }
 
     package func recorder(_ storage: ResultStorage, clock: @escaping @Sendable () -> Timestamp) throws -> Recorder {

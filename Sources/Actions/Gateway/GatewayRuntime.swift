@@ -57,6 +57,16 @@ package final class GatewayRuntime: Sendable {
                     + "the gateway's audit log says who was denied"
             )
         }
+        let modes: Modes
+        do {
+            modes = try Modes(store: folder.modes, now: clock())
+        } catch is ModeFile.Unreadable {
+            throw Failure(
+                "mode",
+                "the mode that people gave to the gateway cannot be read",
+                help: "take `control/mode` out of `\(document.state)`; then the mode of the document is in force"
+            )
+        }
         log = try folder.log(gateway: document.configuration.id, clock: clock)
         recorder = try folder.recorder(ResultStorage(rawValue: document.stored) ?? .provenance, clock: clock)
         shared = Shared(
@@ -67,6 +77,7 @@ package final class GatewayRuntime: Sendable {
                 return Hexadecimal.encode((0..<8).map { _ in UInt8.random(in: 0...255, using: &random) })
             },
             revocations: revocations,
+            modes: modes,
             definitions: PinnedDefinitions(pins: try files.pins()),
             now: clock
         )
@@ -78,6 +89,7 @@ package final class GatewayRuntime: Sendable {
             gateway = try await Gateway(first, shared: shared, group: group)
             listening = try await gateway.listen(at: document.configuration.listen)
             gateway.change(to: Self.settings(document, policy, proofs, at: listening))
+            gateway.watchMode()
             if let admin = document.configuration.admin {
                 let bound = try await gateway.administer(at: admin, token: folder.adminToken())
                 try folder.note(admin: bound)

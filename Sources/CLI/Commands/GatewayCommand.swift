@@ -10,7 +10,7 @@ struct GatewayCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gateway",
         abstract: "Stand in front of MCP servers: identify, decide, record, enforce.",
-        subcommands: [Run.self, Status.self]
+        subcommands: [Run.self, Status.self, SetMode.self]
     )
 
     struct Run: AsyncParsableCommand {
@@ -86,6 +86,13 @@ extension GatewayCommand {
                         + counted.map { number(reply.body["counters"]?[$0]) }
                         + [number(reply.body["revocations"]), number(reply.body["asks"])]
                 )
+                if let glass = reply.body["break-glass"], let until = glass["until"]?.string {
+                    let by = "\(glass["by"]?.string ?? ""): \(glass["reason"]?.string ?? "")"
+                    Output.talk(
+                        "\(Output.printable(id)): break-glass by \(Output.printable(by)) "
+                            + (glass["open"]?.bool == true ? "until \(until)" : "is over since \(until) and not reviewed")
+                    )
+                }
                 if reply.body["durable"]?.bool == false {
                     Output.talk("\(Output.printable(id)): a kill is in force that could not be written; a restart forgets it")
                 }

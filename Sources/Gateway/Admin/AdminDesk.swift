@@ -12,13 +12,17 @@ final class AdminDesk: ConnectionOwner {
     private let shared: Shared
     private let settings: @Sendable () -> Settings
     private let token: Redacted<String>
+    /// Puts the mode in force that is due.
+    private let apply: @Sendable () -> Void
 
     init(
         loop: any EventLoop,
         shared: Shared,
         token: Redacted<String>,
-        settings: @escaping @Sendable () -> Settings
+        settings: @escaping @Sendable () -> Settings,
+        apply: @escaping @Sendable () -> Void
     ) {
+        self.apply = apply
         self.loop = loop
         self.shared = shared
         self.token = token
@@ -53,6 +57,8 @@ final class AdminDesk: ConnectionOwner {
         case (.post, 2, "v1", "revocations"): return revoke(request)
         case (.post, 3, "v1", "revocations") where parts[2] == "lift": return lift(request)
         case (.post, 3, "v1", "revocations") where parts[2] == "reach": return reach(request)
+        case (.post, 2, "v1", "mode"): return changeMode(request)
+        case (.post, 3, "v1", "mode") where parts[2] == "reviewed": return review(request)
         default: return Answer(status: 404, reason: "path")
         }
     }
@@ -154,20 +160,58 @@ final class AdminDesk: ConnectionOwner {
     }
 
     private func note(_ kind: String, _ members: JSON.Object) {
-        var entry = members
-        entry["schema"] = "lockstep.audit/1"
-        entry["kind"] = .string(kind)
-        entry["time"] = .string(shared.now().description)
-        entry["gateway"] = .string(settings().configuration.id)
-        _ = shared.audit.note(JSON.canonical(.object(entry)))
+        shared.note(kind, members, gateway: settings().configuration.id)
+    }
+
+    private func changeMode(_ request: ClientRequest) -> Answer {
+        let members = members(request)
+        guard let mode = members["mode"]?.string.flatMap({ GatewayConfiguration.Mode(rawValue: $0) }),
+            let reason = members["reason"]?.string, !reason.isEmpty
+        else { return Answer(status: 400, reason: "a mode and a reason are needed") }
+        let (by, now) = (members["by"]?.string ?? "admin", shared.now())
+        let isKept: Bool
+        var entry: JSON.Object = ["mode": .string(mode.rawValue), "by": .string(by), "reason": .string(reason)]
+        if members["break-glass"]?.bool == true {
+            guard mode == .shadow, let seconds = members["seconds"]?.int, seconds > 0,
+                .seconds(seconds) <= Modes.longest
+            else { return Answer(status: 400, reason: "break-glass is shadow for at most four hours") }
+            isKept = shared.modes.breakGlass(by: by, reason: reason, for: .seconds(seconds), at: now)
+            entry["break-glass"] = true
+            entry["until"] = .string((now + .seconds(seconds)).description)
+        } else {
+            isKept = shared.modes.set(mode, by: by, reason: reason, at: now)
+        }
+        guard isKept else { return Answer(status: 500, reason: "the mode could not be written, so nothing changed") }
+        apply()
+        note("gateway.mode", entry)
+        return json(status)
+    }
+
+    private func review(_ request: ClientRequest) -> Answer {
+        let by = members(request)["by"]?.string ?? "admin"
+        guard shared.modes.review(by: by, at: shared.now()) else {
+            return Answer(status: 404, reason: "there is no break-glass that nobody has reviewed")
+        }
+        apply()
+        note("gateway.review", ["by": .string(by)])
+        return json(status)
     }
 
     private var status: JSON.Value {
         let settings = settings()
         var counts: JSON.Object = [:]
         for name in Counters.Name.allCases { counts["\(name)"] = .integer(Int64(shared.counters[name])) }
+        let state = shared.modes.state
+        var glass: JSON.Value = .null
+        if let broken = state.breakGlass, broken.reviewed == nil {
+            glass = [
+                "by": .string(broken.by), "reason": .string(broken.reason), "time": .string(broken.at.description),
+                "until": .string(broken.until.description), "open": .bool(shared.modes.isBroken(at: shared.now())),
+            ]
+        }
         return [
             "gateway": .string(settings.configuration.id), "mode": .string(settings.configuration.mode.rawValue),
+            "break-glass": glass,
             "policy": .string(settings.policyName), "counters": .object(counts),
             "changed_definitions": .array(
                 shared.definitions.changed.map { ["server": .string($0.server), "tool": .string($0.tool)] }

@@ -9,6 +9,7 @@ package final class Shared: Sendable {
     let counters = Counters()
     package let asks: Asks
     package let revocations: Revocations
+    package let modes: Modes
     package let definitions: PinnedDefinitions
     let audit: any AuditSink
     let records: (any RecordSink)?
@@ -21,6 +22,7 @@ package final class Shared: Sendable {
         records: (any RecordSink)?,
         asks: Asks,
         revocations: Revocations,
+        modes: Modes,
         definitions: PinnedDefinitions,
         now: @escaping @Sendable () -> Timestamp
     ) {
@@ -28,8 +30,19 @@ package final class Shared: Sendable {
         self.records = records
         self.asks = asks
         self.revocations = revocations
+        self.modes = modes
         self.definitions = definitions
         self.now = now
+    }
+
+    /// Writes what people did to the gateway into its audit log.
+    func note(_ kind: String, _ members: JSON.Object, gateway: String) {
+        var entry = members
+        entry["schema"] = "lockstep.audit/1"
+        entry["kind"] = .string(kind)
+        entry["time"] = .string(now().description)
+        entry["gateway"] = .string(gateway)
+        _ = audit.note(JSON.canonical(.object(entry)))
     }
 
     /// Denies a principal from now on, because of what it was about to get.
