@@ -46,7 +46,10 @@ struct Lockstep: AsyncParsableCommand {
                     CancelCommand.self,
                 ]
             ),
-            CommandGroup(name: "Enforce", subcommands: [GatewayCommand.self, AskCommand.self, MonitorCommand.self]),
+            CommandGroup(
+                name: "Enforce",
+                subcommands: [GatewayCommand.self, AskCommand.self, MonitorCommand.self, IncidentCommand.self]
+            ),
             CommandGroup(name: "Prove", subcommands: [AuditCommand.self]),
         ]
     )

@@ -75,7 +75,9 @@ package final class Gateway: Sendable {
         }
         listeners.withLock { $0.append(channel) }
         return GatewayConfiguration.Endpoint(
-            host: endpoint.host, port: channel.localAddress?.port ?? endpoint.port)
+            host: endpoint.host,
+            port: channel.localAddress?.port ?? endpoint.port
+        )
     }
 
     /// Begins to answer on the admin port.
@@ -130,7 +132,11 @@ package final class Gateway: Sendable {
             let (mode, id) = self.current.withLock { ($0.configuration.mode, $0.configuration.id) }
             guard due != mode else { return }
             self.applyMode()
-            self.shared.note("gateway.mode", ["mode": .string(due.rawValue), "by": "gateway", "reason": "break-glass is over"], gateway: id)
+            self.shared.note(
+                "gateway.mode",
+                ["mode": .string(due.rawValue), "by": "gateway", "reason": "break-glass is over"],
+                gateway: id
+            )
         }
         watch.withLock { $0 = task }
     }

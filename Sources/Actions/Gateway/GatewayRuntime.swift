@@ -142,7 +142,9 @@ package final class GatewayRuntime: Sendable {
         if configuration.address == nil { configuration.address = "http://\(listening.authority)" }
         var authorities: Set = [listening.authority]
         if listening.isLoopback {
-            authorities.formUnion(["127.0.0.1:\(listening.port)", "localhost:\(listening.port)", "[::1]:\(listening.port)"])
+            authorities.formUnion([
+                "127.0.0.1:\(listening.port)", "localhost:\(listening.port)", "[::1]:\(listening.port)",
+            ])
         }
         if let address = document.configuration.address, let url = RoutedURL(address) {
             authorities.insert(url.port.map { "\(url.host):\($0)" } ?? url.host)
@@ -164,8 +166,11 @@ package final class GatewayRuntime: Sendable {
                     var tls = TLSConfiguration.makeClientConfiguration()
                     tls.minimumTLSVersion = .tlsv12
                     let context = try NIOSSLContext(configuration: tls)
-                    let name = endpoint.host.contains(":") || endpoint.host.first?.isNumber == true ? nil : endpoint.host
-                    try channel.pipeline.syncOperations.addHandler(NIOSSLClientHandler(context: context, serverHostname: name))
+                    let name =
+                        endpoint.host.contains(":") || endpoint.host.first?.isNumber == true ? nil : endpoint.host
+                    try channel.pipeline.syncOperations.addHandler(
+                        NIOSSLClientHandler(context: context, serverHostname: name)
+                    )
                 }
             }
             .connect(host: endpoint.host, port: endpoint.port)

@@ -90,15 +90,19 @@ extension GatewayCommand {
                     let by = "\(glass["by"]?.string ?? ""): \(glass["reason"]?.string ?? "")"
                     Output.talk(
                         "\(Output.printable(id)): break-glass by \(Output.printable(by)) "
-                            + (glass["open"]?.bool == true ? "until \(until)" : "is over since \(until) and not reviewed")
+                            + (glass["open"]?.bool == true
+                                ? "until \(until)" : "is over since \(until) and not reviewed")
                     )
                 }
                 if reply.body["durable"]?.bool == false {
-                    Output.talk("\(Output.printable(id)): a kill is in force that could not be written; a restart forgets it")
+                    Output.talk(
+                        "\(Output.printable(id)): a kill is in force that could not be written; a restart forgets it"
+                    )
                 }
             }
             switch gateways.output.format {
-            case .table: Output.answer(Output.table(["gateway", "mode", "policy"] + counted + ["killed", "asks"], rows))
+            case .table:
+                Output.answer(Output.table(["gateway", "mode", "policy"] + counted + ["killed", "asks"], rows))
             case .json: Output.answer(.array(all))
             }
             if !isWhole { throw ExitStatus.failed }

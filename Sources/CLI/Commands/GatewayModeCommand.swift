@@ -21,7 +21,10 @@ extension GatewayCommand {
         var time: String?
         @Flag(help: "Say that what break-glass let pass was looked at; ends it.") var reviewed = false
         @Option(help: "Why; kept in the gateway's audit log.") var reason: String?
-        @Option(name: .customLong("as"), help: "Who says so; the person of lockstep.yaml with this OS user unless given.")
+        @Option(
+            name: .customLong("as"),
+            help: "Who says so; the person of lockstep.yaml with this OS user unless given."
+        )
         var person: String?
         @OptionGroup var gateways: GatewayOptions
 
@@ -48,10 +51,14 @@ extension GatewayCommand {
                 )
             case .success(let reply):
                 guard reply.status == 200 else {
-                    throw CommandFailure("gateway.mode", reply.body["error"]?.string ?? "it answered with \(reply.status)")
+                    throw CommandFailure(
+                        "gateway.mode",
+                        reply.body["error"]?.string ?? "it answered with \(reply.status)"
+                    )
                 }
                 let now = reply.body["mode"]?.string ?? ""
-                let until = reply.body["break-glass"]?["open"]?.bool == true ? reply.body["break-glass"]?["until"]?.string : nil
+                let until =
+                    reply.body["break-glass"]?["open"]?.bool == true ? reply.body["break-glass"]?["until"]?.string : nil
                 switch gateways.output.format {
                 case .table: Output.answer("\(gateway) \(now)" + (until.map { " until \($0)" } ?? ""))
                 case .json: Output.answer(reply.body)
@@ -85,7 +92,8 @@ extension GatewayCommand {
                 throw CommandFailure(
                     "gateway.break-glass",
                     "break-glass is shadow for at most four hours",
-                    help: "write `lockstep gateway mode \(Output.printable(gateway)) shadow --break-glass --reason TEXT --for 2h`",
+                    help:
+                        "write `lockstep gateway mode \(Output.printable(gateway)) shadow --break-glass --reason TEXT --for 2h`",
                     status: ExitStatus.invalidInput
                 )
             }

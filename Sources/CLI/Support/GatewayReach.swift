@@ -32,7 +32,8 @@ struct GatewayOptions: ParsableArguments {
             throw CommandFailure(
                 "gateway.none",
                 "no gateway was named, and lockstep.yaml lists none",
-                help: "name each with `--config GATEWAY.yaml`, or list it: `gateways: [{id: edge-1, config: edge/gateway.yaml}]`",
+                help:
+                    "name each with `--config GATEWAY.yaml`, or list it: `gateways: [{id: edge-1, config: edge/gateway.yaml}]`",
                 status: ExitStatus.invalidInput
             )
         }
@@ -155,7 +156,8 @@ struct ControlSigning: ParsableArguments {
             signer = try SSHSigner.named(file: absolute(key), environment: environment)
         } else {
             let people = try ControlWorkspace.folder().map { try Session.readConfiguration($0).people } ?? []
-            let keys = people.first { $0.id.text == statement.by }?.keys.compactMap { try? SSHPublicKey(line: $0) } ?? []
+            let keys =
+                people.first { $0.id.text == statement.by }?.keys.compactMap { try? SSHPublicKey(line: $0) } ?? []
             guard !keys.isEmpty, let agent = try? SSHAgent(environment: environment),
                 let held = try? SSHSigner.held(by: agent, among: keys)
             else { return nil }

@@ -7,7 +7,12 @@ import NIOCore
 /// owner of the gateway's folder can read.
 final class AdminDesk: ConnectionOwner {
     let loop: any EventLoop
-    let limits = GatewayConfiguration.Limits(bodyBytes: 1 << 20, headBytes: 16 << 10, requestSeconds: 10, idleSeconds: 60)
+    let limits = GatewayConfiguration.Limits(
+        bodyBytes: 1 << 20,
+        headBytes: 16 << 10,
+        requestSeconds: 10,
+        idleSeconds: 60
+    )
     let isDraining = false
     private let shared: Shared
     private let settings: @Sendable () -> Settings
@@ -45,9 +50,15 @@ final class AdminDesk: ConnectionOwner {
             return Answer(status: 403, reason: "host")
         }
         if head.method == .get, head.path == "/metrics" {
-            return Answer(status: 200, body: Array(metrics.utf8), contentType: "text/plain; version=0.0.4; charset=utf-8")
+            return Answer(
+                status: 200,
+                body: Array(metrics.utf8),
+                contentType: "text/plain; version=0.0.4; charset=utf-8"
+            )
         }
-        guard head.head.value(of: .authorization).map(isToken) ?? false else { return Answer(status: 401, reason: "token") }
+        guard head.head.value(of: .authorization).map(isToken) ?? false else {
+            return Answer(status: 401, reason: "token")
+        }
         let parts = head.path.split(separator: "/").map(String.init)
         switch (head.method, parts.count, parts.first, parts.dropFirst().first) {
         case (.get, 2, "v1", "status"): return json(status)
@@ -87,11 +98,15 @@ final class AdminDesk: ConnectionOwner {
         guard let question = shared.asks.answer(id, answer, by: person, at: now) else {
             return Answer(status: 404, reason: "no such question is open")
         }
-        note("gateway.ask", [
-            "reason": members(request)["reason"]?.string.map(JSON.Value.string) ?? .null, "answer": .string(word), "by": .string(person), "ask": .string(id),
-            "principal": .string(question.principal), "server": .string(question.server),
-            "tool": .string(question.tool), "arguments": .string(question.arguments.description),
-        ])
+        note(
+            "gateway.ask",
+            [
+                "reason": members(request)["reason"]?.string.map(JSON.Value.string) ?? .null, "answer": .string(word),
+                "by": .string(person), "ask": .string(id),
+                "principal": .string(question.principal), "server": .string(question.server),
+                "tool": .string(question.tool), "arguments": .string(question.arguments.description),
+            ]
+        )
         return json(Self.value(question))
     }
 
@@ -108,10 +123,14 @@ final class AdminDesk: ConnectionOwner {
             proof: members["proof"].flatMap { RevocationProof($0) },
             at: shared.now()
         ) { shared.enforceRevocations() }
-        note("gateway.revocation", [
-            "by": .string(added.signer ?? by), "principal": .string(principal), "number": .integer(Int64(added.number)),
-            "reason": .string(reason), "signed": .bool(added.signer != nil),
-        ])
+        note(
+            "gateway.revocation",
+            [
+                "by": .string(added.signer ?? by), "principal": .string(principal),
+                "number": .integer(Int64(added.number)),
+                "reason": .string(reason), "signed": .bool(added.signer != nil),
+            ]
+        )
         // It is in force either way; that it would not outlive a restart must be known.
         return Answer(
             status: added.isDurable ? 200 : 500,
@@ -124,7 +143,8 @@ final class AdminDesk: ConnectionOwner {
 
     private func lift(_ request: ClientRequest) -> Answer {
         let members = members(request)
-        guard let principal = members["principal"]?.string, let reason = members["reason"]?.string, !reason.isEmpty else {
+        guard let principal = members["principal"]?.string, let reason = members["reason"]?.string, !reason.isEmpty
+        else {
             return Answer(status: 400, reason: "a principal and a reason are needed")
         }
         let proof = members["proof"].flatMap { RevocationProof($0) }
@@ -136,10 +156,13 @@ final class AdminDesk: ConnectionOwner {
         case .lifted: break
         }
         let lifted = shared.revocations.entries.last { $0.principal == principal }
-        note("gateway.lift", [
-            "by": .string(lifted?.lifted?.by ?? by), "principal": .string(principal), "reason": .string(reason),
-            "number": .integer(Int64(lifted?.number ?? 0)), "signed": .bool(lifted?.lifted?.proof != nil),
-        ])
+        note(
+            "gateway.lift",
+            [
+                "by": .string(lifted?.lifted?.by ?? by), "principal": .string(principal), "reason": .string(reason),
+                "number": .integer(Int64(lifted?.number ?? 0)), "signed": .bool(lifted?.lifted?.proof != nil),
+            ]
+        )
         return json(["principal": .string(principal), "state": "allowed"])
     }
 
@@ -235,7 +258,8 @@ final class AdminDesk: ConnectionOwner {
     }
 
     private static func snake(_ name: String) -> String {
-        name.reduce(into: "") { text, letter in text += letter.isUppercase ? "_" + letter.lowercased() : String(letter) }
+        name.reduce(into: "") { text, letter in text += letter.isUppercase ? "_" + letter.lowercased() : String(letter)
+        }
     }
 
     private static func value(_ question: Asks.Question) -> JSON.Value {

@@ -49,7 +49,7 @@ package final class Revocations: Sendable {
         var denied: Set<String> = []
     }
 
-    private let gateway: String
+    let gateway: String
     private let state: Mutex<State>
     /// Held while the list is written, so that what is on disk never grows shorter; true while the disk lags behind.
     private let writing = Mutex(false)
@@ -102,7 +102,14 @@ package final class Revocations: Sendable {
 
     /// Denies a principal or a credential, from before anything is written.
     ///
-    /// - Parameter inForce: Called as soon as it is denied and before the disk is waited for.
+    /// - Parameters:
+    ///   - principal: A principal, or the id of a credential.
+    ///   - reason: For people who ask later.
+    ///   - by: Who says so, where the proof does not.
+    ///   - proof: Kept where somebody who is believed signed it.
+    ///   - now: When.
+    ///   - inForce: Called as soon as it is denied and before the disk is waited for.
+    /// - Returns: Its number, who signed it, and whether it will outlive this process.
     @discardableResult
     package func add(
         principal: String,

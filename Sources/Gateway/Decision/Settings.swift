@@ -62,7 +62,9 @@ package final class Settings: Sendable {
     func route(_ path: String) -> GatewayConfiguration.Route? { routes[path] }
 
     /// Whether a request that names this host was meant for the gateway: a page whose name was made to point here was not.
-    func isOwn(authority: String) -> Bool { authorities.contains(authority) || authorities.contains(authority.lowercased()) }
+    func isOwn(authority: String) -> Bool {
+        authorities.contains(authority) || authorities.contains(authority.lowercased())
+    }
 
     /// The address of a route as proofs name it (RFC 9449 §4.3).
     func address(of route: GatewayConfiguration.Route) -> HTTPAddress? { addresses[route.path] }

@@ -47,7 +47,17 @@ package final class Shared: Sendable {
 
     /// Denies a principal from now on, because of what it was about to get.
     func kill(_ principal: String, reason: String) {
-        revocations.add(principal: principal, reason: reason, by: "gateway", at: now()) { enforceRevocations() }
+        let added = revocations.add(principal: principal, reason: reason, by: "gateway", at: now()) {
+            enforceRevocations()
+        }
+        note(
+            "gateway.revocation",
+            [
+                "by": "gateway", "principal": .string(principal), "number": .integer(Int64(added.number)),
+                "reason": .string(reason), "signed": false,
+            ],
+            gateway: revocations.gateway
+        )
     }
 
     /// Ends what whoever is denied now has open.

@@ -85,7 +85,9 @@ package final class Conversations: Sendable {
     }
 
     /// What goes on in the name of a principal, or for it.
-    func reach(of principal: String, at now: Timestamp) -> (count: Int, tools: Set<Conversation.ToolName>, people: Set<String>) {
+    func reach(of principal: String, at now: Timestamp) -> (
+        count: Int, tools: Set<Conversation.ToolName>, people: Set<String>
+    ) {
         var reach: (count: Int, tools: Set<Conversation.ToolName>, people: Set<String>) = (0, [], [])
         for holder in shards {
             let table = holder.shard.table.withLock { $0 }
