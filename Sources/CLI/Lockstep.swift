@@ -47,7 +47,10 @@ struct Lockstep: AsyncParsableCommand {
                     CancelCommand.self,
                 ]
             ),
-            CommandGroup(name: "Enforce", subcommands: [GatewayCommand.self]),
+            CommandGroup(
+                name: "Enforce",
+                subcommands: [GatewayCommand.self, AskCommand.self, MonitorCommand.self, IncidentCommand.self]
+            ),
             CommandGroup(name: "Prove", subcommands: [AuditCommand.self]),
         ]
     )

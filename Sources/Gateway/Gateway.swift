@@ -14,11 +14,16 @@ package final class Gateway: Sendable {
     private let shared: Shared
     private let listeners = Mutex<[any Channel]>([])
     private let current: Mutex<Settings>
+    /// As the document has them, in its own mode.
+    private let declared: Mutex<Settings>
+    private let watch = Mutex<RepeatedTask?>(nil)
 
     /// Prepares the event loops; nothing listens before `listen`.
     package init(_ settings: Settings, shared: Shared, group: MultiThreadedEventLoopGroup) async throws {
         self.group = group
         self.shared = shared
+        declared = Mutex(settings)
+        let settings = settings.inMode(shared.modes.mode(declared: settings.configuration.mode, at: shared.now()))
         current = Mutex(settings)
         var workers: [NIOLoopBound<Worker>] = []
         for loop in group.makeIterator() {
@@ -74,7 +79,9 @@ package final class Gateway: Sendable {
         }
         listeners.withLock { $0.append(channel) }
         return GatewayConfiguration.Endpoint(
-            host: endpoint.host, port: channel.localAddress?.port ?? endpoint.port)
+            host: endpoint.host,
+            port: channel.localAddress?.port ?? endpoint.port
+        )
     }
 
     /// Begins to answer on the admin port.
@@ -89,7 +96,9 @@ package final class Gateway: Sendable {
             .childChannelOption(.autoRead, value: false)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let desk = AdminDesk(loop: channel.eventLoop, shared: shared, token: token) { settings() }
+                    let desk = AdminDesk(loop: channel.eventLoop, shared: shared, token: token, settings: settings) {
+                        self.applyMode()
+                    }
                     try channel.pipeline.syncOperations.addHandler(ClientConnection(desk))
                 }
             }
@@ -107,8 +116,33 @@ package final class Gateway: Sendable {
 
     /// Puts new settings in force: requests that begin from now on are decided by them, streams go on.
     package func change(to settings: Settings) {
+        declared.withLock { $0 = settings }
+        applyMode()
+    }
+
+    /// Puts the mode in force that is due now.
+    package func applyMode() {
+        let written = declared.withLock { $0 }
+        let settings = written.inMode(shared.modes.mode(declared: written.configuration.mode, at: shared.now()))
         current.withLock { $0 = settings }
         for worker in workers { worker.eventLoop.execute { worker.value.change(to: settings) } }
+    }
+
+    /// Looks twice a second whether break-glass is over.
+    package func watchMode() {
+        let task = group.next().scheduleRepeatedTask(initialDelay: .milliseconds(500), delay: .milliseconds(500)) { _ in
+            let written = self.declared.withLock(\.configuration.mode)
+            let due = self.shared.modes.mode(declared: written, at: self.shared.now())
+            let (mode, id) = self.current.withLock { ($0.configuration.mode, $0.configuration.id) }
+            guard due != mode else { return }
+            self.applyMode()
+            self.shared.note(
+                "gateway.mode",
+                ["mode": .string(due.rawValue), "by": "gateway", "reason": "break-glass is over"],
+                gateway: id
+            )
+        }
+        watch.withLock { $0 = task }
     }
 
     package var counters: Counters { shared.counters }
@@ -119,6 +153,7 @@ package final class Gateway: Sendable {
             defer { listeners = [] }
             return listeners
         }
+        watch.withLock { $0 }?.cancel()
         for channel in open { try? await channel.close().get() }
         for worker in workers { worker.eventLoop.execute { worker.value.drain() } }
         let clock = ContinuousClock()

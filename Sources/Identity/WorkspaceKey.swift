@@ -6,7 +6,7 @@ package enum KeyPurpose: String, Sendable, CaseIterable {
     case audit
     /// Digests secrets, so that equal ones can be told without being stored.
     case redact
-    /// Signs policy bundles.
+    /// Signs what gateways are told: kills and policy bundles. The signing keys follow from it.
     case bundle
     /// Encrypts recordings.
     case recording
@@ -16,10 +16,9 @@ package enum KeyPurpose: String, Sendable, CaseIterable {
     /// The algorithm of a new key, or nothing while no part of the program uses the purpose.
     package var algorithm: KeyAlgorithm? {
         switch self {
-        case .redact, .audit: .hmacSHA256
+        case .redact, .audit, .bundle: .hmacSHA256
         case .recording: .aes256GCM
         case .issuer: .p256Seed
-        case .bundle: nil
         }
     }
 }

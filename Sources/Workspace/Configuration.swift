@@ -58,6 +58,13 @@ package struct Configuration: Sendable {
         }
     }
 
+    /// A gateway that commands of this workspace reach.
+    package struct Gateway: Sendable, Hashable {
+        package var id: String
+        /// Its document, relative to the workspace.
+        package var config: String
+    }
+
     /// A command that playbooks may name but never write.
     package struct Hook: Sendable, Hashable {
         package var name: String
@@ -81,6 +88,7 @@ package struct Configuration: Sendable {
     /// Whether a vote without a signature counts for the person with that OS user; it prints as unauthenticated.
     package var allowsUnauthenticatedVotes: Bool
     package var servers: [Server]
+    package var gateways: [Gateway] = []
     package var dataClasses: [(name: String, summary: String)]
     package var hooks: [Hook]
     /// What is kept of recorded results, as people write it; nil where they said nothing.

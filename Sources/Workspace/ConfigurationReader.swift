@@ -21,6 +21,25 @@ extension Configuration {
         return configuration
     }
 
+    /// Reads the people of a `lockstep.yaml`, or of a file that holds `people` alone.
+    package static func readPeople(_ bytes: [UInt8], file: String) throws(InvalidInput) -> [Person] {
+        let (node, syntax) = YAMLReader.read(bytes, file: file)
+        let problems = DiagnosticCollector(codePrefix: "workspace", syntax)
+        var configuration = Configuration(digest: .sha256(bytes))
+        if let node, var document = MappingReader(node, problems, as: "the list of people") {
+            if document.keys.contains(where: { $0.value == "apiVersion" }) {
+                configuration.fill(from: &document, problems)
+            } else {
+                configuration.readPeople(&document, problems)
+                document.finish()
+            }
+        } else if !problems.hasErrors {
+            problems.report("empty", "the file is empty", at: Place(file: file, line: 1, column: 1))
+        }
+        guard !problems.hasErrors else { throw InvalidInput(problems.sorted) }
+        return configuration.people
+    }
+
     private mutating func fill(from document: inout MappingReader, _ problems: DiagnosticCollector) {
         if let version = document.string("apiVersion", isRequired: true), version.value != "lockstep/v1" {
             problems.report(
@@ -45,6 +64,7 @@ extension Configuration {
             dataClasses.append((member.key.value, text))
         }
         readServers(&document, problems)
+        readGateways(&document, problems)
         readHooks(&document, problems)
         if var retention = document.mapping("retention") {
             if let days = retention.string("recordings") {
@@ -206,6 +226,20 @@ extension Configuration {
             server.fields = readFields(&entry, problems)
             entry.finish()
             servers.append(server)
+        }
+    }
+
+    private mutating func readGateways(_ document: inout MappingReader, _ problems: DiagnosticCollector) {
+        for node in document.list("gateways")?.value ?? [] {
+            guard var entry = MappingReader(node, problems, as: "a gateway") else { continue }
+            let id = entry.string("id", isRequired: true)
+            let config = entry.string("config", isRequired: true)
+            entry.finish()
+            guard let id, let config else { continue }
+            if gateways.contains(where: { $0.id == id.value }) {
+                problems.report("duplicate-gateway", "the gateway \(id.value.inMessage) is listed twice", at: id.place)
+            }
+            gateways.append(Gateway(id: id.value, config: config.value))
         }
     }
 

@@ -104,7 +104,7 @@ struct KeyStoreTests {
         #expect(code { _ = try store.load(.redact) } == .missing)
         #expect(try store.list().isEmpty)
         #expect(code { _ = try store.rotate(.redact, now: start, using: &random) } == .missing)
-        #expect(code { _ = try store.create(.bundle, now: start, using: &random) } == .unused)
+        #expect(code { _ = try store.create(.issuer, now: start, using: &random) } == .unused)
     }
 
     @Test func whatOthersMayReadIsRefused() throws {

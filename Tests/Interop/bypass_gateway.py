@@ -143,7 +143,7 @@ class Gateway:
 
     def kill(self, principal: str) -> None:
         """Denies everything to a principal from now on."""
-        done = self._command("monitor", "kill", principal)
+        done = self._command("monitor", "kill", principal, "--reason", "corpus")
         if done.returncode != 0:
             self._ask_admin("revocations", {"principal": principal, "reason": "corpus"}, done)
 

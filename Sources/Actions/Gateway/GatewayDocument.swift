@@ -35,6 +35,10 @@ package struct GatewayDocument: Sendable {
             package var bundle: String
         }
     }
+    /// Public keys of workspaces that may deny.
+    package var controlKeys: String?
+    /// People who may deny and lift: a `lockstep.yaml`, or a file with its `people` alone.
+    package var controlPeople: String?
     /// What is kept of results in recordings: `provenance`, `digests` or `full`.
     package var stored = "provenance"
 
@@ -109,6 +113,11 @@ private struct GatewayReading {
         document.configuration.origins = Set((reader.strings("origins")?.value ?? []).map(\.value))
         document.definitions = reader.string("definitions")?.value
         document.tls = tls(&reader)
+        if var control = reader.mapping("control") {
+            document.controlKeys = control.string("keys")?.value
+            document.controlPeople = control.string("people")?.value
+            control.finish()
+        }
         reader.finish()
         return document
     }

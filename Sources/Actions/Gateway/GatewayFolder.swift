@@ -60,7 +60,40 @@ package struct GatewayFolder: Sendable {
         return GatewayLog(queue)
     }
 
-    package var revocations: RevocationFile { RevocationFile(path: root + "/control/revocations") }
+    /// The list of who is denied, made where the gateway has never run.
+    ///
+    /// To be asked for before `log`: that there is a log, and no list, is how it is seen that the list was taken away.
+    package func revocations(
+        gateway: String,
+        control: ControlKeys,
+        clock: @escaping @Sendable () -> Timestamp
+    ) throws -> RevocationFile {
+        var random = SystemRandomNumberGenerator()
+        let ring = try keys.loadOrCreate(.audit, now: clock(), using: &random)
+        let file = RevocationFile(
+            path: root + "/control/revocations",
+            gateway: gateway,
+            keys: [ring.current] + ring.retired,
+            control: control
+        )
+        let hasRun = FileManager.default.fileExists(atPath: root + "/audit/gateway")
+        if !hasRun, !FileManager.default.fileExists(atPath: file.path), !file.save([]) {
+            throw RevocationFile.Unreadable(message: "the list of who is denied cannot be written")
+        }
+        return file
+    }
+
+    /// Leaves the address of the admin port, for commands that are run beside the gateway.
+    package func note(admin endpoint: GatewayConfiguration.Endpoint) throws(FileFault) {
+        try StoredFile.write(Array((endpoint.authority + "\n").utf8), to: adminAddress)
+    }
+
+    /// An address at which nobody listens is no place to send a token to.
+    package func forgetAdmin() { try? FileManager.default.removeItem(atPath: adminAddress) }
+
+    var modes: ModeFile { ModeFile(path: root + "/control/mode") }
+
+    private var adminAddress: String { root + "/control/admin-address" }
 
     package func recorder(_ storage: ResultStorage, clock: @escaping @Sendable () -> Timestamp) throws -> Recorder {
         var random = SystemRandomNumberGenerator()
@@ -95,42 +128,4 @@ package struct GatewayLog: AuditSink {
 
     /// Signs what there is and lets go of the log.
     package func close() { _ = try? queue.close() }
-}
-
-/// The list of who is denied, as a file that is replaced as a whole and synced before anybody is told.
-package struct RevocationFile: RevocationStore {
-    struct Unreadable: Error {
-        let message: String
-    }
-
-    let path: String
-    private static let limit = 64 << 20
-
-    package func load() throws -> [Revocations.Entry] {
-        let bytes: [UInt8]
-        do throws(FileFault) {
-            bytes = try StoredFile.read(path, limit: Self.limit)
-        } catch {
-            if error == .missing { return [] }
-            throw error
-        }
-        let entries = bytes.split(separator: 0x0A).map { line in
-            (try? JSON.parse(Array(line))).flatMap { Revocations.Entry($0) }
-        }
-        guard entries.allSatisfy({ $0 != nil }) else {
-            throw Unreadable(message: "the list of who is denied cannot be read")
-        }
-        return entries.compactMap(\.self)
-    }
-
-    package func save(_ entries: [Revocations.Entry]) -> Bool {
-        var bytes: [UInt8] = []
-        for entry in entries { bytes += JSON.canonical(entry.json) + [0x0A] }
-        do throws(FileFault) {
-            try StoredFile.write(bytes, to: path)
-            return true
-        } catch {
-            return false
-        }
-    }
 }

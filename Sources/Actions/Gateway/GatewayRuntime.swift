@@ -24,6 +24,7 @@ package final class GatewayRuntime: Sendable {
     private let shared: Shared
     private let log: GatewayLog
     private let recorder: Recorder
+    private let folder: GatewayFolder
     package let id: String
     package let listening: GatewayConfiguration.Endpoint
     package let administered: GatewayConfiguration.Endpoint?
@@ -42,6 +43,29 @@ package final class GatewayRuntime: Sendable {
         } catch {
             throw Failure("state", "the folder `\(document.state)` cannot be used: \(error.sentence)")
         }
+        let control = try files.control()
+        let revocations: Revocations
+        do {
+            let list = try folder.revocations(gateway: document.configuration.id, control: control, clock: clock)
+            revocations = try Revocations(gateway: document.configuration.id, store: list, control: control)
+        } catch let error as RevocationFile.Unreadable {
+            throw Failure(
+                "revocations",
+                error.message,
+                help: "put `control/revocations` back from a backup of `\(document.state)`; "
+                    + "the gateway's audit log says who was denied"
+            )
+        }
+        let modes: Modes
+        do {
+            modes = try Modes(store: folder.modes, now: clock())
+        } catch is ModeFile.Unreadable {
+            throw Failure(
+                "mode",
+                "the mode that people gave to the gateway cannot be read",
+                help: "take `control/mode` out of `\(document.state)`; then the mode of the document is in force"
+            )
+        }
         log = try folder.log(gateway: document.configuration.id, clock: clock)
         recorder = try folder.recorder(ResultStorage(rawValue: document.stored) ?? .provenance, clock: clock)
         shared = Shared(
@@ -51,7 +75,8 @@ package final class GatewayRuntime: Sendable {
                 var random = SystemRandomNumberGenerator()
                 return Hexadecimal.encode((0..<8).map { _ in UInt8.random(in: 0...255, using: &random) })
             },
-            revocations: try Revocations(store: folder.revocations),
+            revocations: revocations,
+            modes: modes,
             definitions: PinnedDefinitions(pins: try files.pins()),
             now: clock
         )
@@ -65,8 +90,11 @@ package final class GatewayRuntime: Sendable {
             gateway = try await Gateway(first, shared: shared, group: group)
             listening = try await gateway.listen(at: document.configuration.listen)
             gateway.change(to: Self.settings(document, policy, proofs, tls, contexts, at: listening))
+            gateway.watchMode()
             if let admin = document.configuration.admin {
-                administered = try await gateway.administer(at: admin, token: folder.adminToken())
+                let bound = try await gateway.administer(at: admin, token: folder.adminToken())
+                try folder.note(admin: bound)
+                administered = bound
             } else {
                 administered = nil
             }
@@ -74,6 +102,7 @@ package final class GatewayRuntime: Sendable {
             throw Failure("listen", error.message)
         }
         id = document.configuration.id
+        self.folder = folder
     }
 
     /// Reads everything anew; where something is wrong nothing changes.
@@ -82,11 +111,14 @@ package final class GatewayRuntime: Sendable {
         let files = GatewayFiles(document, beside: file)
         let (policy, proofs, tls) = (try files.policy(), try files.proofs(), try files.tls(shared.clock))
         let contexts = try files.contexts()
+        let control = try files.control()
         gateway.change(to: Self.settings(document, policy, proofs, tls, contexts, at: listening))
+        shared.revocations.believe(control)
     }
 
     /// Answers what was begun, and closes the log and the recordings.
     package func stop(within limit: Duration = .seconds(10)) async {
+        folder.forgetAdmin()
         await gateway.drain(within: limit)
         await recorder.close()
         log.close()
@@ -117,7 +149,9 @@ package final class GatewayRuntime: Sendable {
         }
         var authorities: Set = [listening.authority]
         if listening.isLoopback {
-            authorities.formUnion(["127.0.0.1:\(listening.port)", "localhost:\(listening.port)", "[::1]:\(listening.port)"])
+            authorities.formUnion([
+                "127.0.0.1:\(listening.port)", "localhost:\(listening.port)", "[::1]:\(listening.port)",
+            ])
         }
         if let address = document.configuration.address, let url = RoutedURL(address) {
             authorities.insert(url.port.map { "\(url.host):\($0)" } ?? url.host)
@@ -256,6 +290,30 @@ struct GatewayFiles {
             contexts[route.path] = try NIOSSLContext(configuration: configuration)
         }
         return contexts
+    }
+
+    /// Who may deny and lift.
+    func control() throws -> ControlKeys {
+        var control = ControlKeys()
+        if let name = document.controlKeys {
+            guard let keys = DSSEKey.list(try bytes(name, as: "the list of keys")) else {
+                throw GatewayRuntime.Failure(
+                    "control",
+                    "`\(name)` is no list of keys",
+                    help: "write it with `lockstep key public bundle` in the workspace",
+                    isInput: true
+                )
+            }
+            control.keys = keys
+        }
+        if let name = document.controlPeople {
+            let bytes = try bytes(name, as: "the list of people")
+            for person in try Workspace.Configuration.readPeople(bytes, file: name) {
+                control.people[person.id] = person.keys.compactMap { try? SSHPublicKey(line: $0) }
+                control.retired[person.id] = person.retiredKeys.compactMap { try? SSHPublicKey(line: $0) }
+            }
+        }
+        return control
     }
 
     private func keys(_ name: String) throws -> KeySet {

@@ -10,7 +10,7 @@ struct GatewayCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gateway",
         abstract: "Stand in front of MCP servers: identify, decide, record, enforce.",
-        subcommands: [Run.self]
+        subcommands: [Run.self, Status.self, SetMode.self]
     )
 
     struct Run: AsyncParsableCommand {
@@ -53,6 +53,59 @@ struct GatewayCommand: AsyncParsableCommand {
                 )
             )
             try await group.run()
+        }
+    }
+}
+
+extension GatewayCommand {
+    struct Status: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show how each gateway stands: its mode, its policy, who is denied, what is asked."
+        )
+
+        @OptionGroup var gateways: GatewayOptions
+
+        func run() async throws {
+            let replies = try await gateways.reach().atOnce { gateway in (gateway.id, await gateway.get("/v1/status")) }
+            let counted = ["requests", "allowed", "denied", "asked", "shadowed", "withheld"]
+            var rows: [[String]] = []
+            var all: [JSON.Value] = []
+            var isWhole = true
+            for (id, reply) in replies {
+                guard case .success(let reply) = reply, reply.status == 200 else {
+                    isWhole = false
+                    rows.append([id, "unreachable"] + Array(repeating: "", count: counted.count + 3))
+                    all.append(["gateway": .string(id), "state": "unreachable"])
+                    if case .failure(let error) = reply { Output.talk("\(Output.printable(id)): \(error.message)") }
+                    continue
+                }
+                all.append(reply.body)
+                let number = { (value: JSON.Value?) in value?.int.map { String($0) } ?? "" }
+                rows.append(
+                    [id, reply.body["mode"]?.string ?? "", String((reply.body["policy"]?.string ?? "").prefix(19))]
+                        + counted.map { number(reply.body["counters"]?[$0]) }
+                        + [number(reply.body["revocations"]), number(reply.body["asks"])]
+                )
+                if let glass = reply.body["break-glass"], let until = glass["until"]?.string {
+                    let by = "\(glass["by"]?.string ?? ""): \(glass["reason"]?.string ?? "")"
+                    Output.talk(
+                        "\(Output.printable(id)): break-glass by \(Output.printable(by)) "
+                            + (glass["open"]?.bool == true
+                                ? "until \(until)" : "is over since \(until) and not reviewed")
+                    )
+                }
+                if reply.body["durable"]?.bool == false {
+                    Output.talk(
+                        "\(Output.printable(id)): a kill is in force that could not be written; a restart forgets it"
+                    )
+                }
+            }
+            switch gateways.output.format {
+            case .table:
+                Output.answer(Output.table(["gateway", "mode", "policy"] + counted + ["killed", "asks"], rows))
+            case .json: Output.answer(.array(all))
+            }
+            if !isWhole { throw ExitStatus.failed }
         }
     }
 }

@@ -6,7 +6,7 @@ struct KeyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "key",
         abstract: "List and rotate the keys of the workspace.",
-        subcommands: [List.self, Rotate.self]
+        subcommands: [List.self, Rotate.self, Public.self]
     )
 
     struct List: AsyncParsableCommand {
@@ -37,6 +37,32 @@ struct KeyCommand: AsyncParsableCommand {
                     )
                 )
             }
+        }
+    }
+
+    struct Public: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Print the public keys with which gateways check what this workspace signs.",
+            discussion: "A gateway's document names the file: `control: {keys: keys.json}`."
+        )
+
+        @Argument(help: "bundle; the other keys have no public half.")
+        var purpose: String
+
+        func run() async throws {
+            guard purpose == KeyPurpose.bundle.rawValue else {
+                throw CommandFailure(
+                    "key.no-public",
+                    "a `\(Output.printable(purpose))` key has no public half here",
+                    help: "use bundle",
+                    status: ExitStatus.invalidInput
+                )
+            }
+            let session = try Session.open(.reading)
+            var random = SystemRandomNumberGenerator()
+            let ring = try session.keys.loadOrCreate(.bundle, now: session.clock.now(), using: &random)
+            let keys = try ([ring.current] + ring.retired).map { try $0.envelopeSigner().key.json }
+            Output.answer(["keys": .array(keys)])
         }
     }
 

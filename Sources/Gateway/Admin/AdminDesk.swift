@@ -1,4 +1,4 @@
-package import Core
+import Core
 import NIOCore
 
 /// Answers on the admin port: how it stands, who is denied, what people are asked.
@@ -7,18 +7,27 @@ import NIOCore
 /// owner of the gateway's folder can read.
 final class AdminDesk: ConnectionOwner {
     let loop: any EventLoop
-    let limits = GatewayConfiguration.Limits(bodyBytes: 1 << 20, headBytes: 16 << 10, requestSeconds: 10, idleSeconds: 60)
+    let limits = GatewayConfiguration.Limits(
+        bodyBytes: 1 << 20,
+        headBytes: 16 << 10,
+        requestSeconds: 10,
+        idleSeconds: 60
+    )
     let isDraining = false
     private let shared: Shared
     private let settings: @Sendable () -> Settings
     private let token: Redacted<String>
+    /// Puts the mode in force that is due.
+    private let apply: @Sendable () -> Void
 
     init(
         loop: any EventLoop,
         shared: Shared,
         token: Redacted<String>,
-        settings: @escaping @Sendable () -> Settings
+        settings: @escaping @Sendable () -> Settings,
+        apply: @escaping @Sendable () -> Void
     ) {
+        self.apply = apply
         self.loop = loop
         self.shared = shared
         self.token = token
@@ -41,9 +50,15 @@ final class AdminDesk: ConnectionOwner {
             return Answer(status: 403, reason: "host")
         }
         if head.method == .get, head.path == "/metrics" {
-            return Answer(status: 200, body: Array(metrics.utf8), contentType: "text/plain; version=0.0.4; charset=utf-8")
+            return Answer(
+                status: 200,
+                body: Array(metrics.utf8),
+                contentType: "text/plain; version=0.0.4; charset=utf-8"
+            )
         }
-        guard head.head.value(of: .authorization).map(isToken) ?? false else { return Answer(status: 401, reason: "token") }
+        guard head.head.value(of: .authorization).map(isToken) ?? false else {
+            return Answer(status: 401, reason: "token")
+        }
         let parts = head.path.split(separator: "/").map(String.init)
         switch (head.method, parts.count, parts.first, parts.dropFirst().first) {
         case (.get, 2, "v1", "status"): return json(status)
@@ -52,6 +67,9 @@ final class AdminDesk: ConnectionOwner {
         case (.get, 2, "v1", "revocations"): return json(.array(shared.revocations.entries.map(Self.value)))
         case (.post, 2, "v1", "revocations"): return revoke(request)
         case (.post, 3, "v1", "revocations") where parts[2] == "lift": return lift(request)
+        case (.post, 3, "v1", "revocations") where parts[2] == "reach": return reach(request)
+        case (.post, 2, "v1", "mode"): return changeMode(request)
+        case (.post, 3, "v1", "mode") where parts[2] == "reviewed": return review(request)
         default: return Answer(status: 404, reason: "path")
         }
     }
@@ -80,11 +98,15 @@ final class AdminDesk: ConnectionOwner {
         guard let question = shared.asks.answer(id, answer, by: person, at: now) else {
             return Answer(status: 404, reason: "no such question is open")
         }
-        note("gateway.ask", [
-            "answer": .string(word), "by": .string(person), "ask": .string(id),
-            "principal": .string(question.principal), "server": .string(question.server),
-            "tool": .string(question.tool), "arguments": .string(question.arguments.description),
-        ])
+        note(
+            "gateway.ask",
+            [
+                "reason": members(request)["reason"]?.string.map(JSON.Value.string) ?? .null, "answer": .string(word),
+                "by": .string(person), "ask": .string(id),
+                "principal": .string(question.principal), "server": .string(question.server),
+                "tool": .string(question.tool), "arguments": .string(question.arguments.description),
+            ]
+        )
         return json(Self.value(question))
     }
 
@@ -94,47 +116,131 @@ final class AdminDesk: ConnectionOwner {
             let reason = members["reason"]?.string, !reason.isEmpty
         else { return Answer(status: 400, reason: "a principal and a reason are needed") }
         let by = members["by"]?.string ?? "admin"
-        let isKept = shared.revocations.add(principal: principal, reason: reason, by: by, at: shared.now())
-        shared.enforceRevocations()
-        note("gateway.revocation", ["by": .string(by), "principal": .string(principal)])
+        let added = shared.revocations.add(
+            principal: principal,
+            reason: reason,
+            by: by,
+            proof: members["proof"].flatMap { RevocationProof($0) },
+            at: shared.now()
+        ) { shared.enforceRevocations() }
+        note(
+            "gateway.revocation",
+            [
+                "by": .string(added.signer ?? by), "principal": .string(principal),
+                "number": .integer(Int64(added.number)),
+                "reason": .string(reason), "signed": .bool(added.signer != nil),
+            ]
+        )
         // It is in force either way; that it would not outlive a restart must be known.
-        guard isKept else { return Answer(status: 500, reason: "denied, but not on disk") }
-        return json(["principal": .string(principal), "state": "denied"])
+        return Answer(
+            status: added.isDurable ? 200 : 500,
+            body: JSON.canonical([
+                "principal": .string(principal), "state": "denied", "number": .integer(Int64(added.number)),
+                "durable": .bool(added.isDurable), "signer": added.signer.map(JSON.Value.string) ?? .null,
+            ])
+        )
     }
 
     private func lift(_ request: ClientRequest) -> Answer {
         let members = members(request)
-        guard let principal = members["principal"]?.string, let reason = members["reason"]?.string, !reason.isEmpty else {
+        guard let principal = members["principal"]?.string, let reason = members["reason"]?.string, !reason.isEmpty
+        else {
             return Answer(status: 400, reason: "a principal and a reason are needed")
         }
+        let proof = members["proof"].flatMap { RevocationProof($0) }
         let by = members["by"]?.string ?? "admin"
-        guard shared.revocations.lift(principal: principal, reason: reason, by: by, at: shared.now()) else {
-            return Answer(status: 404, reason: "nobody of that name is denied")
+        switch shared.revocations.lift(principal: principal, reason: reason, by: by, proof: proof, at: shared.now()) {
+        case .unknown: return Answer(status: 404, reason: "nobody of that name is denied")
+        case .unproven(let why): return Answer(status: 403, reason: why)
+        case .unwritten: return Answer(status: 500, reason: "the lift could not be written, so nothing changed")
+        case .lifted: break
         }
-        note("gateway.lift", ["by": .string(by), "principal": .string(principal)])
+        let lifted = shared.revocations.entries.last { $0.principal == principal }
+        note(
+            "gateway.lift",
+            [
+                "by": .string(lifted?.lifted?.by ?? by), "principal": .string(principal), "reason": .string(reason),
+                "number": .integer(Int64(lifted?.number ?? 0)), "signed": .bool(lifted?.lifted?.proof != nil),
+            ]
+        )
         return json(["principal": .string(principal), "state": "allowed"])
     }
 
+    /// What a kill would end, and whom it would touch.
+    private func reach(_ request: ClientRequest) -> Answer {
+        guard let principal = members(request)["principal"]?.string, !principal.isEmpty else {
+            return Answer(status: 400, reason: "a principal is needed")
+        }
+        let reach = shared.conversations.reach(of: principal, at: shared.now())
+        let tools = reach.tools.map { "\($0.server)/\($0.tool)" }.sorted()
+        let isDenied = shared.revocations.entries.contains { $0.principal == principal && $0.lifted == nil }
+        return json([
+            "principal": .string(principal), "denied": .bool(isDenied),
+            "sessions": .integer(Int64(shared.sessions.count(of: principal))),
+            "conversations": .integer(Int64(reach.count)), "tools": .array(tools.map(JSON.Value.string)),
+            "people": .array(reach.people.subtracting([principal]).sorted().map(JSON.Value.string)),
+        ])
+    }
+
     private func note(_ kind: String, _ members: JSON.Object) {
-        var entry = members
-        entry["schema"] = "lockstep.audit/1"
-        entry["kind"] = .string(kind)
-        entry["time"] = .string(shared.now().description)
-        entry["gateway"] = .string(settings().configuration.id)
-        _ = shared.audit.note(JSON.canonical(.object(entry)))
+        shared.note(kind, members, gateway: settings().configuration.id)
+    }
+
+    private func changeMode(_ request: ClientRequest) -> Answer {
+        let members = members(request)
+        guard let mode = members["mode"]?.string.flatMap({ GatewayConfiguration.Mode(rawValue: $0) }),
+            let reason = members["reason"]?.string, !reason.isEmpty
+        else { return Answer(status: 400, reason: "a mode and a reason are needed") }
+        let (by, now) = (members["by"]?.string ?? "admin", shared.now())
+        let isKept: Bool
+        var entry: JSON.Object = ["mode": .string(mode.rawValue), "by": .string(by), "reason": .string(reason)]
+        if members["break-glass"]?.bool == true {
+            guard mode == .shadow, let seconds = members["seconds"]?.int, seconds > 0,
+                .seconds(seconds) <= Modes.longest
+            else { return Answer(status: 400, reason: "break-glass is shadow for at most four hours") }
+            isKept = shared.modes.breakGlass(by: by, reason: reason, for: .seconds(seconds), at: now)
+            entry["break-glass"] = true
+            entry["until"] = .string((now + .seconds(seconds)).description)
+        } else {
+            isKept = shared.modes.set(mode, by: by, reason: reason, at: now)
+        }
+        guard isKept else { return Answer(status: 500, reason: "the mode could not be written, so nothing changed") }
+        apply()
+        note("gateway.mode", entry)
+        return json(status)
+    }
+
+    private func review(_ request: ClientRequest) -> Answer {
+        let by = members(request)["by"]?.string ?? "admin"
+        guard shared.modes.review(by: by, at: shared.now()) else {
+            return Answer(status: 404, reason: "there is no break-glass that nobody has reviewed")
+        }
+        apply()
+        note("gateway.review", ["by": .string(by)])
+        return json(status)
     }
 
     private var status: JSON.Value {
         let settings = settings()
         var counts: JSON.Object = [:]
         for name in Counters.Name.allCases { counts["\(name)"] = .integer(Int64(shared.counters[name])) }
+        let state = shared.modes.state
+        var glass: JSON.Value = .null
+        if let broken = state.breakGlass, broken.reviewed == nil {
+            glass = [
+                "by": .string(broken.by), "reason": .string(broken.reason), "time": .string(broken.at.description),
+                "until": .string(broken.until.description), "open": .bool(shared.modes.isBroken(at: shared.now())),
+            ]
+        }
         return [
             "gateway": .string(settings.configuration.id), "mode": .string(settings.configuration.mode.rawValue),
+            "break-glass": glass,
             "policy": .string(settings.policyName), "counters": .object(counts),
             "changed_definitions": .array(
                 shared.definitions.changed.map { ["server": .string($0.server), "tool": .string($0.tool)] }
             ),
             "revocations": .integer(Int64(shared.revocations.entries.filter { $0.lifted == nil }.count)),
+            "durable": .bool(shared.revocations.isDurable),
             "asks": .integer(Int64(shared.asks.open(at: shared.now()).count)),
         ]
     }
@@ -152,7 +258,8 @@ final class AdminDesk: ConnectionOwner {
     }
 
     private static func snake(_ name: String) -> String {
-        name.reduce(into: "") { text, letter in text += letter.isUppercase ? "_" + letter.lowercased() : String(letter) }
+        name.reduce(into: "") { text, letter in text += letter.isUppercase ? "_" + letter.lowercased() : String(letter)
+        }
     }
 
     private static func value(_ question: Asks.Question) -> JSON.Value {
@@ -164,37 +271,10 @@ final class AdminDesk: ConnectionOwner {
         ]
     }
 
-    private static func value(_ entry: Revocations.Entry) -> JSON.Value { entry.json }
-}
-
-extension Revocations.Entry {
-    /// As lists and files have it.
-    package var json: JSON.Value {
-        var object: JSON.Object = [
-            "number": .integer(Int64(number)), "principal": .string(principal), "reason": .string(reason),
-            "by": .string(by), "time": .string(at.description),
-        ]
-        if let lifted {
-            object["lifted"] = [
-                "by": .string(lifted.by), "reason": .string(lifted.reason), "time": .string(lifted.at.description),
-            ]
-        }
+    private static func value(_ entry: Revocations.Entry) -> JSON.Value {
+        var object = entry.json.object ?? [:]
+        // What a vote to lift it names.
+        object["digest"] = .string(entry.digest.description)
         return .object(object)
-    }
-
-    /// Reads what `json` writes; nothing where something is missing or of the wrong type.
-    package init?(_ json: JSON.Value) {
-        guard let number = json["number"]?.int, let principal = json["principal"]?.string,
-            let reason = json["reason"]?.string, let by = json["by"]?.string,
-            let at = json["time"]?.string.flatMap({ Timestamp(rfc3339: $0) })
-        else { return nil }
-        var lift: Lift?
-        if let lifted = json["lifted"] {
-            guard let by = lifted["by"]?.string, let reason = lifted["reason"]?.string,
-                let at = lifted["time"]?.string.flatMap({ Timestamp(rfc3339: $0) })
-            else { return nil }
-            lift = Lift(by: by, reason: reason, at: at)
-        }
-        self.init(number: Int(number), principal: principal, reason: reason, by: by, at: at, lifted: lift)
     }
 }

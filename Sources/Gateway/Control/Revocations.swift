@@ -4,7 +4,8 @@ import Synchronization
 /// Who is denied whatever a policy says: principals, single credentials, and everybody who acts for one of them.
 ///
 /// Numbered in the order in which they were made. One that is lifted stays in the list, so that the list only grows and
-/// two copies of it can be told apart by their length.
+/// two copies of it can be told apart by their length. Denying is always safe and needs no signature; giving access back
+/// needs the vote of a person wherever the gateway was told whom to believe.
 package final class Revocations: Sendable {
     package struct Entry: Sendable, Hashable {
         package let number: Int
@@ -12,6 +13,8 @@ package final class Revocations: Sendable {
         package let reason: String
         package let by: String
         package let at: Timestamp
+        /// What was signed, where somebody who is believed signed it.
+        package var proof: RevocationProof?
         /// Who gave access back, and when.
         package var lifted: Lift?
 
@@ -19,7 +22,26 @@ package final class Revocations: Sendable {
             package let by: String
             package let reason: String
             package let at: Timestamp
+            package var proof: RevocationProof?
         }
+
+        /// What a vote to lift it names: the entry as it was made.
+        package var digest: Digest {
+            var made = self
+            made.lifted = nil
+            return .sha256(JSON.canonical(made.json))
+        }
+    }
+
+    /// What became of a lift.
+    package enum Lifting: Sendable, Hashable {
+        case lifted
+        /// Nobody of that name is denied.
+        case unknown
+        /// There is no vote, or it is not one for this.
+        case unproven(String)
+        /// It could not be written, so nothing changed.
+        case unwritten
     }
 
     private struct State: Sendable {
@@ -27,13 +49,24 @@ package final class Revocations: Sendable {
         var denied: Set<String> = []
     }
 
+    let gateway: String
     private let state: Mutex<State>
+    /// Held while the list is written, so that what is on disk never grows shorter; true while the disk lags behind.
+    private let writing = Mutex(false)
     private let isEmpty = Atomic<Bool>(true)
+    private let isKept = Atomic<Bool>(true)
     private let store: (any RevocationStore)?
+    private let control: Mutex<ControlKeys>
 
     /// - Throws: what the store says; a gateway that cannot read who is denied does not begin.
-    package init(store: (any RevocationStore)? = nil) throws {
+    package init(
+        gateway: String = "",
+        store: (any RevocationStore)? = nil,
+        control: ControlKeys = ControlKeys()
+    ) throws {
+        self.gateway = gateway
         self.store = store
+        self.control = Mutex(control)
         let entries = try store?.load() ?? []
         var state = State()
         state.entries = entries
@@ -44,6 +77,11 @@ package final class Revocations: Sendable {
 
     package var entries: [Entry] { state.withLock(\.entries) }
 
+    /// Whether all that is in force would outlive this process.
+    package var isDurable: Bool { isKept.load(ordering: .acquiring) }
+
+    package func believe(_ keys: ControlKeys) { control.withLock { $0 = keys } }
+
     /// Whether the caller, or anybody it acts for, or its credential is denied.
     func denies(_ caller: Caller) -> Bool {
         if isEmpty.load(ordering: .acquiring) { return false }
@@ -53,40 +91,110 @@ package final class Revocations: Sendable {
         }
     }
 
-    /// Denies a principal or a credential. It takes effect at once; whether it will outlive this process is the answer.
+    /// What became of a kill: it is in force in any case.
+    package struct Addition: Sendable, Hashable {
+        package let number: Int
+        /// Whether it will outlive this process.
+        package let isDurable: Bool
+        /// Who signed it, where that is somebody who is believed.
+        package let signer: String?
+    }
+
+    /// Denies a principal or a credential, from before anything is written.
+    ///
+    /// - Parameters:
+    ///   - principal: A principal, or the id of a credential.
+    ///   - reason: For people who ask later.
+    ///   - by: Who says so, where the proof does not.
+    ///   - proof: Kept where somebody who is believed signed it.
+    ///   - now: When.
+    ///   - inForce: Called as soon as it is denied and before the disk is waited for.
+    /// - Returns: Its number, who signed it, and whether it will outlive this process.
     @discardableResult
-    package func add(principal: String, reason: String, by: String, at now: Timestamp) -> Bool {
-        state.withLock { state in
-            if state.denied.contains(principal) { return true }
+    package func add(
+        principal: String,
+        reason: String,
+        by: String,
+        proof: RevocationProof? = nil,
+        at now: Timestamp,
+        inForce: () -> Void = {}
+    ) -> Addition {
+        let signer = proof.flatMap { proof in
+            proof.statement?.action == .kill && proof.statement?.principal == principal
+                ? control.withLock { $0.signer(of: proof) } : nil
+        }
+        let number = state.withLock { state in
+            if state.denied.contains(principal) {
+                return state.entries.last { $0.principal == principal && $0.lifted == nil }?.number ?? 0
+            }
             let entry = Entry(
                 number: (state.entries.last?.number ?? 0) + 1,
                 principal: principal,
                 reason: reason,
-                by: by,
-                at: now
+                by: signer ?? by,
+                at: now,
+                proof: signer == nil ? nil : proof
             )
             state.entries.append(entry)
             state.denied.insert(principal)
             isEmpty.store(false, ordering: .releasing)
-            return store?.save(state.entries) ?? true
+            return entry.number
+        }
+        inForce()
+        // Written also where it was denied before: the disk may have refused it then.
+        return Addition(number: number, isDurable: write(), signer: signer)
+    }
+
+    private func write() -> Bool {
+        guard let store else { return true }
+        return writing.withLock { isBehind in
+            isBehind = !store.save(entries)
+            isKept.store(!isBehind, ordering: .releasing)
+            return !isBehind
         }
     }
 
-    /// Gives access back; false where nobody of that name is denied, or the store failed, and then nothing changed.
-    package func lift(principal: String, reason: String, by: String, at now: Timestamp) -> Bool {
-        state.withLock { state in
-            var entries = state.entries
-            var isFound = false
-            for at in entries.indices where entries[at].principal == principal && entries[at].lifted == nil {
-                entries[at].lifted = Entry.Lift(by: by, reason: reason, at: now)
-                isFound = true
+    /// Gives access back, if a person voted for it and it can be written; otherwise nothing changes.
+    package func lift(
+        principal: String,
+        reason: String,
+        by: String,
+        proof: RevocationProof? = nil,
+        at now: Timestamp
+    ) -> Lifting {
+        writing.withLock { isBehind in
+            var entries = self.entries
+            guard let at = entries.lastIndex(where: { $0.principal == principal && $0.lifted == nil }) else {
+                return .unknown
             }
+            let keys = control.withLock { $0 }
+            var signer: String?
+            if keys.isNamed {
+                guard let proof, case .signature(let statement, _) = proof else {
+                    return .unproven("a lift needs the signed vote of a person")
+                }
+                guard statement.action == .lift, statement.principal == principal, statement.reason == reason else {
+                    return .unproven("the vote is about something else")
+                }
+                guard statement.entries[gateway] == entries[at].digest else {
+                    return .unproven("the vote is about another kill than the one in force")
+                }
+                signer = keys.signer(of: proof)
+                guard signer != nil else { return .unproven("the vote is not signed by a person of this gateway") }
+            }
+            let lift = Entry.Lift(by: signer ?? by, reason: reason, at: now, proof: signer == nil ? nil : proof)
+            entries[at].lifted = lift
             // Access comes back only if it will not be taken for denied after a restart, and the other way round.
-            guard isFound, store?.save(entries) ?? true else { return false }
-            state.entries = entries
-            state.denied.remove(principal)
-            isEmpty.store(state.denied.isEmpty, ordering: .releasing)
-            return true
+            guard store?.save(entries) ?? true else { return .unwritten }
+            state.withLock { state in
+                state.entries[at].lifted = lift
+                state.denied.remove(principal)
+                // A kill that came while this was written is written by whoever made it, after this.
+                isBehind = isBehind && state.entries.count != entries.count
+                isEmpty.store(state.denied.isEmpty, ordering: .releasing)
+            }
+            isKept.store(!isBehind, ordering: .releasing)
+            return .lifted
         }
     }
 }
@@ -95,4 +203,67 @@ package final class Revocations: Sendable {
 package protocol RevocationStore: Sendable {
     func load() throws -> [Revocations.Entry]
     func save(_ entries: [Revocations.Entry]) -> Bool
+}
+
+extension Revocations.Entry {
+    /// As lists and files have it.
+    package var json: JSON.Value {
+        var object: JSON.Object = [
+            "number": .integer(Int64(number)), "principal": .string(principal), "reason": .string(reason),
+            "by": .string(by), "time": .string(at.description),
+        ]
+        object["proof"] = proof?.json
+        if let lifted {
+            var lift: JSON.Object = [
+                "by": .string(lifted.by), "reason": .string(lifted.reason), "time": .string(lifted.at.description),
+            ]
+            lift["proof"] = lifted.proof?.json
+            object["lifted"] = .object(lift)
+        }
+        return .object(object)
+    }
+
+    /// Reads what `json` writes; nothing where something is missing or of the wrong type.
+    package init?(_ json: JSON.Value) {
+        guard let number = json["number"]?.int, let principal = json["principal"]?.string,
+            let reason = json["reason"]?.string, let by = json["by"]?.string,
+            let at = json["time"]?.string.flatMap({ Timestamp(rfc3339: $0) })
+        else { return nil }
+        var proof: RevocationProof?
+        if let written = json["proof"] {
+            guard let read = RevocationProof(written) else { return nil }
+            proof = read
+        }
+        var lift: Lift?
+        if let lifted = json["lifted"] {
+            guard let by = lifted["by"]?.string, let reason = lifted["reason"]?.string,
+                let at = lifted["time"]?.string.flatMap({ Timestamp(rfc3339: $0) })
+            else { return nil }
+            var proof: RevocationProof?
+            if let written = lifted["proof"] {
+                guard let read = RevocationProof(written) else { return nil }
+                proof = read
+            }
+            lift = Lift(by: by, reason: reason, at: at, proof: proof)
+        }
+        self.init(
+            number: Int(number),
+            principal: principal,
+            reason: reason,
+            by: by,
+            at: at,
+            proof: proof,
+            lifted: lift
+        )
+    }
+
+    /// What is wrong with it as one of a list, in a few words, where something is.
+    package func fault(after number: Int, gateway: String, control: ControlKeys) -> String? {
+        guard self.number == number + 1 else { return "revocation \(number + 1) is missing" }
+        guard let lifted, !control.people.isEmpty else { return nil }
+        guard let proof = lifted.proof, let statement = proof.statement, statement.action == .lift,
+            statement.entries[gateway] == digest, control.signer(of: proof, mayBeRetired: true) != nil
+        else { return "revocation \(self.number) was lifted without the vote of a person of this gateway" }
+        return nil
+    }
 }

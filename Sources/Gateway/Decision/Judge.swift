@@ -268,6 +268,7 @@ extension Judge {
             state.lastUse = now
             state.sequence += 1
             record.sequence = state.sequence
+            state.note(record)
             return state.observer.begin(record)
         }
         let decision = mode == .record ? nil : decide(observed, record, isProven, fault)

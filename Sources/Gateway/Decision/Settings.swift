@@ -48,10 +48,27 @@ package final class Settings: Sendable {
         addresses = Dictionary(places, uniquingKeysWith: { first, _ in first }).compactMapValues(\.self)
     }
 
+    /// The same in another mode.
+    func inMode(_ mode: GatewayConfiguration.Mode) -> Settings {
+        guard mode != configuration.mode else { return self }
+        var changed = configuration
+        changed.mode = mode
+        return Settings(
+            changed,
+            policy: policy,
+            policyName: policyName,
+            authorities: authorities,
+            proofs: proofs,
+            dial: dial
+        )
+    }
+
     func route(_ path: String) -> GatewayConfiguration.Route? { routes[path] }
 
     /// Whether a request that names this host was meant for the gateway: a page whose name was made to point here was not.
-    func isOwn(authority: String) -> Bool { authorities.contains(authority) || authorities.contains(authority.lowercased()) }
+    func isOwn(authority: String) -> Bool {
+        authorities.contains(authority) || authorities.contains(authority.lowercased())
+    }
 
     /// The address of a route as proofs name it (RFC 9449 §4.3).
     func address(of route: GatewayConfiguration.Route) -> HTTPAddress? { addresses[route.path] }

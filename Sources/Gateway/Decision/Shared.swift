@@ -9,6 +9,7 @@ package final class Shared: Sendable {
     let counters = Counters()
     package let asks: Asks
     package let revocations: Revocations
+    package let modes: Modes
     package let definitions: PinnedDefinitions
     let audit: any AuditSink
     let records: (any RecordSink)?
@@ -23,6 +24,7 @@ package final class Shared: Sendable {
         records: (any RecordSink)?,
         asks: Asks,
         revocations: Revocations,
+        modes: Modes,
         definitions: PinnedDefinitions,
         now: @escaping @Sendable () -> Timestamp
     ) {
@@ -30,14 +32,34 @@ package final class Shared: Sendable {
         self.records = records
         self.asks = asks
         self.revocations = revocations
+        self.modes = modes
         self.definitions = definitions
         self.now = now
     }
 
+    /// Writes what people did to the gateway into its audit log.
+    func note(_ kind: String, _ members: JSON.Object, gateway: String) {
+        var entry = members
+        entry["schema"] = "lockstep.audit/1"
+        entry["kind"] = .string(kind)
+        entry["time"] = .string(now().description)
+        entry["gateway"] = .string(gateway)
+        _ = audit.note(JSON.canonical(.object(entry)))
+    }
+
     /// Denies a principal from now on, because of what it was about to get.
     func kill(_ principal: String, reason: String) {
-        revocations.add(principal: principal, reason: reason, by: "gateway", at: now())
-        enforceRevocations()
+        let added = revocations.add(principal: principal, reason: reason, by: "gateway", at: now()) {
+            enforceRevocations()
+        }
+        note(
+            "gateway.revocation",
+            [
+                "by": "gateway", "principal": .string(principal), "number": .integer(Int64(added.number)),
+                "reason": .string(reason), "signed": false,
+            ],
+            gateway: revocations.gateway
+        )
     }
 
     /// Ends what whoever is denied now has open.

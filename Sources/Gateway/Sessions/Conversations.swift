@@ -11,8 +11,24 @@ final class Conversation: Sendable {
         var observer: SessionObserver
         var sequence: Int64 = 0
         var items = 0
+        /// What was called, and for whom; a kill shows them before it is made.
+        var tools: Set<ToolName> = []
+        var people: Set<String> = []
         var lastUse: Timestamp
+
+        mutating func note(_ record: CallRecord) {
+            if tools.count < Conversation.mostNames { tools.insert(ToolName(server: record.server, tool: record.tool)) }
+            guard !record.delegation.isEmpty, people.count < Conversation.mostNames else { return }
+            people.formUnion(record.delegation)
+        }
     }
+
+    struct ToolName: Hashable {
+        let server: String
+        let tool: String
+    }
+
+    static let mostNames = 256
 
     let id: String
     let state: Mutex<State>
@@ -77,6 +93,27 @@ package final class Conversations: Sendable {
             table[key] = new
             return new
         }
+    }
+
+    /// What goes on in the name of a principal, or for it.
+    func reach(of principal: String, at now: Timestamp) -> (
+        count: Int, tools: Set<Conversation.ToolName>, people: Set<String>
+    ) {
+        var reach: (count: Int, tools: Set<Conversation.ToolName>, people: Set<String>) = (0, [], [])
+        for holder in shards {
+            let table = holder.shard.table.withLock { $0 }
+            for (key, conversation) in table {
+                conversation.state.withLock { state in
+                    guard now - state.lastUse <= Self.silence,
+                        key.principal == principal || state.people.contains(principal)
+                    else { return }
+                    reach.count += 1
+                    reach.tools.formUnion(state.tools)
+                    reach.people.formUnion(state.people)
+                }
+            }
+        }
+        return reach
     }
 
     /// Drops what is over, and where that is too little the quarter that was silent longest.

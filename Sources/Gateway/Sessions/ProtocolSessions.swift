@@ -99,6 +99,11 @@ final class ProtocolSessions: Sendable {
         table.withLock { $0[Self.key(session.route, session.id)] = nil }
     }
 
+    /// How many sessions a principal has open.
+    func count(of principal: String) -> Int {
+        table.withLock { $0.values.count { $0.principal == principal } }
+    }
+
     /// Ends the sessions of a principal, and says which they were.
     func close(principal: String) -> [ProtocolSession] {
         table.withLock { table in

@@ -1,0 +1,58 @@
+import Core
+package import Gateway
+import Workspace
+
+/// A gateway that a command wants to reach: what its document and its folder say about the way to it.
+package struct GatewayContact: Sendable {
+    package let id: String
+    /// The gateway's document, as it was named.
+    package let file: String
+    /// Nothing where the gateway does not run, or cannot be read: then why.
+    package let client: Result<AdminClient, AdminClient.Unreachable>
+    /// The gateway's folder.
+    package let state: String
+
+    /// - Throws: `InvalidInput` or `GatewayRuntime.Failure` for a document that cannot be read.
+    package init(_ file: String) throws {
+        let bytes: [UInt8]
+        do throws(FileFault) {
+            bytes = try StoredFile.read(file, limit: 1 << 20)
+        } catch {
+            throw GatewayRuntime.Failure("unreadable", "`\(file)` cannot be read: \(error.sentence)", isInput: true)
+        }
+        let document = try GatewayDocument.read(bytes, file: file)
+        self.file = file
+        id = document.configuration.id
+        state = GatewayFiles(document, beside: file).path(document.state)
+        client = Self.client(document.configuration.admin, state)
+    }
+
+    private static func client(
+        _ admin: GatewayConfiguration.Endpoint?,
+        _ state: String
+    ) -> Result<AdminClient, AdminClient.Unreachable> {
+        guard var endpoint = admin else {
+            return .failure(AdminClient.Unreachable(message: "its document has no `admin`"))
+        }
+        do throws(FileFault) {
+            if endpoint.port == 0 {
+                let text = try line(state + "/control/admin-address")
+                guard let url = RoutedURL("http://" + text), let port = url.port, url.path.isEmpty else {
+                    return .failure(AdminClient.Unreachable(message: "`control/admin-address` holds no address"))
+                }
+                endpoint = GatewayConfiguration.Endpoint(host: url.host, port: port)
+            }
+            return .success(AdminClient(endpoint, token: Redacted(try line(state + "/control/admin-token"))))
+        } catch {
+            return .failure(
+                AdminClient.Unreachable(
+                    message: error == .missing ? "it does not run here" : "its folder cannot be read: \(error.sentence)"
+                )
+            )
+        }
+    }
+
+    private static func line(_ path: String) throws(FileFault) -> String {
+        String(decoding: try StoredFile.read(path, limit: 1_024).filter { $0 > 0x20 }, as: UTF8.self)
+    }
+}

@@ -1,0 +1,110 @@
+import ArgumentParser
+import Core
+import Gateway
+
+struct AskCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ask",
+        abstract: "Answer what gateways ask people about.",
+        subcommands: [List.self, Allow.self, Deny.self]
+    )
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List the calls that wait for a person.")
+
+        @OptionGroup var gateways: GatewayOptions
+
+        func run() async throws {
+            let replies = try await gateways.reach().atOnce { gateway in (gateway.id, await gateway.get("/v1/asks")) }
+            var all: [JSON.Value] = []
+            var isWhole = true
+            for (id, reply) in replies {
+                switch reply {
+                case .success(let reply) where reply.status == 200:
+                    for var question in (reply.body.array ?? []).compactMap(\.object) {
+                        question["gateway"] = .string(id)
+                        all.append(.object(question))
+                    }
+                case .success(let reply):
+                    isWhole = false
+                    Output.talk("\(Output.printable(id)): it answered with \(reply.status)")
+                case .failure(let error):
+                    isWhole = false
+                    Output.talk("\(Output.printable(id)) unreachable: \(error.message)")
+                }
+            }
+            let columns = ["id", "gateway", "principal", "server", "tool", "arguments", "rule", "time"]
+            switch gateways.output.format {
+            case .table: Output.answer(Output.table(columns, all.map { ask in columns.map { ask[$0]?.string ?? "" } }))
+            case .json: Output.answer(.array(all))
+            }
+            if !isWhole { throw ExitStatus.failed }
+        }
+    }
+
+    struct Allow: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Allow exactly the call that was asked about, once, for fifteen minutes."
+        )
+        @OptionGroup var options: AnswerOptions
+
+        func run() async throws { try await options.answer("allow") }
+    }
+
+    struct Deny: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Deny the call that was asked about.")
+        @OptionGroup var options: AnswerOptions
+
+        func run() async throws { try await options.answer("deny") }
+    }
+}
+
+/// What both answers need.
+struct AnswerOptions: ParsableArguments {
+    @Argument(help: "Id of the question, as the agent was given it.") var id: String
+    @Option(help: "Why; kept in the gateway's audit log.") var reason: String?
+    @Option(name: .customLong("as"), help: "Who answers; the person of lockstep.yaml with this OS user unless given.")
+    var person: String?
+    @OptionGroup var gateways: GatewayOptions
+
+    func answer(_ word: String) async throws {
+        guard !id.isEmpty, id.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }) else {
+            throw CommandFailure(
+                "ask.id",
+                "`\(Output.printable(id))` is not the id of a question",
+                help: "`lockstep ask list` shows what is asked",
+                status: ExitStatus.invalidInput
+            )
+        }
+        let by = try person ?? ControlSigning.parse([]).name
+        var body: JSON.Object = ["by": .string("user:\(by)")]
+        body["reason"] = reason.map(JSON.Value.string)
+        let (path, sent) = ("/v1/asks/\(id)/\(word)", JSON.Value.object(body))
+        // The id is one of one gateway's; the others do not know it.
+        let replies = try await gateways.reach().atOnce { gateway in (gateway.id, await gateway.post(path, sent)) }
+        for case (let gateway, .success(let reply)) in replies where reply.status == 200 {
+            switch gateways.output.format {
+            case .table:
+                let call = ["principal", "server", "tool", "arguments"].map { reply.body[$0]?.string ?? "" }
+                Output.answer(
+                    "\(Output.printable(gateway)) \(word == "allow" ? "allowed" : "denied") \(call[0]): "
+                        + Output.cell("\(call[1])/\(call[2]) \(call[3])")
+                )
+            case .json:
+                var object = reply.body.object ?? [:]
+                object["gateway"] = .string(gateway)
+                object["answer"] = .string(word)
+                Output.answer(.object(object))
+            }
+            return
+        }
+        for case (let gateway, .failure(let error)) in replies {
+            Output.talk("\(Output.printable(gateway)) unreachable: \(error.message)")
+        }
+        throw CommandFailure(
+            "ask.unknown",
+            "no question `\(id)` is open",
+            help: "a question is open for fifteen minutes and is answered once; see `lockstep ask list`"
+        )
+    }
+}
