@@ -10,7 +10,7 @@ struct GatewayCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gateway",
         abstract: "Stand in front of MCP servers: identify, decide, record, enforce.",
-        subcommands: [Run.self]
+        subcommands: [Run.self, Wrap.self]
     )
 
     struct Run: AsyncParsableCommand {
@@ -31,12 +31,7 @@ struct GatewayCommand: AsyncParsableCommand {
             do {
                 runtime = try await GatewayRuntime(absolute(file)) { clock.now() }
             } catch let failure as GatewayRuntime.Failure {
-                throw CommandFailure(
-                    failure.code,
-                    failure.message,
-                    help: failure.help,
-                    status: failure.isInput ? ExitStatus.invalidInput : ExitStatus.failed
-                )
+                throw CommandFailure(failure)
             }
             var line: JSON.Object = [
                 "gateway": .string(runtime.id), "listen": .string(runtime.listening.authority),
@@ -54,6 +49,17 @@ struct GatewayCommand: AsyncParsableCommand {
             )
             try await group.run()
         }
+    }
+}
+
+extension CommandFailure {
+    init(_ failure: GatewayRuntime.Failure) {
+        self.init(
+            failure.code,
+            failure.message,
+            help: failure.help,
+            status: failure.isInput ? ExitStatus.invalidInput : ExitStatus.failed
+        )
     }
 }
 

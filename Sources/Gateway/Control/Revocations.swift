@@ -53,6 +53,20 @@ package final class Revocations: Sendable {
         }
     }
 
+    /// Reads the list anew, as another process on the same folder may have written to it.
+    ///
+    /// - Throws: what the store says; then what was known stays in force.
+    package func refresh() throws {
+        guard let entries = try store?.load() else { return }
+        state.withLock { state in
+            // The list only grows: a shorter one is older, or not what it was.
+            guard entries.count >= state.entries.count else { return }
+            state.entries = entries
+            state.denied = Set(entries.filter { $0.lifted == nil }.map(\.principal))
+            isEmpty.store(state.denied.isEmpty, ordering: .releasing)
+        }
+    }
+
     /// Denies a principal or a credential. It takes effect at once; whether it will outlive this process is the answer.
     @discardableResult
     package func add(principal: String, reason: String, by: String, at now: Timestamp) -> Bool {
