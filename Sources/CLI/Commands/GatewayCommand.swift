@@ -10,7 +10,7 @@ struct GatewayCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gateway",
         abstract: "Stand in front of MCP servers: identify, decide, record, enforce.",
-        subcommands: [Run.self, Wrap.self]
+        subcommands: [Run.self, Wrap.self, Install.self]
     )
 
     struct Run: AsyncParsableCommand {
