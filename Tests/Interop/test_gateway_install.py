@@ -20,8 +20,7 @@ agents:
   desk:
     servers:
       stock:
-        - {id: stock.read, tool: stock, tier: read, arguments: {sku: {required: true, matches: ["ABC-*"]}, deep: {in: [true, false]}}}
-mode: {default: enforce}
+        - {id: stock.read, tool: stock, tier: read, arguments: {sku: {required: true, values: [ABC-1]}}}
 """
 
 DOCUMENT = """\
