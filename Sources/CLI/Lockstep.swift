@@ -20,7 +20,8 @@ struct Lockstep: AsyncParsableCommand {
             CommandGroup(
                 name: "Set up",
                 subcommands: [
-                    InitCommand.self, DoctorCommand.self, KeyCommand.self, BackupCommand.self, RestoreCommand.self,
+                    InitCommand.self, DoctorCommand.self, KeyCommand.self, IdentityCommand.self, BackupCommand.self,
+                    RestoreCommand.self,
                 ]
             ),
             CommandGroup(name: "Find out", subcommands: [DiscoverCommand.self, InventoryCommand.self]),
@@ -104,6 +105,9 @@ struct Lockstep: AsyncParsableCommand {
             if failure.code == .malformed || failure.code == .outOfRange {
                 Glibc.exit(ExitStatus.invalidInput.rawValue)
             }
+        case let failure as AuthorityError:
+            report(failure.code.rawValue, failure.message, failure.help)
+            if failure.code == .request || failure.code == .trustDomain { Glibc.exit(ExitStatus.invalidInput.rawValue) }
         case let failure as SSHError:
             report(failure.code.rawValue, failure.message, failure.help)
         case let failure as VoteError:

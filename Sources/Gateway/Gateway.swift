@@ -59,7 +59,11 @@ package final class Gateway: Sendable {
                     guard worker.connectionCount < worker.limits.connections else {
                         throw Failure(message: "too many connections")
                     }
-                    try channel.pipeline.syncOperations.addHandler(ClientConnection(worker))
+                    let proven = ProvenCertificate()
+                    if let tls = worker.settings.tls {
+                        try channel.pipeline.syncOperations.addHandler(tls.handler(proven, on: channel.eventLoop))
+                    }
+                    try channel.pipeline.syncOperations.addHandler(ClientConnection(worker, proven: proven))
                 }
             }
         let channel: any Channel

@@ -44,6 +44,8 @@ package struct GatewayConfiguration: Sendable {
         package var upstreamPath: String
         package var isUpstreamTLS: Bool
         package var transport: Transport
+        /// PEM file of the authorities by which the server's certificate is judged; nil is the system's.
+        package var authorities: String?
         /// Sent to the server as `Authorization`; what a client sent never goes on.
         package var credential: String?
 

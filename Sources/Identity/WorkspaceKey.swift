@@ -18,7 +18,8 @@ package enum KeyPurpose: String, Sendable, CaseIterable {
         switch self {
         case .redact, .audit: .hmacSHA256
         case .recording: .aes256GCM
-        case .bundle, .issuer: nil
+        case .issuer: .p256Seed
+        case .bundle: nil
         }
     }
 }
@@ -26,10 +27,12 @@ package enum KeyPurpose: String, Sendable, CaseIterable {
 package enum KeyAlgorithm: String, Sendable, CaseIterable {
     case hmacSHA256 = "hmac-sha256"
     case aes256GCM = "aes-256-gcm"
+    /// A secret from which private keys of P-256 follow, one a use.
+    case p256Seed = "p256-seed"
 
     var keyBytes: Int {
         switch self {
-        case .hmacSHA256, .aes256GCM: 32
+        case .hmacSHA256, .aes256GCM, .p256Seed: 32
         }
     }
 }
@@ -130,6 +133,16 @@ extension KeyRing {
 }
 
 extension WorkspaceKey {
+    /// A key that everybody knows, for what is compared and never shown: equal secrets are equal in every process.
+    package static let open = WorkspaceKey(
+        id: "00000000",
+        algorithm: .hmacSHA256,
+        created: Timestamp(microseconds: 0),
+        expires: nil,
+        retired: nil,
+        secret: Redacted([UInt8](repeating: 0, count: KeyAlgorithm.hmacSHA256.keyBytes))
+    )
+
     /// A key that nobody keeps, for what is done outside of a workspace: equal secrets are equal while it lives.
     package static func ephemeral() -> WorkspaceKey {
         var random = SystemRandomNumberGenerator()

@@ -345,12 +345,13 @@ extension SessionObserver {
 extension SessionObserver {
     /// Notes which values the agent has sent, and when it first did.
     private mutating func remember(_ call: ObservedCall) {
-        for leaf in call.leaves {
-            switch leaf.value.valueClass {
+        let leaves = call.leaves.span
+        for at in leaves.indices {
+            switch leaves[at].value.valueClass {
             case .empty, .boolean, .number: continue
-            default: remember(leaf.value)
+            default: remember(leaves[at].value)
             }
-            for entity in leaf.entities { remember(entity.value) }
+            for entity in leaves[at].entities { remember(entity.value) }
         }
     }
 

@@ -99,6 +99,43 @@ private func importer(_ results: ResultStorage = .full) -> RecordingImport {
         #expect(written.contains("\"address\":\"user:hmac-sha256:"))
     }
 
+    /// Whatever a stranger's file says itself, its secrets are read as an import would have written them.
+    @Test(
+        arguments: [
+            ["arguments": ["password": "hunter2"]], ["arguments": ["pin": 4711]],
+            ["arguments": ["list": ["a", ["x": "use sk-ant-0123456789abcdef01"]]]],
+            ["arguments": ["ghp_16C7e42F292c6912E7710c838347Ae178B4a": 1]],
+            ["result": ["text": "your code is 482913", "structured": ["otp": "482913", "n": 7]]],
+            ["task": ["id": "sk-ant-0123456789abcdef01", "text": "log in, password: hunter2"]],
+            ["id": "xoxb-123456789012-abcdefghijkl"], ["session": "xoxb-123456789012-abcdefghijkl"],
+            ["principal": ["id": "xoxb-123456789012-abcdefghijkl"]], ["server": "xoxb-123456789012-abcdefghijkl"],
+            ["tool": "xoxb-123456789012-abcdefghijkl"], ["delegation": ["xoxb-123456789012-abcdefghijkl"]],
+            ["definition": "xoxb-123456789012-abcdefghijkl"], ["peer": ["address": "user:Sup3rS3cret@10.0.0.1"]],
+            ["client": ["name": "xoxb-123456789012-abcdefghijkl", "version": "sk-ant-0123456789abcdef01"]],
+            ["source": ["importer": "native", "file": "https://bob:Sup3rS3cret@host.example/x"]],
+        ] as [JSON.Object]
+    )
+    func aRawSecretIsReadAsAnImportWouldWriteIt(_ members: JSON.Object) throws {
+        let files = try RecordedFiles()
+        let place = try files.file("raw.ndjson", recordedLine("s", 0) + recordedLine("s", 1, members))
+        let tokens = { @Sendable (secret: String) in "hmac-sha256:00000000:" + Digest.sha256(secret.utf8).hex.prefix(32)
+        }
+        var recording = RecordingImport(secretDigest: tokens)
+        var imported: [CallRecord] = []
+        try recording.add(place) { imported.append($0) }
+        var secrets = RawSecrets(digest: tokens)
+        var read: [CallRecord] = []
+        for record in NativeReader.read(Array(try Data(contentsOf: URL(filePath: place)))).records {
+            var record = record
+            _ = record.withdrawClaims()
+            secrets.replace(in: &record)
+            record.source = imported[read.count].source
+            read.append(record)
+        }
+        #expect(read.map(NativeWriter.line) == imported.map(NativeWriter.line))
+        #expect(String(decoding: NativeWriter.line(read[1]), as: UTF8.self).contains("hmac-sha256:"))
+    }
+
     /// What has no line end might have no end.
     @Test func whatNeverEndsALineIsRefused() throws {
         let files = try RecordedFiles()

@@ -103,10 +103,15 @@ import Traffic
         let text = String(decoding: bytes, as: UTF8.self)
         let changed = text.replacingOccurrences(of: "ann@acme", with: "eve@acme")
         for damaged in [
-            changed, "", "{}", "[1]", String(text.dropLast(5)), text.replacingOccurrences(of: "/1", with: "/9"),
+            changed, "", "{}", "[1]", String(text.dropLast(5)), text.replacingOccurrences(of: "/2\"", with: "/9\""),
+            text.replacingOccurrences(of: "[0,\"", with: "[99999999,\""),
         ] {
+            #expect(damaged != text)
             #expect(throws: Profile.ReadError.self) { try Profile(bytes: Array(damaged.utf8)) }
         }
+        let earlier = text.replacingOccurrences(of: "profile/2", with: "profile/1")
+        let error = #expect(throws: Profile.ReadError.self) { try Profile(bytes: Array(earlier.utf8)) }
+        #expect(error?.description.contains("earlier version") == true)
     }
 
     /// Every argument is different in every call, so that all paths together have more values than are kept.

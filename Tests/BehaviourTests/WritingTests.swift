@@ -88,13 +88,38 @@ func textsAreKnownInAnyOrder(seed: UInt64) {
         reading: 14,
         result: 15
     )
-    let trace = SessionTrace(key: 16, session: "one", principal: Keyed(key: 17, value: "p"), calls: [call])
+    let elsewhere = TracedCall(
+        tool: call.tool,
+        tier: .write,
+        task: nil,
+        definition: nil,
+        outcome: .ok,
+        succeeded: true,
+        sequence: 3,
+        time: 13,
+        pointer: EvidencePointer(session: "one", sequence: 3),
+        arguments: [],
+        leaves: [],
+        lists: [],
+        reading: 14,
+        result: 15
+    )
+    // Two names under one key, as somebody can make them who knows it, stay two.
+    let twin = SessionTrace(key: 18, session: "two", principal: Keyed(key: 17, value: "q"), calls: [elsewhere])
+    let trace = SessionTrace(key: 16, session: "one", principal: Keyed(key: 17, value: "p"), calls: [call, elsewhere])
+    var sample = SessionSample()
+    sample.insert(trace)
+    sample.insert(twin)
     var bytes: [UInt8] = []
-    trace.write(to: &bytes)
+    sample.write(to: &bytes)
     let value = try JSON.parse(bytes)
     #expect(JSON.canonical(value) == bytes)
-    let read = try #require(SessionTrace(json: value))
+    let read = try #require(SessionSample(json: value))
     var again: [UInt8] = []
     read.write(to: &again)
     #expect(again == bytes)
+    #expect(read.sessions.map(\.principal.value) == ["p", "q"])
+    #expect(read.sessions[0].calls.map(\.pointer?.sequence) == [2, 3])
+    #expect(read.sessions[1].calls.first?.pointer?.session == "one")
+    #expect(read.sessions[0].calls[0].leaves.first?.fields.first?.value.field == "/a")
 }

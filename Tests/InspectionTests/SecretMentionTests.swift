@@ -102,3 +102,58 @@ import Testing
         #expect(clock.measure { _ = Credentials.tokenise(text) { _ in "!" } } < .seconds(20))
     }
 }
+
+/// What tells most texts apart from those that may hold a secret.
+@Suite struct SecretSignTests {
+    /// Texts that hold a secret, and what a secret may be made of and stand beside.
+    private static let pieces = [
+        "password: hunter2", "Password = \"hun ter2\".", "{\"db_password\":\"hunter2\"}", #"{\"api_key\":\"abc\"}"#,
+        "Authorization: Bearer abc.def", "Bearer abcd1234efgh", "**Password:** hunter2", "client_secret => 's3'",
+        "my password is Tr0ub4dor&3", "update my password to 1j1l-2k3j", "DB_PASS=swordfish99", "pwd=hunter2",
+        "Cookie: session=abcdef0123456789", "<password>swordfish99</password>", "password:\nswordfish99",
+        "Passwort: swordfish99", "mysql -u root -pswordfish99 books", "`sshpass -p swordfish99 ssh x`",
+        "/usr/bin/curl -u bob:swordfish99 https://x", "redis-cli -a swordfish99", "https://u:swordfish99@x.example/",
+        "https://x.example/c?sv=2020&sig=abcDEF123%2Bxyz456%3D", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        "AKIAIOSFODNN7EXAMPLE", "ghp_16C7e42F292c6912E7710c838347Ae178B4a", "sk-ant-0123456789abcdef01",
+        "hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX", "-----BEGIN RSA PRIVATE KEY-----\nab",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0x.abcdefghijk", "Your code is 482913.", "482913 is your login code",
+        "Use 482 913 as your one-time code", "Verification code: **48291347**", "tu código es 482913", "OTP 482-913",
+        "\u{212A}ode: 482913", "Enter 482913 to verify it is you", "code", "4829", "is", "your", "to", "-", "/", "+",
+        "x", ":",
+        "=", "\"", "\\", "é", "\n", ".", "@", "//", "token", "key", "PIN", "kode",
+    ]
+
+    private static func hasSign(_ text: String) -> Bool { Credentials.mayHoldSecret(text.utf8.span) }
+
+    @Test(arguments: 0..<40 as Range<UInt64>)
+    func noSecretIsWithoutASign(_ seed: UInt64) {
+        var state = seed &* 0x9E37_79B9_7F4A_7C15 &+ 1
+        func next(_ count: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % count
+        }
+        for _ in 0..<400 {
+            let gaps = ["", " ", "  ", "\n"]
+            let text = (0..<1 + next(5)).map { _ in Self.pieces[next(Self.pieces.count)] + gaps[next(gaps.count)] }
+                .joined()
+            guard Credentials.tokenise(text, token: { _ in "!" }) != nil else { continue }
+            #expect(Self.hasSign(text), "\(text)")
+        }
+        for piece in Self.pieces where Credentials.tokenise(piece, token: { _ in "!" }) != nil {
+            #expect(Self.hasSign(piece), "\(piece)")
+        }
+    }
+
+    @Test(arguments: [
+        "Dear Ann, the meeting of 2026-03-02 at 10:30 is in room 204.",
+        "- amount: 1200.50\n  date: '2022-03-01'\n  id: 7",
+        "see https://example.org/a/b?c=d and write to ann@example.org", "0123456789abcdef0123456789abcdef", "",
+    ])
+    func ordinaryTextsHaveNoSign(_ text: String) { #expect(!Self.hasSign(text)) }
+
+    @Test(arguments: ["password", "X-Api-Key", "pin", "otpCode", "card_cvv", "token"])
+    func namesOfSecretsAreKnown(_ name: String) { #expect(Credentials.mayNameSecret(name)) }
+
+    @Test(arguments: ["subject", "recipient", "file_path", "password_file", "id"])
+    func otherNamesAreNot(_ name: String) { #expect(!Credentials.mayNameSecret(name)) }
+}

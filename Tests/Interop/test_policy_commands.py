@@ -705,6 +705,58 @@ def test_a_credential_inside_a_text_is_shown_by_the_calls_that_hold_it_and_as_th
         assert (after["until_decided"], after["now"]) == (point["until_decided"], now), (decision, after)
 
 
+TULIP = """\
+apiVersion: lockstep/v1
+kind: Policy
+name: p
+scope: agent
+owners: [{name: ann}]
+agents:
+  clerk:
+    servers:
+      books:
+        - {id: in, tool: login, tier: write, owner: ann, arguments: {user: {values: {token: [ann]}}, password: {values: {secret: [TOKEN]}}}}
+        - {id: never, tool: login, effect: forbid, arguments: {note: {values: {secret: [TOKEN]}}}}
+"""
+TULIP_TEST = """\
+apiVersion: lockstep/v1
+kind: PolicyTest
+cases:
+  - {name: known, call: {agent: clerk, server: books, tool: login, arguments: {user: ann, password: tulip}}, expect: allow}
+  - {name: other, call: {agent: clerk, server: books, tool: login, arguments: {user: ann, password: rose}}, expect: deny}
+"""
+
+
+def test_a_raw_credential_is_decided_as_the_imported_one(workspace: Shell):
+    """Whether a file was imported before makes no difference to what is mined, replayed, explained and tested."""
+    logins = [call(f"s{n}", 2, "login", {"password": "tulip" if n < 38 else "rose", "user": "ann"}, f"use {SECRET} from now on") for n in range(40)]
+    later = [call(f"s{n}", 3, "share", {"text": f"the new one is {SECRET}" if n % 2 else f"password: tulip and {n}"}) for n in range(40)]
+    raw = write(workspace.folder / "raw.ndjson", sessions(40) + logins + later)
+    workspace("traffic", "import", str(raw), "--out", "out.ndjson", "--results", "full").expect(0)
+    imported = workspace.folder / "out.ndjson"
+    assert "tulip" not in imported.read_text() and SECRET not in imported.read_text()
+    lines = [json.loads(line) for line in imported.read_text().splitlines()]
+    token = next(line["arguments"]["password"] for line in lines if line["session"] == "s0" and line["tool"] == "login")
+    (workspace.folder / "p.yaml").write_text(TULIP.replace("TOKEN", f'"{token}"'))
+    told = {}
+    for name in ("raw.ndjson", "out.ndjson"):
+        workspace("policy", "mine", "--recording", name, "--out", f"{name}.yaml").expect(0)
+        replays = [workspace("policy", "replay", "--policy", policy, "--recording", name, "--format", "ndjson").out for policy in ("p.yaml", f"{name}.yaml")]
+        explained = [
+            workspace("policy", "explain", "--policy", "p.yaml", "--recording", name, "--session", session, "--sequence", "2", "--show-allowed").out
+            for session in ("s0", "s39")
+        ]
+        queue = workspace("policy", "review", "--recording", name, "--format", "json").json["review"]
+        assert not any(secret in json.dumps([replays, explained, queue]) for secret in ("tulip", SECRET))
+        told[name] = (replays, explained, queue, (workspace.folder / f"{name}.yaml").read_text())
+    assert told["raw.ndjson"] == told["out.ndjson"]
+    decided = [json.loads(line) for line in told["raw.ndjson"][0][0].splitlines()]
+    logged = {line["session"]: line["decision"] for line in decided if line["sequence"] == 2}
+    assert (logged["s0"], logged["s39"]) == ("allow", "deny")
+    (workspace.folder / "t.yaml").write_text(TULIP_TEST)
+    workspace("policy", "test", "--policy", "p.yaml", "t.yaml").expect(0)
+
+
 def test_decided_forbids_about_the_same_tool_bring_no_warning(books: Shell):
     """One decision about the tool and one about its argument are both on record; none of them is one too many."""
     planted = [

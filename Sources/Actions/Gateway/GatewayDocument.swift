@@ -30,6 +30,21 @@ package struct GatewayDocument: Sendable {
     package var issuers: [Issuer] = []
     package var taskKeys: String?
     package var definitions: String?
+    package var tls: TLS?
+
+    /// TLS of the gateway's own port.
+    package struct TLS: Sendable, Hashable {
+        package var certificate: String
+        package var key: String
+        /// Trust domains and the files of their bundles (SPIFFE Trust Domain and Bundle, §4).
+        package var clients: [Clients]
+        package var groups: ListenerTLS.Groups
+
+        package struct Clients: Sendable, Hashable {
+            package var trustDomain: String
+            package var bundle: String
+        }
+    }
     /// What is kept of results in recordings: `provenance`, `digests` or `full`.
     package var stored = "provenance"
 
@@ -122,6 +137,7 @@ private struct GatewayReading {
         document.configuration.serverRequests = Set((reader.strings("server-requests")?.value ?? []).map(\.value))
         document.configuration.origins = Set((reader.strings("origins")?.value ?? []).map(\.value))
         document.definitions = reader.string("definitions")?.value
+        document.tls = tls(&reader)
         reader.finish()
         return document
     }
@@ -155,6 +171,7 @@ private struct GatewayReading {
             let upstream = entry.string("upstream", isRequired: !isProgram)
             let transport = entry.enumeration("transport", of: GatewayConfiguration.Transport.self)?.value ?? .streamable
             let credential = entry.string("credential")?.value
+            let authorities = entry.string("ca")?.value
             entry.finish()
             if isProgram, let server {
                 if programs.contains(server.value) {
@@ -182,8 +199,7 @@ private struct GatewayReading {
                 )
                 continue
             }
-            routes.append(
-                GatewayConfiguration.Route(
+            var route = GatewayConfiguration.Route(
                     path: path.value,
                     server: server.value,
                     upstream: GatewayConfiguration.Endpoint(host: url.host, port: url.port ?? (url.isTLS ? 443 : 80)),
@@ -192,7 +208,8 @@ private struct GatewayReading {
                     transport: transport,
                     credential: credential
                 )
-            )
+            route.authorities = authorities
+            routes.append(route)
         }
         return (routes, programs)
     }
@@ -217,6 +234,26 @@ private struct GatewayReading {
             document.configuration.declared = declared.value
         }
         identity.finish()
+    }
+
+    private func tls(_ reader: inout MappingReader) -> GatewayDocument.TLS? {
+        guard var tls = reader.mapping("tls") else { return nil }
+        let certificate = tls.string("certificate", isRequired: true)
+        let key = tls.string("key", isRequired: true)
+        let groups = tls.enumeration("groups", of: ListenerTLS.Groups.self)?.value ?? .hybridPreferred
+        var clients: [GatewayDocument.TLS.Clients] = []
+        for node in tls.list("clients")?.value ?? [] {
+            guard var entry = MappingReader(node, problems, as: "a trust domain") else { continue }
+            let domain = entry.string("trust-domain", isRequired: true)
+            let bundle = entry.string("bundle", isRequired: true)
+            entry.finish()
+            if let domain, let bundle {
+                clients.append(GatewayDocument.TLS.Clients(trustDomain: domain.value, bundle: bundle.value))
+            }
+        }
+        tls.finish()
+        guard let certificate, let key else { return nil }
+        return GatewayDocument.TLS(certificate: certificate.value, key: key.value, clients: clients, groups: groups)
     }
 
     private func limits(_ reader: inout MappingReader, _ document: inout GatewayDocument) {

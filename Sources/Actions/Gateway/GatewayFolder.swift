@@ -76,7 +76,8 @@ package struct GatewayFolder: Sendable {
             return try NoteSigner(name: origin, kind: .ed25519, seed: Redacted(seed))
         }
         let seconds: @Sendable () -> UInt64 = { UInt64(max(0, clock().epochSeconds)) }
-        let queue = try LogQueue<FileDisk>(time: seconds) { () throws(AuditError) in
+        // Whatever comes while the disk syncs is one batch; a lone write need not wait for company.
+        let queue = try LogQueue<FileDisk>(limits: .init(gathering: .zero), time: seconds) { () throws(AuditError) in
             try LogWriter(
                 FileDisk(writing: path, waits: false),
                 origin: origin,

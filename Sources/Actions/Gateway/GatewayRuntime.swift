@@ -58,11 +58,13 @@ package final class GatewayRuntime: Sendable {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, System.coreCount))
         let proofs = try files.proofs()
         // A port of 0 becomes known only when it is bound, and the gateway's own name holds it.
-        let first = Self.settings(document, policy, proofs, at: document.configuration.listen)
+        let tls = try files.tls(clock)
+        let contexts = try files.contexts()
+        let first = Self.settings(document, policy, proofs, tls, contexts, at: document.configuration.listen)
         do throws {
             gateway = try await Gateway(first, shared: shared, group: group)
             listening = try await gateway.listen(at: document.configuration.listen)
-            gateway.change(to: Self.settings(document, policy, proofs, at: listening))
+            gateway.change(to: Self.settings(document, policy, proofs, tls, contexts, at: listening))
             if let admin = document.configuration.admin {
                 administered = try await gateway.administer(at: admin, token: folder.adminToken())
             } else {
@@ -78,7 +80,9 @@ package final class GatewayRuntime: Sendable {
     package func reload() throws {
         let document = try Self.document(file)
         let files = GatewayFiles(document, beside: file)
-        gateway.change(to: Self.settings(document, try files.policy(), try files.proofs(), at: listening))
+        let (policy, proofs, tls) = (try files.policy(), try files.proofs(), try files.tls(shared.clock))
+        let contexts = try files.contexts()
+        gateway.change(to: Self.settings(document, policy, proofs, tls, contexts, at: listening))
     }
 
     /// Answers what was begun, and closes the log and the recordings.
@@ -105,11 +109,15 @@ package final class GatewayRuntime: Sendable {
         _ document: GatewayDocument,
         _ policy: GatewayFiles.LoadedPolicy?,
         _ proofs: Proofs,
+        _ tls: ListenerTLS?,
+        _ contexts: [String: NIOSSLContext],
         at listening: GatewayConfiguration.Endpoint
     ) -> Settings {
         var configuration = document.configuration
         configuration.listen = listening
-        if configuration.address == nil { configuration.address = "http://\(listening.authority)" }
+        if configuration.address == nil {
+            configuration.address = "\(tls == nil ? "http" : "https")://\(listening.authority)"
+        }
         var authorities: Set = [listening.authority]
         if listening.isLoopback {
             authorities.formUnion(["127.0.0.1:\(listening.port)", "localhost:\(listening.port)", "[::1]:\(listening.port)"])
@@ -122,23 +130,28 @@ package final class GatewayRuntime: Sendable {
             policy: policy?.compiled,
             policyName: policy?.digest.description ?? "",
             authorities: authorities,
-            proofs: proofs
-        ) { endpoint, isTLS, loop in
+            proofs: proofs,
+            tls: tls
+        ) { route, loop in
             let bootstrap = ClientBootstrap(group: loop)
                 .channelOption(.autoRead, value: false)
                 .channelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 256 << 10))
                 .connectTimeout(.seconds(5))
-            guard isTLS else { return bootstrap.connect(host: endpoint.host, port: endpoint.port) }
+            guard route.isUpstreamTLS else {
+                return bootstrap.connect(host: route.upstream.host, port: route.upstream.port)
+            }
+            guard let context = contexts[route.path] else {
+                return loop.makeFailedFuture(Failure("tls", "the route has no TLS"))
+            }
             return bootstrap.channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    var tls = TLSConfiguration.makeClientConfiguration()
-                    tls.minimumTLSVersion = .tlsv12
-                    let context = try NIOSSLContext(configuration: tls)
-                    let name = endpoint.host.contains(":") || endpoint.host.first?.isNumber == true ? nil : endpoint.host
-                    try channel.pipeline.syncOperations.addHandler(NIOSSLClientHandler(context: context, serverHostname: name))
+                    let host = route.upstream.host
+                    let isAddress = host.contains(":") || host.utf8.allSatisfy { $0 < 0x3A }
+                    let handler = try NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : host)
+                    try channel.pipeline.syncOperations.addHandler(handler)
                 }
             }
-            .connect(host: endpoint.host, port: endpoint.port)
+            .connect(host: route.upstream.host, port: route.upstream.port)
         }
     }
 }
@@ -198,6 +211,54 @@ struct GatewayFiles {
             possession: DPoPVerifier(replays: ReplayCache()),
             orchestrators: try document.taskKeys.map(keys)
         )
+    }
+
+    /// The TLS of the gateway's own port.
+    func tls(_ clock: @escaping @Sendable () -> Timestamp) throws -> ListenerTLS? {
+        guard let tls = document.tls else { return nil }
+        let bundles = try tls.clients.map { client in
+            let bytes = try bytes(client.bundle, as: "the bundle")
+            do throws(SVIDFault) {
+                return try TrustBundle(parsing: bytes, trustDomain: client.trustDomain)
+            } catch {
+                throw GatewayRuntime.Failure("bundle", "the bundle `\(client.bundle)` is wrong: \(error)", isInput: true)
+            }
+        }
+        let certificate = try bytes(tls.certificate, as: "the certificate")
+        let key = try bytes(tls.key, as: "the private key")
+        do {
+            return try ListenerTLS(
+                certificate: certificate,
+                key: key,
+                bundles: bundles,
+                groups: tls.groups,
+                now: clock
+            )
+        } catch {
+            throw GatewayRuntime.Failure(
+                "tls",
+                "`\(tls.certificate)` and `\(tls.key)` are no certificate and private key in PEM that belong together",
+                isInput: true
+            )
+        }
+    }
+
+    /// The TLS towards servers, by route: 1.2 at least, hybrid key agreement offered first.
+    func contexts() throws -> [String: NIOSSLContext] {
+        var contexts: [String: NIOSSLContext] = [:]
+        for route in document.configuration.routes where route.isUpstreamTLS {
+            var configuration = TLSConfiguration.makeClientConfiguration()
+            configuration.minimumTLSVersion = .tlsv12
+            if let name = route.authorities {
+                let pem = try bytes(name, as: "the authorities")
+                guard let certificates = try? NIOSSLCertificate.fromPEMBytes(pem), !certificates.isEmpty else {
+                    throw GatewayRuntime.Failure("ca", "`\(name)` holds no certificate in PEM", isInput: true)
+                }
+                configuration.trustRoots = .certificates(certificates)
+            }
+            contexts[route.path] = try NIOSSLContext(configuration: configuration)
+        }
+        return contexts
     }
 
     private func keys(_ name: String) throws -> KeySet {

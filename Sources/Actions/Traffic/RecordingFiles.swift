@@ -28,28 +28,39 @@ package struct RecordingFiles: Sendable {
 
     /// Hands over every call of the files, in their order; `-` is standard input.
     ///
+    /// Secrets are tokens in all of them, as in the store, whether a file was imported or not: what is mined, replayed and
+    /// explained is decided alike.
+    ///
     /// - Throws: `Failure` where a file cannot be read; the calls before it were handed over.
     package static func read(
         _ files: [String],
         _ body: (CallRecord) -> Void
     ) throws(Failure) -> Count {
         var count = Count()
-        for file in files { try read(file, &count, body) }
+        var secrets = RawSecrets.here { count.notes.append($0) }
+        for file in files { try read(file, &count, &secrets, body) }
         return count
     }
 
-    private static func read(_ file: String, _ count: inout Count, _ body: (CallRecord) -> Void) throws(Failure) {
+    private static func read(
+        _ file: String,
+        _ count: inout Count,
+        _ secrets: inout RawSecrets,
+        _ body: (CallRecord) -> Void
+    ) throws(Failure) {
         do throws(RecordingFault) {
             for part in try RecordingSource.parts(of: file) {
                 let name = part.name
                 var reader = NativeReader()
                 var isSealedHere = false
                 var disbelieved = DisbelievedClaims()
-                func take(_ line: Int, _ result: Result<CallRecord, NativeReader.Refusal>) {
-                    switch result {
+                func take(_ line: Int, _ result: consuming Result<CallRecord, NativeReader.Refusal>) {
+                    switch consume result {
                     case .success(var record):
                         count.calls += 1
                         if !isSealedHere { disbelieved.count(record.withdrawClaims()) }
+                        // What was imported here has tokens already.
+                        if !isSealedHere || record.source == nil { secrets.replace(in: &record) }
                         if record.source == nil {
                             record.source = CallRecord.Source(importer: "native", file: name, line: line)
                         }

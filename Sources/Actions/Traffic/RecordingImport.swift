@@ -99,11 +99,7 @@ package struct RecordingImport {
         self.secretDigest = secretDigest
         settings = ImportSettings(
             aliases: ServerAliases(names),
-            tokeniser: Tokeniser { text, name in
-                // What an earlier import put there stays: a token of a token could not be compared.
-                if KeyedDigest(text) != nil { return nil }
-                return Credentials.tokenise(text, named: name, token: secretDigest)
-            }
+            tokeniser: .secrets(digest: secretDigest)
         )
     }
 
@@ -325,6 +321,17 @@ private struct NativeIntake {
             if summary.examples.count < 20 {
                 summary.examples.append(RecordingImport.Example(line: line, reason: code, detail: "\(refusal)"))
             }
+        }
+    }
+}
+
+extension Tokeniser {
+    /// Replaces secrets by their keyed digests.
+    static func secrets(digest: @escaping @Sendable (String) -> String) -> Tokeniser {
+        Tokeniser { text, name in
+            // What an earlier import put there stays: a token of a token could not be compared.
+            if KeyedDigest(text) != nil { return nil }
+            return Credentials.tokenise(text, named: name, token: digest)
         }
     }
 }

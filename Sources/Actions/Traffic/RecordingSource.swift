@@ -211,7 +211,7 @@ package enum RecordingSource {
     }
 
     /// The workspace that the command works in, as every command finds it.
-    private static func here() -> WorkspaceFolder? {
+    static func here() -> WorkspaceFolder? {
         let named = ProcessInfo.processInfo.environment["LOCKSTEP_WORKSPACE"].map(absolute)
         return WorkspaceFolder.nearest(to: named ?? FileManager.default.currentDirectoryPath)
     }

@@ -304,7 +304,7 @@ extension RecordingStore {
 
     private static func isProfile(_ path: String) -> Bool {
         guard let bytes = try? DurableFile.read(path, limit: 1 << 30) else { return false }
-        return bytes.firstRange(of: Array("\"lockstep.profile/1\"".utf8)) != nil
+        return bytes.firstRange(of: Array("\"lockstep.profile/".utf8)) != nil
     }
 
     private static func holds(_ name: [UInt8], _ bytes: [UInt8]) -> Bool {

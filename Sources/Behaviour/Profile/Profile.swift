@@ -5,7 +5,7 @@ package import Core
 /// A profile is made only of state that merges exactly. Profiles of the parts of a recording, merged in any order and
 /// grouping, have the same `digest` as one pass over the whole, as long as no session spans two parts.
 package struct Profile: Sendable {
-    package static let schema = "lockstep.profile/1"
+    package static let schema = "lockstep.profile/2"
 
     package let hash: KeyedHash
     /// Digests of the recordings that were folded in; no part of the profile's own digest.
@@ -122,7 +122,7 @@ extension Profile {
     private var content: (bytes: [UInt8], endOfCalls: Int, endOfSessions: Int) {
         var bytes: [UInt8] = []
         // Growing as it is written would take three times as much at the end; room that is not used costs nothing.
-        if calls > 10_000 { bytes.reserveCapacity(2 * readings.charged + 400 * sample.spent + (32 << 20)) }
+        if calls > 10_000 { bytes.reserveCapacity(2 * readings.charged + 160 * sample.spent + (32 << 20)) }
         var writer = MemberWriter()
         func write(_ name: String, _ value: JSON.Value) {
             writer.write(name, to: &bytes)
@@ -172,6 +172,9 @@ extension Profile {
             throw ReadError(description: "the profile is no JSON: \(error)")
         }
         guard value["schema"]?.string == Self.schema else {
+            if value["schema"]?.string == "lockstep.profile/1" {
+                throw ReadError(description: "the profile is of an earlier version: fold its recordings anew")
+            }
             throw ReadError(description: "this is no profile of the version `\(Self.schema)`")
         }
         guard let first = Form.hash(value["key"]?[0]), let second = Form.hash(value["key"]?[1]),

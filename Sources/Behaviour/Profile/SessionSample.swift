@@ -104,14 +104,21 @@ extension SessionSample: Mergeable {
         let kept = run()
         var writer = MemberWriter()
         writer.write("sessions", to: &bytes)
-        Form.append(list: Array(kept.keys), to: &bytes) { traces[$0]?.write(to: &$1) }
+        var tables = TraceTables()
+        Form.append(list: Array(kept.keys), to: &bytes) { traces[$0]?.write(&tables, to: &$1) }
+        writer.write("sources", to: &bytes)
+        tables.writeSources(to: &bytes)
+        writer.write("texts", to: &bytes)
+        tables.writeTexts(to: &bytes)
         writer.write("threshold", to: &bytes)
         JSON.append(kept.threshold.map(Form.hash) ?? .null, to: &bytes)
         bytes.append(UInt8(ascii: "}"))
     }
 
     package init?(json: JSON.Value) {
-        guard let traces = Form.list(json["sessions"], SessionTrace.init(json:)), let threshold = json["threshold"],
+        guard let names = TraceNames(sources: json["sources"], texts: json["texts"]),
+            let traces = Form.list(json["sessions"], { SessionTrace(json: $0, names) }),
+            let threshold = json["threshold"],
             threshold.isNull || Form.hash(threshold) != nil
         else { return nil }
         for trace in traces {

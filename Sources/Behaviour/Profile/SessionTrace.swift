@@ -105,21 +105,50 @@ package final class TracedCall: Sendable {
     package var day: Int64 { time / 86_400 - (time % 86_400 < 0 ? 1 : 0) }
 }
 
-package struct TracedLeaf: Sendable {
-    package var argument: Keyed<String>
-    package var path: Keyed<String>
-    package var valueClass: ValueClass
+/// One value of a call, kept once however many look at it.
+package final class TracedLeaf: Sendable {
+    package let argument: Keyed<String>
+    package let path: Keyed<String>
+    package let valueClass: ValueClass
     /// The key is that of the whole text, also where the text is abridged.
-    package var value: Keyed<String>
-    package var isAbridged: Bool
-    package var number: Double?
-    package var prompt: PromptSource
-    package var fields: [Keyed<ResultField>]
-    package var texts: [Keyed<ServerTool>]
-    package var entities: [TracedEntity]
-    package var length: Int
+    package let value: Keyed<String>
+    package let isAbridged: Bool
+    package let number: Double?
+    package let prompt: PromptSource
+    package let fields: [Keyed<ResultField>]
+    package let texts: [Keyed<ServerTool>]
+    package let entities: [TracedEntity]
+    package let length: Int
     /// Readings of this session whose text holds the value, where nothing else explains it.
-    package var readings: [UInt64]
+    package let readings: [UInt64]
+
+    package init(
+        argument: Keyed<String>,
+        path: Keyed<String>,
+        valueClass: ValueClass,
+        value: Keyed<String>,
+        isAbridged: Bool,
+        number: Double?,
+        prompt: PromptSource,
+        fields: [Keyed<ResultField>],
+        texts: [Keyed<ServerTool>],
+        entities: [TracedEntity],
+        length: Int,
+        readings: [UInt64]
+    ) {
+        self.argument = argument
+        self.path = path
+        self.valueClass = valueClass
+        self.value = value
+        self.isAbridged = isAbridged
+        self.number = number
+        self.prompt = prompt
+        self.fields = fields
+        self.texts = texts
+        self.entities = entities
+        self.length = length
+        self.readings = readings
+    }
 
     package var isTextOnly: Bool { prompt != .exact && fields.isEmpty && !texts.isEmpty }
     package var isEmpty: Bool { valueClass == .empty }
@@ -177,7 +206,7 @@ package struct CallContext: Sendable {
         self.resultText = resultText
     }
 
-    package init(_ record: CallRecord) {
+    package init(_ record: borrowing CallRecord) {
         self.init(
             time: record.time,
             outcome: record.outcome,

@@ -109,7 +109,8 @@ struct TraceWriter {
         let arguments = call.arguments.map { name($0) }
         var leaves: [TracedLeaf] = []
         leaves.reserveCapacity(call.leaves.count)
-        for leaf in call.leaves { leaves.append(self.leaf(leaf)) }
+        let observed = call.leaves.span
+        for at in observed.indices { leaves.append(leaf(observed[at])) }
         var lists: [(argument: Int, count: Int)] = []
         if !call.listLengths.isEmpty {
             for (index, argument) in call.arguments.enumerated() {

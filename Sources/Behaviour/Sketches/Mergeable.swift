@@ -84,18 +84,14 @@ struct ArrayWriter {
         Form.append(count: count, to: &bytes)
     }
 
+    mutating func add(number: Int, to bytes: inout [UInt8]) {
+        next(&bytes)
+        Form.append(number: number, to: &bytes)
+    }
+
     mutating func add(hash: UInt64, to bytes: inout [UInt8]) {
         next(&bytes)
         Form.append(hash: hash, to: &bytes)
-    }
-
-    mutating func add(name: Keyed<String>, to bytes: inout [UInt8]) {
-        next(&bytes)
-        Form.append(name: name, to: &bytes)
-    }
-
-    mutating func add(optional name: Keyed<String>?, to bytes: inout [UInt8]) {
-        if let name { add(name: name, to: &bytes) } else { add(.null, to: &bytes) }
     }
 
     mutating func add<Element>(
@@ -190,6 +186,16 @@ enum Form {
         }
     }
 
+    /// Adds a small number that is not negative, the digits of most at once.
+    static func append(number: Int, to bytes: inout [UInt8]) {
+        if number >= 100 {
+            append(number: number / 10, to: &bytes)
+        } else if number >= 10 {
+            bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / 10))
+        }
+        bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number % 10))
+    }
+
     static func append(count: Int, to bytes: inout [UInt8]) { JSON.append(.integer(Int64(count)), to: &bytes) }
 
     /// Adds an array, whose elements write themselves.
@@ -199,9 +205,10 @@ enum Form {
         _ write: (Element, inout [UInt8]) -> Void
     ) {
         ArrayWriter.write(to: &bytes) { writer, bytes in
-            for element in list {
+            let elements = list.span
+            for at in elements.indices {
                 writer.next(&bytes)
-                write(element, &bytes)
+                write(elements[at], &bytes)
             }
         }
     }

@@ -70,7 +70,8 @@ package enum ByteSearch {
     }
 
     /// Eight bytes, the first one lowest; the caller has seen that there are so many.
-    private static func word(_ bytes: Span<UInt8>, _ at: Int) -> UInt64 {
+    @inline(__always)
+    static func word(_ bytes: Span<UInt8>, _ at: Int) -> UInt64 {
         UInt64(littleEndian: unsafe bytes.bytes.unsafeLoadUnaligned(fromByteOffset: at, as: UInt64.self))
     }
 }

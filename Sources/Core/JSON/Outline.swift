@@ -119,6 +119,28 @@ extension JSON.Outline {
         return nil
     }
 
+    /// A bit for each name that the members of an object have, so that one that no member has is mostly known at once.
+    package func nameBits(of node: Node, in bytes: Span<UInt8>) -> UInt64 {
+        let object = entries[node.position]
+        guard object.kind == .object else { return 0 }
+        let entries = entries.span
+        var bits: UInt64 = 0
+        var position = node.position + 1
+        while position < Int(object.next) {
+            let key = entries[position]
+            // An escape may stand for any name.
+            if key.isMarked { return .max }
+            bits |= Self.nameBit(bytes[Int(key.start) + 1], Int(key.end &- key.start) &- 2)
+            position = Int(entries[position + 1].next)
+        }
+        return bits
+    }
+
+    /// The bit of a name by its first byte, which is the quote of a name that is empty, and its length.
+    package static func nameBit(_ first: UInt8, _ count: Int) -> UInt64 {
+        1 &<< (UInt64(first) &+ UInt64(truncatingIfNeeded: count) &* 7)
+    }
+
     /// The value that is reached from the root by these names.
     package func find(_ path: [String], in bytes: Span<UInt8>) -> Node? {
         guard !entries.isEmpty else { return nil }

@@ -152,8 +152,8 @@ extension JSON.Outline {
 }
 
 extension JSON.Outline {
-    /// Up to this many keys are compared with one another; more are put into slots by hash.
-    private static let fewKeys = 8
+    /// Up to this many keys are compared with one another, by their marks; more are put into slots by hash.
+    private static let fewKeys = 24
 
     private mutating func refuseEqualKeys(
         of object: Int,
@@ -161,34 +161,43 @@ extension JSON.Outline {
         _ limits: JSON.Limits
     ) throws(JSON.ScanError) {
         let end = entries.count
+        // Equal keys have equal marks; whether keys of one mark are equal is seen by their bytes.
+        var marks = InlineArray<24, UInt64>(repeating: 0)
+        var mayBeEqual = false
         var count = 0
         var position = object + 1
         while position < end {
-            count += 1
-            guard count <= limits.maxMembers else {
-                throw JSON.ScanError(.tooLarge, at: Int(entries[position].start))
+            let entry = entries[position]
+            guard count < limits.maxMembers else { throw JSON.ScanError(.tooLarge, at: Int(entry.start)) }
+            if count < Self.fewKeys {
+                let mark = Self.mark(of: entry, bytes)
+                for earlier in 0..<count where marks[earlier] == mark { mayBeEqual = true }
+                mayBeEqual = mayBeEqual || entry.isMarked
+                marks[count] = mark
             }
+            count += 1
             position = Int(entries[position + 1].next)
         }
-        if count <= Self.fewKeys {
-            try compareKeys(from: object + 1, to: end, bytes)
-        } else {
-            try hashKeys(count, from: object + 1, to: end, bytes)
-        }
+        if mayBeEqual || count > Self.fewKeys { try hashKeys(count, from: object + 1, to: end, bytes) }
     }
 
-    private func compareKeys(from first: Int, to end: Int, _ bytes: Span<UInt8>) throws(JSON.ScanError) {
-        var later = first
-        while later < end {
-            var earlier = first
-            while earlier < later {
-                if sameText(entries[earlier], entries[later], bytes) {
-                    throw JSON.ScanError(.duplicateKey, at: Int(entries[later].start))
-                }
-                earlier = Int(entries[earlier + 1].next)
+    /// A few bytes of a key and its length, which tell most keys apart.
+    private static func mark(of key: Entry, _ bytes: Span<UInt8>) -> UInt64 {
+        let start = Int(key.start) + 1
+        let count = Int(key.end) - 1 - start
+        guard count >= 8 else {
+            // Only at the end of the text are there no eight bytes.
+            var word: UInt64 = 0
+            if start + 8 <= bytes.count {
+                word = ByteSearch.word(bytes, start)
+            } else {
+                for offset in 0..<count { word |= UInt64(bytes[start + offset]) << UInt64(8 * offset) }
             }
-            later = Int(entries[later + 1].next)
+            return word << UInt64(64 - 8 * count) | UInt64(count)
         }
+        let middle = ByteSearch.word(bytes, start + count / 2 - 4)
+        return ByteSearch.word(bytes, start) ^ middle &* 0x9E37_79B9_7F4A_7C15
+            ^ ByteSearch.word(bytes, start + count - 8) &* 0xC2B2_AE3D_27D4_EB4F ^ UInt64(count)
     }
 
     private mutating func hashKeys(

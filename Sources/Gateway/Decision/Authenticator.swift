@@ -29,12 +29,19 @@ struct Authenticator {
 
     mutating func authenticate(
         _ head: MessageHead,
+        svid: X509SVID?,
         method: String,
         route: GatewayConfiguration.Route,
         settings: Settings,
         now: Timestamp
     ) -> Outcome {
         let fields = head.values(of: .authorization)
+        let certificate = svid.flatMap { now < $0.notAfter ? $0 : nil }
+        // A workload that proved its name to the connection needs no token; one that sends a token is held to it.
+        if fields.isEmpty, let certificate {
+            let principal = CallRecord.Principal(id: certificate.id.description, kind: .spiffe)
+            return .caller(Caller(principal: principal, credentials: ["serial:\(certificate.serial)"]))
+        }
         guard let verifier = settings.proofs.tokens, !(fields.isEmpty && settings.configuration.declared != nil) else {
             guard let name = settings.configuration.declared, fields.isEmpty else {
                 return .refused(status: 401, error: nil)
@@ -56,6 +63,7 @@ struct Authenticator {
                 proofs: head.values(of: .dpop).map { Array($0.utf8) },
                 method: method,
                 address: address,
+                certificate: certificate?.digest,
                 now: now
             )
             return .caller(Caller(token))

@@ -20,7 +20,7 @@ struct PendingCall: Sendable {
         var record: CallRecord
         let conversation: Conversation
         let open: SessionObserver.OpenCall
-        let observed: ObservedCall
+        var observed: ObservedCall
         let decision: Decision?
     }
 }

@@ -6,12 +6,13 @@ package import Policies
 /// A gateway's configuration made ready: looked up, never computed, while requests are decided.
 package final class Settings: Sendable {
     package typealias Dial =
-        @Sendable (GatewayConfiguration.Endpoint, _ isTLS: Bool, any EventLoop) -> EventLoopFuture<any Channel>
+        @Sendable (GatewayConfiguration.Route, any EventLoop) -> EventLoopFuture<any Channel>
     package let configuration: GatewayConfiguration
     package let policy: CompiledPolicy?
     /// Names the policy in force in audit entries: its digest.
     package let policyName: String
     package let proofs: Proofs
+    let tls: ListenerTLS?
     let dial: Dial
     private let routes: [String: GatewayConfiguration.Route]
     private let authorities: Set<String>
@@ -23,6 +24,7 @@ package final class Settings: Sendable {
     ///   - policyName: Digest of the policy's bytes.
     ///   - authorities: Names and ports under which clients reach the gateway, as in `Host`.
     ///   - proofs: What proves callers and tasks.
+    ///   - tls: Of the gateway's own port; nil is cleartext.
     ///   - dial: Connects to a server.
     package init(
         _ configuration: GatewayConfiguration,
@@ -30,12 +32,14 @@ package final class Settings: Sendable {
         policyName: String,
         authorities: Set<String>,
         proofs: Proofs,
+        tls: ListenerTLS? = nil,
         dial: @escaping Dial
     ) {
         self.configuration = configuration
         self.policy = policy
         self.policyName = policyName
         self.proofs = proofs
+        self.tls = tls
         self.dial = dial
         self.authorities = Set(authorities.map { $0.lowercased() })
         routes = Dictionary(configuration.routes.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })

@@ -13,6 +13,8 @@ package final class Shared: Sendable {
     let audit: any AuditSink
     let records: (any RecordSink)?
     let now: @Sendable () -> Timestamp
+    /// The clock that everything here goes by.
+    package var clock: @Sendable () -> Timestamp { now }
     /// Ends what a principal has open, on every event loop.
     let onRevocation = Mutex<(@Sendable () -> Void)?>(nil)
 

@@ -60,7 +60,14 @@ struct Admission {
 
     private func authenticate(_ route: GatewayConfiguration.Route, _ now: Timestamp) -> Authenticator.Outcome {
         let method = request.head.method == .post ? "POST" : request.head.method == .get ? "GET" : "DELETE"
-        return worker.authenticator.authenticate(head, method: method, route: route, settings: settings, now: now)
+        return worker.authenticator.authenticate(
+            head,
+            svid: request.svid,
+            method: method,
+            route: route,
+            settings: settings,
+            now: now
+        )
     }
 
     private func challenge(_ status: Int, _ error: String?, _ route: GatewayConfiguration.Route) -> Outcome {

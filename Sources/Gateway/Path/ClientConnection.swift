@@ -1,4 +1,5 @@
 import Core
+import Identity
 import NIOCore
 
 /// One request with its whole body, as the gateway decides on it.
@@ -8,6 +9,8 @@ struct ClientRequest {
     /// Address of the client, without its port.
     let peer: String
     let began: NIODeadline
+    /// What the connection's certificate proves.
+    let svid: X509SVID?
 }
 
 /// What a request becomes: it is told when its client is gone, and when the client can take more.
@@ -20,6 +23,8 @@ protocol RequestWork: AnyObject {
     var caller: Caller { get }
     /// Whether it never ends by itself: a stream on which a server may always say more.
     var isEndless: Bool { get }
+    /// Whether its answer comes as events: a client that closes its side has left them.
+    var isStreaming: Bool { get }
     var deadline: NIODeadline { get }
 }
 
@@ -62,9 +67,13 @@ final class ClientConnection: ChannelInboundHandler {
     private var peer = ""
     private(set) var work: (any RequestWork)?
     private var isReading = false
+    private var isInputClosed = false
 
-    init(_ worker: any ConnectionOwner) {
+    private let proven: ProvenCertificate
+
+    init(_ worker: any ConnectionOwner, proven: ProvenCertificate = ProvenCertificate()) {
         self.worker = worker
+        self.proven = proven
         search = HeadSearch(limit: worker.limits.headBytes)
         began = .now()
     }
@@ -107,8 +116,10 @@ final class ClientConnection: ChannelInboundHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        // A client that has said all it will say can still wait for the answer.
-        if event as? ChannelEvent == .inputClosed, work == nil { context.close(promise: nil) }
+        guard event as? ChannelEvent == .inputClosed else { return }
+        isInputClosed = true
+        // A client that has said all it will say can still wait for an answer, but hardly for a stream.
+        if work.map({ $0.isEndless || $0.isStreaming }) ?? true { context.close(promise: nil) }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -207,7 +218,7 @@ final class ClientConnection: ChannelInboundHandler {
         search.reset()
         state = .working
         if arrived.readableBytes == 0 { arrived = ByteBuffer() }
-        let request = ClientRequest(head: head, body: body, peer: peer, began: began)
+        let request = ClientRequest(head: head, body: body, peer: peer, began: began, svid: proven.svid)
         work = worker.take(request, from: self)
         if let work { work.start() } else { finish() }
     }
@@ -225,7 +236,9 @@ final class ClientConnection: ChannelInboundHandler {
         guard case .working = state else { return }
         work = nil
         context?.flush()
-        guard staysOpen, !closes, !worker.isDraining else { return close() }
+        guard staysOpen, !closes, !worker.isDraining, !isInputClosed || arrived.readableBytes > 0 else {
+            return close()
+        }
         state = .head
         began = .now()
         guard arrived.readableBytes > 0 else { return read() }

@@ -41,6 +41,13 @@ final class Exchange: RequestWork, AnswerReader {
 
     var caller: Caller { passage.caller }
     var isEndless: Bool { passage.verb == .get }
+    var isStreaming: Bool { hasBegunStream }
+    /// Whether the request can be sent again where a kept connection turns out to be closed: it only reads.
+    private var isRepeatable: Bool {
+        passage.verb == .get || !passage.calls.isEmpty && !passage.entries.contains(where: \.isDurable)
+            && passage.opening == nil
+    }
+    private var isRepeated = false
 
     // MARK: To the server
 
@@ -71,7 +78,7 @@ final class Exchange: RequestWork, AnswerReader {
     }
 
     private func forward() {
-        worker.pool(for: passage.route).take { [self] upstream in
+        worker.pool(for: passage.route).take(isFresh: isRepeated) { [self] upstream in
             guard case .beginning = state else {
                 upstream?.abandon()
                 return
@@ -150,7 +157,7 @@ final class Exchange: RequestWork, AnswerReader {
     }
 
     func answerEnded() {
-        upstream = nil
+        if case .waiting = state {} else { upstream = nil }
         switch state {
         case .collecting(let head, let body): deliver(head, body)
         case .ignoring(let head): acknowledge(head)
@@ -162,8 +169,15 @@ final class Exchange: RequestWork, AnswerReader {
 
     func answerFailed(_ fault: UpstreamFault) {
         if case .done = state { return }
+        let wasKept = upstream?.wasUsedBefore ?? false
         upstream?.abandon()
         upstream = nil
+        if fault == .closed, case .waiting = state, wasKept, isRepeatable, !isRepeated {
+            // Servers close connections that were idle, and the request was on its way then: nobody has read it.
+            isRepeated = true
+            state = .beginning
+            return forward()
+        }
         worker.shared.counters.count(.upstreamFaults)
         if hasBegunStream { return endStream() }
         desk.lost()

@@ -54,6 +54,9 @@ final class UpstreamConnection: ChannelInboundHandler {
     private var reader: (any AnswerReader)?
     private var interim = 0
     private var isReading = false
+    private var requests = 0
+    /// Whether the request at hand is not the first one.
+    var wasUsedBefore: Bool { requests > 1 }
     /// Called when the connection can serve another request.
     var onIdle: ((UpstreamConnection) -> Void)?
     var onClose: ((UpstreamConnection) -> Void)?
@@ -71,6 +74,7 @@ final class UpstreamConnection: ChannelInboundHandler {
         self.reader = reader
         state = .head
         interim = 0
+        requests += 1
         search.reset()
         if body.readableBytes == 0 {
             context.writeAndFlush(wrapOutboundOut(head), promise: nil)
@@ -213,30 +217,28 @@ final class UpstreamConnection: ChannelInboundHandler {
 /// The connections of one event loop to one server.
 final class UpstreamPool {
     private let loop: any EventLoop
-    private let endpoint: GatewayConfiguration.Endpoint
     private let connect: (any EventLoop) -> EventLoopFuture<any Channel>
     private var idle: [UpstreamConnection] = []
     static let mostIdle = 64
 
     init(
         loop: any EventLoop,
-        endpoint: GatewayConfiguration.Endpoint,
         connect: @escaping (any EventLoop) -> EventLoopFuture<any Channel>
     ) {
         self.loop = loop
-        self.endpoint = endpoint
         self.connect = connect
     }
 
     /// Hands over a connection that can take a request, soon or now, or nothing where the server cannot be reached.
-    func take(_ body: @escaping (UpstreamConnection?) -> Void) {
-        while let connection = idle.popLast() {
+    func take(isFresh: Bool = false, _ body: @escaping (UpstreamConnection?) -> Void) {
+        while !isFresh, let connection = idle.popLast() {
             if connection.isUsable { return body(connection) }
         }
         connect(loop).assumeIsolated().whenComplete { result in
             guard case .success(let channel) = result else { return body(nil) }
             let connection = UpstreamConnection()
-            connection.onIdle = { [weak self] in self?.give($0) }
+            // A pool that is gone, after a reload, leaves nobody who could use the connection.
+            connection.onIdle = { [weak self] in if let self { give($0) } else { $0.abandon() } }
             connection.onClose = { [weak self] in self?.remove($0) }
             do {
                 try channel.pipeline.syncOperations.addHandler(connection)

@@ -73,10 +73,10 @@ final class Worker: ConnectionOwner {
     }
 
     func pool(for route: GatewayConfiguration.Route) -> UpstreamPool {
-        let key = route.upstream.authority + (route.isUpstreamTLS ? "s" : "")
+        let key = route.isUpstreamTLS ? route.path : route.upstream.authority
         if let known = pools[key] { return known }
-        let (endpoint, dial) = (route.upstream, settings.dial)
-        let pool = UpstreamPool(loop: loop, endpoint: endpoint) { dial(endpoint, route.isUpstreamTLS, $0) }
+        let dial = settings.dial
+        let pool = UpstreamPool(loop: loop) { dial(route, $0) }
         pools[key] = pool
         return pool
     }

@@ -362,7 +362,8 @@ struct ReleaseDesk {
             )
         }
         let record = use.record
-        _ = use.conversation.state.withLock { $0.observer.end(use.open, record) }
+        use.observed.resultDigest = use.conversation.state.withLock { $0.observer.end(use.open, record) }
+        if signs { use.record.marksInstructions = true }
         shared.record(use)
     }
 

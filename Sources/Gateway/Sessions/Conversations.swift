@@ -40,6 +40,14 @@ package final class Conversations: Sendable {
         let table = Mutex<[Key: Conversation]>([:])
     }
 
+    /// What is kept of a conversation; beyond it arguments count as less well explained, which denies rather than allows.
+    private static let kept = SessionObserver.Limits(
+        maxTextBytes: 256 << 10,
+        maxSessionBytes: 8 << 20,
+        maxResults: 2_048,
+        maxValues: 20_000
+    )
+
     private let shards: [Holder]
     private final class Holder: Sendable { let shard = Shard() }
     private let mostInShard: Int
@@ -61,7 +69,10 @@ package final class Conversations: Sendable {
             let id = "\(key.thread.isEmpty ? key.principal : key.thread)@\(now.microseconds)"
             let new = Conversation(
                 id: key.thread.isEmpty ? id : key.thread,
-                Conversation.State(observer: SessionObserver(taskText: taskText), lastUse: now)
+                Conversation.State(
+                    observer: SessionObserver(taskText: taskText, limits: Self.kept),
+                    lastUse: now
+                )
             )
             table[key] = new
             return new

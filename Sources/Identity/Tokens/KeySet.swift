@@ -60,7 +60,8 @@ package struct KeySet: Sendable {
         try self.init(list, uses: uses)
     }
 
-    init(_ list: [JSON.Value], uses: Set<String>) throws(KeySetError) {
+    /// Reads the keys of a list; with `needsIDs` each must have one, as those of a SPIFFE bundle.
+    init(_ list: [JSON.Value], uses: Set<String>, needsIDs: Bool = false) throws(KeySetError) {
         var keys: [JSONWebKey] = []
         var ignored = 0
         for (position, value) in list.enumerated() {
@@ -73,7 +74,9 @@ package struct KeySet: Sendable {
                 }
             }
             do throws(JSONWebKey.Fault) {
-                keys.append(try JSONWebKey(object))
+                let key = try JSONWebKey(object)
+                guard key.id != nil || !needsIDs else { throw .malformed("`kid` is missing") }
+                keys.append(key)
             } catch {
                 switch error {
                 case .unsupported: ignored += 1

@@ -149,7 +149,7 @@ package struct TaskStatement: Sendable, Hashable {
     }
 
     /// Printable ASCII without space at an end and without `*`, which stands for every task in policies.
-    private static func isID(_ text: String) -> Bool {
+    static func isID(_ text: String) -> Bool {
         let bytes = text.utf8
         return (1...longestID).contains(bytes.count) && bytes.first != 0x20 && bytes.last != 0x20
             && bytes.allSatisfy { 0x20...0x7E ~= $0 && $0 != UInt8(ascii: "*") }

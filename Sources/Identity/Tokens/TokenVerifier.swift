@@ -90,7 +90,7 @@ package struct TokenVerifier: Sendable {
             notBefore: try token.time("nbf"),
             audience: audience,
             scopes: try VerifiedToken.scopes(of: token.claims),
-            purpose: try token.text("purpose", limit: 256),
+            purpose: try Self.purpose(of: token),
             delegation: try VerifiedToken.delegation(of: token.claims),
             confirmation: try VerifiedToken.confirmation(of: token.claims),
             digest: Digest.sha256(bytes)
@@ -113,6 +113,13 @@ package struct TokenVerifier: Sendable {
         guard token.expiry <= ahead + longestLife else {
             throw TokenFault(.tooOld, "the token lives longer than tokens may here")
         }
+    }
+
+    /// The task that the token is for, under the rules of every task's id: no name of it may stand for others.
+    private static func purpose(of token: JSONWebToken) throws(TokenFault) -> String? {
+        guard let text = try token.text("purpose") else { return nil }
+        guard TaskStatement.isID(text) else { throw TokenFault(.claim, "the claim `purpose` names no task") }
+        return text
     }
 
     private static func subject(of token: JSONWebToken) throws(TokenFault) -> String? {

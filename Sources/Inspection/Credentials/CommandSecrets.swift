@@ -2,7 +2,7 @@
 ///
 /// What an option means is known of these programs alone; in other words of a text a dash says nothing.
 extension Credentials {
-    private static let programs: Set<String> = [
+    static let programs: Set<String> = [
         "mysql", "mysqldump", "mysqladmin", "mariadb", "mariadb-dump", "sshpass", "curl", "redis-cli", "mongosh",
         "mongo",
         "mongodump", "plink",

@@ -11,7 +11,7 @@ package struct CredentialMatch: Sendable, Hashable {
 /// too short, the form is not tried again before that run has ended, so no byte is read twice by the same form.
 /// What has no known form is found by its randomness, if the caller asks for that; such a match may be harmless.
 package struct Credentials: Sendable {
-    private static let forms: [[CredentialKind]] = {
+    static let forms: [[CredentialKind]] = {
         var table = [[CredentialKind]](repeating: [], count: 256)
         for kind in CredentialKind.prefixed {
             if let first = kind.prefix.first { table[Int(first)].append(kind) }

@@ -20,6 +20,10 @@ extension Credentials {
     private static let purposes: Set<String> = [
         "sign", "log", "login", "verify", "confirm", "authenticate", "complete", "reset", "finish", "access", "unlock",
     ]
+    /// Words without one of which nothing is taken for a code.
+    static let codeWords = nouns.union(askers)
+    /// What stands right before a code that somebody is asked for.
+    private static let askers: Set<String> = ["enter", "use", "type", "code"]
     private static let reach = 72
 
     static func oneTimeCodes(in bytes: [UInt8]) -> [CredentialMatch] {
@@ -90,7 +94,7 @@ extension Credentials {
                 if isProof(after, at) { return true }
             }
         }
-        let isAsked = before.last.map { ["enter", "use", "type", "code"].contains($0) } ?? false
+        let isAsked = before.last.map { askers.contains($0) } ?? false
         return isAsked && after.count > 1 && after[0] == "to" && purposes.contains(after[1])
     }
 

@@ -189,7 +189,7 @@ extension Credentials {
 }
 
 /// A word of a text that ends like the name of a secret.
-private struct SecretWord {
+struct SecretWord {
     enum Strength {
         /// Nothing but a secret stands under such a name.
         case certain
@@ -210,7 +210,7 @@ private struct SecretWord {
     /// Whether the words before say that it is changed: `update my password to x`.
     let isBeingSet: Bool
 
-    private static let endings: [[UInt8]] = [
+    static let endings: [[UInt8]] = [
         "password", "passwd", "passphrase", "passcode", "secret", "key", "token", "authorization", "otp", "pwd", "pass",
         "connectionstring", "string", "bearer", "pin", "credential", "credentials", "cookie", "pat",
         "passwort", "kennwort", "wachtwoord", "senha", "sig", "signature", "cvv", "cvc",

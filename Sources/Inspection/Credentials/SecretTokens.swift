@@ -26,8 +26,7 @@ extension Credentials {
                 return token(text)
             }
             let bytes = Array(text.utf8)
-            if SecretNames.parts(of: name).last.map({ shortNames.contains($0) }) ?? false,
-                !text.hasPrefix("hmac-sha256:"),
+            if namesShortSecret(name), !text.hasPrefix("hmac-sha256:"),
                 isPasswordLike(bytes[...]), !bytes.contains(where: { $0 <= 0x20 || "/\\~".utf8.contains($0) })
             {
                 return token(text)
@@ -46,6 +45,11 @@ extension Credentials {
         }
         result += bytes[end...]
         return String(decoding: result, as: UTF8.self)
+    }
+
+    /// Whether a secret stands under a name, or something else: `pass` and `pin`.
+    static func namesShortSecret(_ name: String) -> Bool {
+        SecretNames.parts(of: name).last.map { shortNames.contains($0) } ?? false
     }
 
     /// Whether nothing but a secret stands under a name.

@@ -57,6 +57,14 @@ package struct PolicyTestFile: Sendable {
         return (problems.hasErrors ? nil : PolicyTestFile(cases: cases), problems.sorted)
     }
 
+    /// Changes every call of the cases and what came before it, such as to tokens where secrets stand.
+    package mutating func changeCalls(_ change: (inout CallRecord) -> Void) {
+        for at in cases.indices {
+            change(&cases[at].call)
+            for earlier in cases[at].history.indices { change(&cases[at].history[earlier]) }
+        }
+    }
+
     /// Decides every case anew; each has a session of its own.
     package func run(_ policy: CompiledPolicy) -> [Outcome] {
         cases.map { test in

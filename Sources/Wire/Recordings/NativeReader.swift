@@ -62,14 +62,14 @@ package struct NativeReader: Sendable {
     }
 
     /// Reads more bytes; blank lines are passed over.
-    package mutating func feed(_ bytes: Span<UInt8>, _ body: (Int, Result<CallRecord, Refusal>) -> Void) {
+    package mutating func feed(_ bytes: Span<UInt8>, _ body: (Int, consuming Result<CallRecord, Refusal>) -> Void) {
         var parser = parser
         splitter.feed(bytes) { parser.read($0, $1, body) }
         self.parser = parser
     }
 
     /// Reads the last line, where no line feed ended it, and begins anew.
-    package mutating func finish(_ body: (Int, Result<CallRecord, Refusal>) -> Void) {
+    package mutating func finish(_ body: (Int, consuming Result<CallRecord, Refusal>) -> Void) {
         var parser = parser
         splitter.finish { parser.read($0, $1, body) }
         self.parser = parser
@@ -108,7 +108,7 @@ private struct LineParser: Sendable {
     mutating func read(
         _ number: Int,
         _ line: Span<UInt8>?,
-        _ body: (Int, Result<CallRecord, NativeReader.Refusal>) -> Void
+        _ body: (Int, consuming Result<CallRecord, NativeReader.Refusal>) -> Void
     ) {
         guard let line else {
             body(number, .failure(NativeReader.Refusal(.lineTooLong)))
@@ -134,7 +134,7 @@ private struct LineParser: Sendable {
             throw NativeReader.Refusal(.json, error.code.rawValue)
         }
         guard outline.kind(of: outline.root) == .object else { throw NativeReader.Refusal(.schema) }
-        let members = RecordMembers(outline, outline.root)
+        let members = RecordMembers(outline, outline.root, line)
         guard try members.textIfPresent("schema", line) == NativeReader.schema else {
             throw NativeReader.Refusal(.schema)
         }

@@ -36,6 +36,8 @@ struct RepeatedTexts: Sendable {
 struct RecordMembers {
     private let outline: JSON.Outline
     private let node: JSON.Outline.Node
+    /// Most optional members are absent: those need not be looked for.
+    private let nameBits: UInt64
     /// The name of the object; empty for the record.
     private let name: String
 
@@ -44,13 +46,16 @@ struct RecordMembers {
 
     typealias Refusal = NativeReader.Refusal
 
-    init(_ outline: JSON.Outline, _ node: JSON.Outline.Node, name: String = "") {
+    init(_ outline: JSON.Outline, _ node: JSON.Outline.Node, _ line: Span<UInt8>, name: String = "") {
         self.outline = outline
+        nameBits = outline.nameBits(of: node, in: line)
         self.node = node
         self.name = name
     }
 
     private func present(_ name: String, _ line: Span<UInt8>) -> JSON.Outline.Node? {
+        let bit = JSON.Outline.nameBit(name.utf8.first ?? UInt8(ascii: "\""), name.utf8.count)
+        guard nameBits & bit != 0 else { return nil }
         guard let found = outline.member(name, of: node, in: line), outline.kind(of: found) != .null else { return nil }
         return found
     }
@@ -145,7 +150,7 @@ struct RecordMembers {
     func objectIfPresent(_ name: String, _ line: Span<UInt8>) throws(Refusal) -> RecordMembers? {
         guard let found = present(name, line) else { return nil }
         guard outline.kind(of: found) == .object else { throw Refusal(.wrongType, place + name) }
-        return RecordMembers(outline, found, name: name)
+        return RecordMembers(outline, found, line, name: name)
     }
 
     func texts(_ name: String, _ line: Span<UInt8>) throws(Refusal) -> [String] {

@@ -76,6 +76,29 @@ struct JSONOutlineTests {
         #expect(throws: JSON.ScanError(.duplicateKey, at: offset)) { try JSON.parse("{\(keys),\"k\\u0065y5\":1}") }
     }
 
+    /// Keys of one length that differ in a single place, which may be one that no mark of a key looks at.
+    @Test("equal keys are equal whatever their length and place", arguments: 0...40)
+    func likeKeys(length: Int) throws {
+        var keys = [String(repeating: "k", count: length)]
+        for place in stride(from: 0, to: length, by: max(1, length / 20)) {
+            keys.append(String(repeating: "k", count: place) + "x" + String(repeating: "k", count: length - place - 1))
+        }
+        let members = keys.map { "\"\($0)\":0" }.joined(separator: ",")
+        let bytes = Array("{\(members)}".utf8)
+        var outline = JSON.Outline()
+        try outline.scan(bytes.span)
+        let bits = outline.nameBits(of: outline.root, in: bytes.span)
+        for (number, key) in keys.enumerated() {
+            #expect(bits & JSON.Outline.nameBit(key.utf8.first ?? UInt8(ascii: "\""), key.utf8.count) != 0)
+            let offset = members.utf8.count + 2
+            for space in ["", "                "] {
+                #expect(throws: JSON.ScanError(.duplicateKey, at: offset), "\(number)") {
+                    try JSON.parse("{\(members),\"\(key)\":0}\(space)")
+                }
+            }
+        }
+    }
+
     @Test("the deepest value can be written, compared and freed", arguments: ["[", "{\"a\":"])
     func deepest(opening: String) throws {
         let depth = JSON.Limits.deepest

@@ -68,6 +68,7 @@ extension Result where Failure == TokenFault {
         Wrong(claims: ["iat": "$now-86401"], code: .tooOld), Wrong(claims: ["exp": "$now+86431"], code: .tooOld),
         Wrong(claims: ["iat": true], code: .claim), Wrong(claims: ["scope": 7], code: .claim),
         Wrong(claims: ["purpose": ""], code: .claim), Wrong(claims: ["purpose": ["a"]], code: .claim),
+        Wrong(claims: ["purpose": "*"], code: .claim), Wrong(claims: ["purpose": "r\u{435}stock"], code: .claim),
         Wrong(claims: ["act": "planner"], code: .claim), Wrong(claims: ["act": [:]], code: .claim),
         Wrong(claims: ["cnf": [:]], code: .claim), Wrong(claims: ["cnf": ["jkt": "AAAA"]], code: .claim),
         Wrong(claims: ["cnf": ["kid": "a"]], code: .claim), Wrong(claims: ["cnf": "a"], code: .claim),
