@@ -24,7 +24,9 @@ package enum JSONCReader {
     }
 
     /// The same text with blanks in place of what JSON does not know; a byte order mark at the start goes too.
-    static func plain(_ bytes: [UInt8]) throws(JSON.ScanError) -> [UInt8] {
+    ///
+    /// - Throws: where a comment does not end.
+    package static func plain(_ bytes: [UInt8]) throws(JSON.ScanError) -> [UInt8] {
         var bytes = bytes
         var at = 0
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) {
@@ -92,7 +94,7 @@ package enum JSONCReader {
     }
 
     /// Where a byte stands; a byte order mark takes no column, and invalid bytes take one each.
-    static func place(ofByte offset: Int, in bytes: [UInt8], file: String) -> Place {
+    package static func place(ofByte offset: Int, in bytes: [UInt8], file: String) -> Place {
         var line = 1
         var column = 1
         let start = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0

@@ -13,6 +13,8 @@ package struct GatewayConfiguration: Sendable {
         case streamable
         /// The two endpoints of 2024-11-05.
         case sse
+        /// A program's standard input and output, one message a line.
+        case stdio
     }
 
     /// An address to listen on or to connect to.

@@ -13,7 +13,17 @@ package struct GatewayDocument: Sendable {
         package var keys: String
     }
 
+    /// What the document is read for.
+    package enum Purpose: Sendable {
+        /// To listen for clients.
+        case listening
+        /// To stand around one program; where to listen does not matter then.
+        case wrapping
+    }
+
     package var configuration: GatewayConfiguration
+    /// Servers that are programs: routes without a path and an upstream.
+    package var programs: [String] = []
     /// Paths as they were written, relative to the document.
     package var state: String
     package var policy: String?
@@ -43,7 +53,11 @@ package struct GatewayDocument: Sendable {
     package var stored = "provenance"
 
     /// Reads a document and reports everything that is wrong with it at once (codes `gateway.*`, `yaml.*`).
-    package static func read(_ bytes: [UInt8], file: String) throws(InvalidInput) -> GatewayDocument {
+    package static func read(
+        _ bytes: [UInt8],
+        file: String,
+        for purpose: Purpose = .listening
+    ) throws(InvalidInput) -> GatewayDocument {
         let (node, syntax) = YAMLReader.read(bytes, file: file)
         let problems = DiagnosticCollector(codePrefix: "gateway", syntax)
         guard let node else {
@@ -54,7 +68,7 @@ package struct GatewayDocument: Sendable {
         }
         var document: GatewayDocument?
         if var reader = MappingReader(node, problems, as: "a gateway") {
-            document = GatewayReading(problems).document(&reader)
+            document = GatewayReading(problems, purpose).document(&reader)
         }
         guard let document, !problems.hasErrors else { throw InvalidInput(problems.sorted) }
         return document
@@ -63,15 +77,21 @@ package struct GatewayDocument: Sendable {
 
 private struct GatewayReading {
     let problems: DiagnosticCollector
+    let purpose: GatewayDocument.Purpose
 
-    init(_ problems: DiagnosticCollector) { self.problems = problems }
+    init(_ problems: DiagnosticCollector, _ purpose: GatewayDocument.Purpose) {
+        self.problems = problems
+        self.purpose = purpose
+    }
 
     func document(_ reader: inout MappingReader) -> GatewayDocument? {
         let id = reader.string("gateway", isRequired: true)
         if let id, !Self.isName(id.value) {
             problems.report("invalid-value", "a gateway's id must be a short name such as `edge-1`", at: id.place)
         }
-        let listen = endpoint("listen", &reader, isRequired: true)
+        let read = endpoint("listen", &reader, isRequired: purpose == .listening)
+        let nowhere = GatewayConfiguration.Endpoint(host: "127.0.0.1", port: 0)
+        let listen = read ?? (purpose == .wrapping ? nowhere : nil)
         let admin = endpoint("admin", &reader, isRequired: false)
         let place = reader.place(ofKey: "admin")
         if let admin, !admin.isLoopback {
@@ -89,7 +109,15 @@ private struct GatewayReading {
         }
         let mode = reader.enumeration("mode", of: GatewayConfiguration.Mode.self)?.value ?? .enforce
         let policy = reader.string("policy")?.value
-        let routes = routes(&reader)
+        let (routes, programs) = routes(&reader)
+        if purpose == .listening, routes.isEmpty, !programs.isEmpty {
+            problems.report(
+                "no-route",
+                "there is no route to listen for",
+                at: reader.place(ofKey: "routes"),
+                help: "servers that are programs stand behind `lockstep gateway wrap`"
+            )
+        }
         guard let id, let listen else {
             reader.finish()
             return nil
@@ -106,6 +134,7 @@ private struct GatewayReading {
             state: state,
             policy: policy
         )
+        document.programs = programs
         identity(&reader, &document)
         limits(&reader, &document)
         results(&reader, &document)
@@ -140,17 +169,29 @@ private struct GatewayReading {
         return nil
     }
 
-    private func routes(_ reader: inout MappingReader) -> [GatewayConfiguration.Route] {
+    private func routes(_ reader: inout MappingReader) -> ([GatewayConfiguration.Route], programs: [String]) {
         var routes: [GatewayConfiguration.Route] = []
+        var programs: [String] = []
         for node in reader.list("routes", isRequired: true)?.value ?? [] {
             guard var entry = MappingReader(node, problems, as: "a route") else { continue }
-            let path = entry.string("path", isRequired: true)
+            let isProgram = !entry.has("path") && !entry.has("upstream")
+            let path = entry.string("path", isRequired: !isProgram)
             let server = entry.string("server", isRequired: true)
-            let upstream = entry.string("upstream", isRequired: true)
+            let upstream = entry.string("upstream", isRequired: !isProgram)
             let transport = entry.enumeration("transport", of: GatewayConfiguration.Transport.self)?.value ?? .streamable
             let credential = entry.string("credential")?.value
             let authorities = entry.string("ca")?.value
             entry.finish()
+            if isProgram, let server {
+                if programs.contains(server.value) {
+                    problems.report(
+                        "duplicate-route",
+                        "the program \(server.value.inMessage) stands here twice",
+                        at: server.place
+                    )
+                }
+                programs.append(server.value)
+            }
             guard let path, let server, let upstream else { continue }
             if !Self.isPath(path.value) {
                 problems.report("invalid-value", "a route's path begins with `/` and holds no `?` or space", at: path.place)
@@ -179,7 +220,7 @@ private struct GatewayReading {
             route.authorities = authorities
             routes.append(route)
         }
-        return routes
+        return (routes, programs)
     }
 
     private func identity(_ reader: inout MappingReader, _ document: inout GatewayDocument) {

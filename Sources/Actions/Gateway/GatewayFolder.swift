@@ -35,12 +35,41 @@ package struct GatewayFolder: Sendable {
         return Redacted(token)
     }
 
+    /// Opens the first log of a wrapped program that nobody writes to: each client starts the program anew, and several
+    /// run side by side.
+    package func programLog(
+        gateway: String,
+        server: String,
+        clock: @escaping @Sendable () -> Timestamp
+    ) throws -> GatewayLog {
+        // A name may hold what no path and no origin may.
+        let name = Hexadecimal.encode(Digest.sha256(Array(server.utf8)).bytes.prefix(8))
+        var number = 1
+        while true {
+            do {
+                return try openLog("\(gateway)/\(name)/\(number)", at: "/audit/program-\(name)-\(number)", clock)
+            } catch let error as AuditError where error.code == .locked && number < Self.mostProgramLogs {
+                number += 1
+            }
+        }
+    }
+
+    private static let mostProgramLogs = 256
+
     /// Opens the gateway's audit log, whose origin is the gateway's id.
     package func log(gateway: String, clock: @escaping @Sendable () -> Timestamp) throws -> GatewayLog {
+        try openLog(gateway, at: "/audit/gateway", clock)
+    }
+
+    private func openLog(
+        _ name: String,
+        at place: String,
+        _ clock: @escaping @Sendable () -> Timestamp
+    ) throws -> GatewayLog {
         var random = SystemRandomNumberGenerator()
         let ring = try keys.loadOrCreate(.audit, now: clock(), using: &random)
-        let origin = "lockstep.gateway/\(gateway)"
-        let path = root + "/audit/gateway"
+        let origin = "lockstep.gateway/\(name)"
+        let path = root + place
         let signers = try ([ring.current] + ring.retired).map { key in
             // Made for this alone: seals and requests are made over texts that begin otherwise.
             let seed = key.authenticationCode(Array("lockstep.audit-log/1:ed25519:\(origin)".utf8))

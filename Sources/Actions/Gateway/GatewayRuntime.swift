@@ -124,14 +124,17 @@ package final class GatewayRuntime: Sendable {
         log.close()
     }
 
-    private static func document(_ file: String) throws -> GatewayDocument {
+    static func document(
+        _ file: String,
+        for purpose: GatewayDocument.Purpose = .listening
+    ) throws -> GatewayDocument {
         let bytes: [UInt8]
         do throws(FileFault) {
             bytes = try StoredFile.read(file, limit: 1 << 20)
         } catch {
             throw Failure("unreadable", "`\(file)` cannot be read: \(error.sentence)", isInput: true)
         }
-        return try GatewayDocument.read(bytes, file: file)
+        return try GatewayDocument.read(bytes, file: file, for: purpose)
     }
 
     private static func settings(

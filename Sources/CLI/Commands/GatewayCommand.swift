@@ -10,7 +10,7 @@ struct GatewayCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gateway",
         abstract: "Stand in front of MCP servers: identify, decide, record, enforce.",
-        subcommands: [Run.self, Status.self, SetMode.self]
+        subcommands: [Run.self, Wrap.self, Install.self, Status.self, SetMode.self]
     )
 
     struct Run: AsyncParsableCommand {
@@ -31,12 +31,7 @@ struct GatewayCommand: AsyncParsableCommand {
             do {
                 runtime = try await GatewayRuntime(absolute(file)) { clock.now() }
             } catch let failure as GatewayRuntime.Failure {
-                throw CommandFailure(
-                    failure.code,
-                    failure.message,
-                    help: failure.help,
-                    status: failure.isInput ? ExitStatus.invalidInput : ExitStatus.failed
-                )
+                throw CommandFailure(failure)
             }
             var line: JSON.Object = [
                 "gateway": .string(runtime.id), "listen": .string(runtime.listening.authority),
@@ -107,6 +102,17 @@ extension GatewayCommand {
             }
             if !isWhole { throw ExitStatus.failed }
         }
+    }
+}
+
+extension CommandFailure {
+    init(_ failure: GatewayRuntime.Failure) {
+        self.init(
+            failure.code,
+            failure.message,
+            help: failure.help,
+            status: failure.isInput ? ExitStatus.invalidInput : ExitStatus.failed
+        )
     }
 }
 

@@ -91,6 +91,20 @@ package final class Revocations: Sendable {
         }
     }
 
+    /// Reads the list anew, as another process on the same folder may have written to it.
+    ///
+    /// - Throws: what the store says; then what was known stays in force.
+    package func refresh() throws {
+        guard let entries = try store?.load() else { return }
+        state.withLock { state in
+            // The list only grows: a shorter one is older, or not what it was.
+            guard entries.count >= state.entries.count else { return }
+            state.entries = entries
+            state.denied = Set(entries.filter { $0.lifted == nil }.map(\.principal))
+            isEmpty.store(state.denied.isEmpty, ordering: .releasing)
+        }
+    }
+
     /// What became of a kill: it is in force in any case.
     package struct Addition: Sendable, Hashable {
         package let number: Int

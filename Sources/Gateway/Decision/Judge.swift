@@ -6,9 +6,36 @@ import Synchronization
 import Traffic
 import Wire
 
+/// What is decided on, however it came: the body of an HTTP request, or a line.
+struct Incoming {
+    /// What the head of a request says beside its message; a line has none.
+    struct Head {
+        /// The fields that mirror the message.
+        let mirrored: [HeaderAgreement.Field]
+        let namesSession: Bool
+        let hasParameters: Bool
+    }
+
+    let worker: Worker
+    let body: ByteBuffer
+    /// Where it came from, if it came over a network.
+    let peer: String?
+    let head: Head?
+}
+
 /// Decides on the messages of one request, on the very bytes that go on.
 struct Judge {
-    let admission: Admission
+    /// What was decided about all messages together.
+    enum Ruling {
+        case passes(Passage)
+        case refused(Refusal)
+        /// The decision is the answer: denials, or what says that nothing can be decided.
+        case answered(status: Int, body: [UInt8])
+        /// Denied, and nobody waits for an answer.
+        case denied
+    }
+
+    let incoming: Incoming
     let route: GatewayConfiguration.Route
     let caller: Caller
     let revision: ProtocolRevision
@@ -16,20 +43,20 @@ struct Judge {
     let now: Timestamp
     private var passage: Passage
 
-    private var worker: Worker { admission.worker }
-    private var shared: Shared { admission.worker.shared }
-    private var settings: Settings { admission.worker.settings }
+    private var worker: Worker { incoming.worker }
+    private var shared: Shared { incoming.worker.shared }
+    private var settings: Settings { incoming.worker.settings }
     private var mode: GatewayConfiguration.Mode { settings.configuration.mode }
 
     init(
-        _ admission: Admission,
+        _ incoming: Incoming,
         route: GatewayConfiguration.Route,
         caller: Caller,
         revision: ProtocolRevision,
         session: ProtocolSession?,
         now: Timestamp
     ) {
-        self.admission = admission
+        self.incoming = incoming
         self.route = route
         self.caller = caller
         self.revision = revision
@@ -41,7 +68,7 @@ struct Judge {
             revision: revision,
             caller: caller,
             session: session,
-            body: admission.request.body,
+            body: incoming.body,
             calls: [],
             fields: [],
             entries: []
@@ -55,58 +82,72 @@ struct Judge {
         case denied(GatewayError)
     }
 
-    mutating func run(_ messages: [PassingMessage], isBatch: Bool) -> Admission.Outcome {
-        let body = admission.request.body
+    mutating func run(_ messages: [PassingMessage], isBatch: Bool) -> Ruling {
+        let body = incoming.body
         let bytes = body.readableBytesUInt8Span
-        let mirrored = admission.head.mirrored
         do throws(Refusal) {
-            try HeaderAgreement.check(
-                mirrored,
-                against: messages,
-                // The old transport has no header for the revision, whatever was agreed on.
-                as: route.transport == .sse ? min(revision, .v2025_03_26) : revision,
-                marks: marks(messages, bytes),
-                outline: worker.reader.outline,
-                in: bytes
-            )
+            try agree(messages, bytes)
         } catch {
-            return admission.refuse(error)
+            return .refused(error)
         }
-        passage.fields = mirrored.filter { $0.name.lowercased() != "mcp-protocol-version" }
         if route.transport == .streamable, revision.era == .legacy, session == nil, shared.sessions.areGiven(on: route.path),
             !(messages.count == 1 && messages[0].method == "initialize")
         {
-            return admission.refuse(Refusal(.invalidRequest, .header, "the session id is missing"))
+            return .refused(Refusal(.invalidRequest, .header, "the session id is missing"))
         }
         var denials: [(id: [UInt8], error: GatewayError)] = []
         for message in messages {
             switch judge(message, bytes) {
             case .passes: continue
-            case .refused(let refusal): return admission.refuse(refusal)
+            case .refused(let refusal): return .refused(refusal)
             case .denied(let error):
-                guard let range = message.idRange else { return admission.refuse(403, "denied") }
+                guard let range = message.idRange else { return .denied }
                 denials.append((Self.copy(bytes, range), error))
             }
         }
         guard denials.isEmpty else { return answer(denials, isBatch) }
-        return .pass(passage)
+        return .passes(passage)
     }
 
-    private func marks(_ messages: [PassingMessage], _ bytes: Span<UInt8>) -> [HeaderMark] {
-        guard messages.count == 1, messages[0].meaning == .call, admission.head.has(.parameter) || revision.era == .modern,
+    /// What stands beside a message must say the same as the message.
+    private mutating func agree(_ messages: [PassingMessage], _ bytes: Span<UInt8>) throws(Refusal) {
+        guard let head = incoming.head else {
+            for message in messages {
+                try HeaderAgreement.checkWithoutHeaders(message, as: revision, outline: worker.reader.outline, in: bytes)
+            }
+            return
+        }
+        try HeaderAgreement.check(
+            head.mirrored,
+            against: messages,
+            // The old transport has no header for the revision, whatever was agreed on.
+            as: route.transport == .sse ? min(revision, .v2025_03_26) : revision,
+            marks: marks(messages, head, bytes),
+            outline: worker.reader.outline,
+            in: bytes
+        )
+        passage.fields = head.mirrored.filter { $0.name.lowercased() != "mcp-protocol-version" }
+    }
+
+    private func marks(
+        _ messages: [PassingMessage],
+        _ head: Incoming.Head,
+        _ bytes: Span<UInt8>
+    ) -> [HeaderMark] {
+        guard messages.count == 1, messages[0].meaning == .call, head.hasParameters || revision.era == .modern,
             let name = messages[0].name.flatMap({ worker.reader.outline.text(of: $0, in: bytes) })
         else { return [] }
         return shared.definitions.marks(of: name, server: route.server)
     }
 
     /// Where one call of a batch is denied, none goes on: what they do together is not what was allowed.
-    private func answer(_ denials: [(id: [UInt8], error: GatewayError)], _ isBatch: Bool) -> Admission.Outcome {
+    private func answer(_ denials: [(id: [UInt8], error: GatewayError)], _ isBatch: Bool) -> Ruling {
         for entry in passage.entries where !shared.audit.note(entry.bytes) {
-            return .answer(Answer(status: 503, body: GatewayError.unavailable(reason: "audit_unavailable").body(id: nil)))
+            return .answered(status: 503, body: GatewayError.unavailable(reason: "audit_unavailable").body(id: nil))
         }
         for call in passage.calls { finish(denied: call) }
         guard isBatch else {
-            return .answer(Answer(status: 200, body: denials[0].error.body(id: denials[0].id)))
+            return .answered(status: 200, body: denials[0].error.body(id: denials[0].id))
         }
         let named = Dictionary(denials.map { ($0.id, $0.error) }, uniquingKeysWith: { first, _ in first })
         var bodies = passage.calls.map { call in
@@ -114,7 +155,7 @@ struct Judge {
         }
         for (id, error) in denials where !passage.calls.contains(where: { $0.id == id }) { bodies.append(error.body(id: id)) }
         let body = [UInt8(ascii: "[")] + Array(bodies.joined(separator: [UInt8(ascii: ",")])) + [UInt8(ascii: "]")]
-        return .answer(Answer(status: 200, body: body))
+        return .answered(status: 200, body: body)
     }
 
     private func finish(denied call: PendingCall) {
@@ -185,7 +226,7 @@ struct Judge {
 
     /// Whether `initialize` has its place here: without a session, or first on a stream that is one.
     private var isOpening: Bool {
-        guard !admission.head.has(.session) else { return false }
+        guard !(incoming.head?.namesSession ?? false) else { return false }
         guard let session else { return true }
         return route.transport == .sse
             && session.state.withLock { state in
@@ -257,7 +298,7 @@ extension Judge {
             principal: caller.principal,
             delegation: caller.delegation,
             clientName: session?.clientName,
-            peerAddress: admission.request.peer,
+            peerAddress: incoming.peer,
             server: route.server,
             tool: used.tool,
             definition: definition?.description,
@@ -291,7 +332,7 @@ extension Judge {
             context: DecisionContext(
                 now: now,
                 arguments: record.arguments,
-                source: admission.request.peer,
+                source: incoming.peer,
                 isTaskProven: isTaskProven,
                 needsDefinition: shared.definitions.isPinned(server: route.server)
             )

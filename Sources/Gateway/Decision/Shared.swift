@@ -63,7 +63,7 @@ package final class Shared: Sendable {
     }
 
     /// Ends what whoever is denied now has open.
-    func enforceRevocations() { onRevocation.withLock { $0 }?() }
+    package func enforceRevocations() { onRevocation.withLock { $0 }?() }
 }
 
 /// What the gateway counted since it began.

@@ -245,8 +245,24 @@ struct Admission {
         case .message(let message): (messages, isBatch) = ([message], false)
         case .batch(let all): (messages, isBatch) = (all, true)
         }
-        var judge = Judge(self, route: route, caller: caller, revision: spoken, session: session, now: now)
-        let outcome = judge.run(messages, isBatch: isBatch)
+        let incoming = Incoming(
+            worker: worker,
+            body: request.body,
+            peer: request.peer,
+            head: Incoming.Head(
+                mirrored: head.mirrored,
+                namesSession: head.has(.session),
+                hasParameters: head.has(.parameter)
+            )
+        )
+        var judge = Judge(incoming, route: route, caller: caller, revision: spoken, session: session, now: now)
+        let outcome: Outcome =
+            switch judge.run(messages, isBatch: isBatch) {
+            case .passes(let passage): .pass(passage)
+            case .refused(let refusal): refuse(refusal)
+            case .answered(let status, let body): .answer(Answer(status: status, body: body))
+            case .denied: refuse(403, "denied")
+            }
         guard route.transport == .sse, let session else { return outcome }
         return onStream(outcome, session)
     }

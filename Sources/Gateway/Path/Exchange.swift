@@ -367,7 +367,7 @@ final class Exchange: RequestWork, AnswerReader {
 }
 
 /// Waits until every entry of a request is safe.
-private final class AuditGathering: Sendable {
+final class AuditGathering: Sendable {
     private let state: Mutex<(left: Int, isSafe: Bool)>
     private let done: @Sendable (Bool) -> Void
 

@@ -44,14 +44,17 @@ struct ReleaseDesk {
     /// Records that the answer has brought so far, in all its messages.
     private var items = 0
     private var isEnded = false
+    /// Tells the server that what it asked of the client will not be answered.
+    private let refusesServer: ([UInt8]) -> Void
 
     private var shared: Shared { worker.shared }
     private var settings: Settings { worker.settings }
     private var configuration: GatewayConfiguration { settings.configuration }
 
-    init(_ passage: Passage, worker: Worker) {
+    init(_ passage: Passage, worker: Worker, refusesServer: (([UInt8]) -> Void)? = nil) {
         self.passage = passage
         self.worker = worker
+        self.refusesServer = refusesServer ?? { ServerReply.refuse(id: $0, passage: passage, worker: worker) }
         for call in passage.calls {
             let key = Self.key(call.id)
             pending[key] = call
@@ -99,6 +102,34 @@ struct ReleaseDesk {
                 [UInt8(ascii: "[")] + Array(parts.joined(separator: [UInt8(ascii: ",")])) + [UInt8(ascii: "]")]
             )
         }
+    }
+
+    // MARK: Lines
+
+    /// One message that was read already; the bytes are those that the reader still knows.
+    mutating func release(_ message: PassingMessage, of line: Span<UInt8>) -> EventRelease {
+        switch release(message, line) {
+        case .passes: .event(Judge.copy(line, message.range))
+        case .replaced(let other): .event(other)
+        case .dropped: .nothing
+        case .overLimit(let error): .last(error)
+        }
+    }
+
+    /// Whether an answer is still due.
+    var isWaiting: Bool { !pending.isEmpty }
+
+    /// Gives a request up that the client no longer waits for.
+    mutating func cancel(_ key: [UInt8]) {
+        guard let call = pending.removeValue(forKey: key) else { return }
+        if let use = call.use { finish(use, nil, isError: true, outcome: .cancelled) }
+    }
+
+    /// Errors for the requests that will not be answered any more.
+    mutating func unanswered(_ error: GatewayError, as outcome: CallRecord.Outcome) -> [[UInt8]] {
+        let left = order.compactMap { pending[$0]?.id }
+        leave(outcome)
+        return left.map { error.body(id: $0) }
     }
 
     // MARK: Events
@@ -238,7 +269,7 @@ struct ReleaseDesk {
             configuration.mode == .record || configuration.serverRequests.contains(message.method)
         else {
             shared.counters.count(.withheld)
-            if passage.session != nil { ServerReply.refuse(id: id, passage: passage, worker: worker) }
+            if passage.session != nil { refusesServer(id) }
             return .dropped
         }
         switch screened(message, nil, bytes) {

@@ -1,0 +1,152 @@
+package import Core
+import Documents
+import Gateway
+import NIOCore
+import NIOPosix
+import Policies
+import Traffic
+import Workspace
+
+/// A gateway around one program, from its document to the program's end.
+package final class WrapRuntime: Sendable {
+    private let gateway: StdioGateway
+    private let shared: Shared
+    private let log: GatewayLog
+    private let recorder: Recorder
+    private let group: MultiThreadedEventLoopGroup
+    private let declared: String
+
+    /// Reads the document; nothing is started yet.
+    ///
+    /// - Parameter server: Which of the document's servers the program is; needed where it names several.
+    /// - Throws: `InvalidInput` for what is wrong in the document or the policy, `Failure` for everything else.
+    package init(_ file: String, server: String?, clock: @escaping @Sendable () -> Timestamp) throws {
+        let document = try GatewayRuntime.document(file, for: .wrapping)
+        let files = GatewayFiles(document, beside: file)
+        let name = try Self.server(server, in: document)
+        guard let declared = document.configuration.declared else {
+            throw GatewayRuntime.Failure(
+                "caller",
+                "the document does not say whom a client on standard input is taken for",
+                help: "add `identity: {declared: NAME}`",
+                isInput: true
+            )
+        }
+        self.declared = declared
+        let policy = try files.policy()
+        let pins = try files.pins()
+        let proofs = try files.proofs()
+        let folder: GatewayFolder
+        do throws(FileFault) {
+            folder = try GatewayFolder(files.path(document.state))
+        } catch {
+            throw GatewayRuntime.Failure("state", "the folder `\(document.state)` cannot be used: \(error.sentence)")
+        }
+        log = try folder.programLog(gateway: document.configuration.id, server: name, clock: clock)
+        recorder = try folder.recorder(ResultStorage(rawValue: document.stored) ?? .provenance, clock: clock)
+        shared = Shared(
+            audit: log,
+            records: recorder,
+            asks: Asks {
+                var random = SystemRandomNumberGenerator()
+                return Hexadecimal.encode((0..<8).map { _ in UInt8.random(in: 0...255, using: &random) })
+            },
+            revocations: try Revocations(store: folder.revocations),
+            definitions: PinnedDefinitions(pins: pins),
+            now: clock
+        )
+        let route = GatewayConfiguration.Route(
+            path: "/" + name,
+            server: name,
+            upstream: GatewayConfiguration.Endpoint(host: "", port: 0),
+            upstreamPath: "/",
+            transport: .stdio
+        )
+        var configuration = document.configuration
+        configuration.routes = [route]
+        // Names the server in statements of tasks, as a route's address does over HTTP.
+        if configuration.address == nil { configuration.address = "stdio:" }
+        let settings = Settings(
+            configuration,
+            policy: policy?.compiled,
+            policyName: policy?.digest.description ?? "",
+            authorities: [],
+            proofs: proofs
+        ) { _, _, loop in
+            loop.makeFailedFuture(GatewayRuntime.Failure("stdio", "a program has no address"))
+        }
+        group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        gateway = StdioGateway(settings, shared: shared, route: route, group: group)
+    }
+
+    /// Which server is meant: the one that is named, else the only one.
+    private static func server(_ name: String?, in document: GatewayDocument) throws -> String {
+        let known = document.programs.isEmpty ? document.configuration.routes.map(\.server) : document.programs
+        guard let name else {
+            guard known.count == 1 else {
+                throw GatewayRuntime.Failure(
+                    "server",
+                    "the document names \(known.count) servers, and one program is wrapped",
+                    help: "name it with `--server`",
+                    isInput: true
+                )
+            }
+            return known[0]
+        }
+        guard known.contains(name) else {
+            throw GatewayRuntime.Failure(
+                "server",
+                "the document has no route for the server \(name.inMessage)",
+                help: "add `- {server: NAME}` to `routes`",
+                isInput: true
+            )
+        }
+        return name
+    }
+
+    /// Starts the program and stands between it and the client until either ends.
+    ///
+    /// - Returns: The exit status: that of the program where it ended by itself, 1 where the caller was denied.
+    package func run(_ words: [String]) async throws -> Int32 {
+        guard !gateway.isDenied(declared) else {
+            await close()
+            throw GatewayRuntime.Failure("denied", "\(declared.inMessage) is denied everything")
+        }
+        let watch = Task { await self.watch() }
+        let status: Int32
+        do {
+            let streams = try StandardStreams()
+            status = try await gateway.run(words, as: declared, input: streams.input, output: streams.output)
+        } catch let failure as Gateway.Failure {
+            watch.cancel()
+            await close()
+            throw GatewayRuntime.Failure("program", failure.message)
+        }
+        watch.cancel()
+        await close()
+        return status
+    }
+
+    /// Ends the program and everything that it started.
+    package func stop() { gateway.stop() }
+
+    /// Who is denied may be written by another process that has the same folder.
+    private func watch() async {
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .milliseconds(250))
+            do {
+                try shared.revocations.refresh()
+                shared.enforceRevocations()
+            } catch {
+                // Who is denied cannot be known any more, so that nobody can be let through.
+                gateway.stop()
+            }
+        }
+    }
+
+    private func close() async {
+        await recorder.close()
+        log.close()
+        try? await group.shutdownGracefully()
+    }
+}
