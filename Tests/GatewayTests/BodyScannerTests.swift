@@ -42,7 +42,8 @@ import Testing
     /// RFC 9112 §7.1 and the chunk readers of CVE-2023-46137, CVE-2024-6827 and their like.
     @Test(
         arguments: [
-            "0x4\r\nWiki\r\n0\r\n\r\n", "-4\r\nWiki", "+4\r\nWiki", "1_0\r\nWiki", " 4\r\nWiki", "4 \r\nWiki", "\r\nWiki",
+            "0x4\r\nWiki\r\n0\r\n\r\n", "-4\r\nWiki", "+4\r\nWiki", "1_0\r\nWiki", " 4\r\nWiki", "4 \r\nWiki",
+            "\r\nWiki",
             "4\nWiki\n0\n\n", "4\r\nWikipedia", "4\r\nWikiX\r\n", "4;a\nb\r\nWiki", "4;a\rb\r\nWiki",
             "11111111111111111\r\n", "0\r\nGET / HTTP/1.1\r\n\r\n",
         ],

@@ -54,7 +54,10 @@ import Testing
         #expect(throws: HTTPFault.self) { try head(text) }
     }
 
-    @Test(arguments: ["GET / HTTP/1.1\nHost: a\n\n", "GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n", "GET / HTTP/1.1\r\nA: b\nC: d\r\n\r\n"])
+    @Test(arguments: [
+        "GET / HTTP/1.1\nHost: a\n\n", "GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n",
+        "GET / HTTP/1.1\r\nA: b\nC: d\r\n\r\n",
+    ])
     func lone_line_ends_are_refused_when_they_are_seen(_ text: String) {
         #expect(throws: HTTPFault.self) {
             var search = HeadSearch(limit: 1_000)

@@ -149,7 +149,8 @@ package struct ClientEdit: Sendable {
             }
             if let command = outline.member("command", of: entry, in: plain.span) {
                 // Some clients keep the program and its arguments in an object of their own.
-                if outline.kind(of: command) == .object, let path = outline.member("path", of: command, in: plain.span) {
+                if outline.kind(of: command) == .object, let path = outline.member("path", of: command, in: plain.span)
+                {
                     return wrap(name, path, in: command)
                 }
                 return wrap(name, command, in: entry)

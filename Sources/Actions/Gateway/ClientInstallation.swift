@@ -57,7 +57,8 @@ package struct ClientInstallation: Sendable {
         let mode = try mode(of: file)
         while backups.count < 1_000 {
             let next = backup(of: current)
-            guard !backups.contains(next), let bytes = try? StoredFile.read(next, limit: Self.limit, kind: .plain) else {
+            guard !backups.contains(next), let bytes = try? StoredFile.read(next, limit: Self.limit, kind: .plain)
+            else {
                 break
             }
             current = bytes

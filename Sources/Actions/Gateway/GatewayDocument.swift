@@ -178,7 +178,8 @@ private struct GatewayReading {
             let path = entry.string("path", isRequired: !isProgram)
             let server = entry.string("server", isRequired: true)
             let upstream = entry.string("upstream", isRequired: !isProgram)
-            let transport = entry.enumeration("transport", of: GatewayConfiguration.Transport.self)?.value ?? .streamable
+            let transport =
+                entry.enumeration("transport", of: GatewayConfiguration.Transport.self)?.value ?? .streamable
             let credential = entry.string("credential")?.value
             let authorities = entry.string("ca")?.value
             entry.finish()
@@ -194,7 +195,11 @@ private struct GatewayReading {
             }
             guard let path, let server, let upstream else { continue }
             if !Self.isPath(path.value) {
-                problems.report("invalid-value", "a route's path begins with `/` and holds no `?` or space", at: path.place)
+                problems.report(
+                    "invalid-value",
+                    "a route's path begins with `/` and holds no `?` or space",
+                    at: path.place
+                )
             }
             if routes.contains(where: { $0.path == path.value }) {
                 problems.report("duplicate-route", "the path \(path.value.inMessage) is routed twice", at: path.place)
@@ -209,14 +214,14 @@ private struct GatewayReading {
                 continue
             }
             var route = GatewayConfiguration.Route(
-                    path: path.value,
-                    server: server.value,
-                    upstream: GatewayConfiguration.Endpoint(host: url.host, port: url.port ?? (url.isTLS ? 443 : 80)),
-                    upstreamPath: url.path.isEmpty ? "/" : url.path,
-                    isUpstreamTLS: url.isTLS,
-                    transport: transport,
-                    credential: credential
-                )
+                path: path.value,
+                server: server.value,
+                upstream: GatewayConfiguration.Endpoint(host: url.host, port: url.port ?? (url.isTLS ? 443 : 80)),
+                upstreamPath: url.path.isEmpty ? "/" : url.path,
+                isUpstreamTLS: url.isTLS,
+                transport: transport,
+                credential: credential
+            )
             route.authorities = authorities
             routes.append(route)
         }
@@ -267,7 +272,8 @@ private struct GatewayReading {
 
     private func limits(_ reader: inout MappingReader, _ document: inout GatewayDocument) {
         guard var limits = reader.mapping("limits") else { return }
-        func set(_ key: String, _ range: ClosedRange<Int64>, _ change: (inout GatewayConfiguration.Limits, Int) -> Void) {
+        func set(_ key: String, _ range: ClosedRange<Int64>, _ change: (inout GatewayConfiguration.Limits, Int) -> Void)
+        {
             if let number = limits.integer(key, in: range) { change(&document.configuration.limits, Int(number.value)) }
         }
         set("body", 1_024...(1 << 30)) { $0.bodyBytes = $1 }

@@ -44,28 +44,7 @@ package final class GatewayRuntime: Sendable {
             throw Failure("state", "the folder `\(document.state)` cannot be used: \(error.sentence)")
         }
         let control = try files.control()
-        let revocations: Revocations
-        do {
-            let list = try folder.revocations(gateway: document.configuration.id, control: control, clock: clock)
-            revocations = try Revocations(gateway: document.configuration.id, store: list, control: control)
-        } catch let error as RevocationFile.Unreadable {
-            throw Failure(
-                "revocations",
-                error.message,
-                help: "put `control/revocations` back from a backup of `\(document.state)`; "
-                    + "the gateway's audit log says who was denied"
-            )
-        }
-        let modes: Modes
-        do {
-            modes = try Modes(store: folder.modes, now: clock())
-        } catch is ModeFile.Unreadable {
-            throw Failure(
-                "mode",
-                "the mode that people gave to the gateway cannot be read",
-                help: "take `control/mode` out of `\(document.state)`; then the mode of the document is in force"
-            )
-        }
+        let (revocations, modes) = try folder.denials(of: document, control, clock)
         log = try folder.log(gateway: document.configuration.id, clock: clock)
         recorder = try folder.recorder(ResultStorage(rawValue: document.stored) ?? .provenance, clock: clock)
         shared = Shared(
@@ -255,7 +234,11 @@ struct GatewayFiles {
             do throws(SVIDFault) {
                 return try TrustBundle(parsing: bytes, trustDomain: client.trustDomain)
             } catch {
-                throw GatewayRuntime.Failure("bundle", "the bundle `\(client.bundle)` is wrong: \(error)", isInput: true)
+                throw GatewayRuntime.Failure(
+                    "bundle",
+                    "the bundle `\(client.bundle)` is wrong: \(error)",
+                    isInput: true
+                )
             }
         }
         let certificate = try bytes(tls.certificate, as: "the certificate")

@@ -67,7 +67,9 @@ package final class Recorder: RecordSink {
 
     /// Writes what waits and ends the shard.
     package func close() async {
-        try? await group.next().submit { self.write(); self.end() }.get()
+        try? await group.next().submit {
+            self.write(); self.end()
+        }.get()
         try? await group.shutdownGracefully()
     }
 

@@ -42,6 +42,7 @@ package final class WrapRuntime: Sendable {
         } catch {
             throw GatewayRuntime.Failure("state", "the folder `\(document.state)` cannot be used: \(error.sentence)")
         }
+        let (revocations, modes) = try folder.denials(of: document, try files.control(), clock)
         log = try folder.programLog(gateway: document.configuration.id, server: name, clock: clock)
         recorder = try folder.recorder(ResultStorage(rawValue: document.stored) ?? .provenance, clock: clock)
         shared = Shared(
@@ -51,7 +52,8 @@ package final class WrapRuntime: Sendable {
                 var random = SystemRandomNumberGenerator()
                 return Hexadecimal.encode((0..<8).map { _ in UInt8.random(in: 0...255, using: &random) })
             },
-            revocations: try Revocations(store: folder.revocations),
+            revocations: revocations,
+            modes: modes,
             definitions: PinnedDefinitions(pins: pins),
             now: clock
         )
@@ -72,7 +74,7 @@ package final class WrapRuntime: Sendable {
             policyName: policy?.digest.description ?? "",
             authorities: [],
             proofs: proofs
-        ) { _, _, loop in
+        ) { _, loop in
             loop.makeFailedFuture(GatewayRuntime.Failure("stdio", "a program has no address"))
         }
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)

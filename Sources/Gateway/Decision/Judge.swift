@@ -90,7 +90,8 @@ struct Judge {
         } catch {
             return .refused(error)
         }
-        if route.transport == .streamable, revision.era == .legacy, session == nil, shared.sessions.areGiven(on: route.path),
+        if route.transport == .streamable, revision.era == .legacy, session == nil,
+            shared.sessions.areGiven(on: route.path),
             !(messages.count == 1 && messages[0].method == "initialize")
         {
             return .refused(Refusal(.invalidRequest, .header, "the session id is missing"))
@@ -113,7 +114,12 @@ struct Judge {
     private mutating func agree(_ messages: [PassingMessage], _ bytes: Span<UInt8>) throws(Refusal) {
         guard let head = incoming.head else {
             for message in messages {
-                try HeaderAgreement.checkWithoutHeaders(message, as: revision, outline: worker.reader.outline, in: bytes)
+                try HeaderAgreement.checkWithoutHeaders(
+                    message,
+                    as: revision,
+                    outline: worker.reader.outline,
+                    in: bytes
+                )
             }
             return
         }
@@ -153,7 +159,9 @@ struct Judge {
         var bodies = passage.calls.map { call in
             (named[call.id] ?? .denied(reason: "batch", argument: nil)).body(id: call.id)
         }
-        for (id, error) in denials where !passage.calls.contains(where: { $0.id == id }) { bodies.append(error.body(id: id)) }
+        for (id, error) in denials where !passage.calls.contains(where: { $0.id == id }) {
+            bodies.append(error.body(id: id))
+        }
         let body = [UInt8(ascii: "[")] + Array(bodies.joined(separator: [UInt8(ascii: ",")])) + [UInt8(ascii: "]")]
         return .answered(status: 200, body: body)
     }
@@ -206,7 +214,9 @@ struct Judge {
         }
         switch message.meaning {
         case .unknown, .notification, .serverRequest:
-            return .refused(Refusal(.methodNotFound, .unknownMethod, "the method is not one of this revision", id: range))
+            return .refused(
+                Refusal(.methodNotFound, .unknownMethod, "the method is not one of this revision", id: range)
+            )
         case .lifecycle:
             if message.method == "initialize" {
                 guard isOpening else {
@@ -244,7 +254,9 @@ struct Judge {
     private func opening(_ message: PassingMessage, _ bytes: Span<UInt8>) -> Passage.Opening {
         let outline = worker.reader.outline
         let info = message.params.flatMap { outline.member("clientInfo", of: $0, in: bytes) }
-        let name = info.flatMap { outline.member("name", of: $0, in: bytes) }.flatMap { outline.text(of: $0, in: bytes) }
+        let name = info.flatMap { outline.member("name", of: $0, in: bytes) }.flatMap {
+            outline.text(of: $0, in: bytes)
+        }
         return Passage.Opening(clientName: name, revision: revision)
     }
 
@@ -273,7 +285,8 @@ extension Judge {
         switch self.task(message, outline, bytes) {
         case .success(let found): (task, isProven) = found
         case .failure(let refusal):
-            if mode != .enforce { (task, isProven) = (nil, false) } else { return .denied(refusal.error) }
+            guard mode != .enforce else { return .denied(refusal.error) }
+            (task, isProven) = (nil, false)
         }
         var definition: Digest?
         var fault: String?
@@ -314,7 +327,12 @@ extension Judge {
         }
         let decision = mode == .record ? nil : decide(observed, record, isProven, fault)
         let use = PendingCall.Use(
-            record: record, conversation: conversation, open: open, observed: observed, decision: decision)
+            record: record,
+            conversation: conversation,
+            open: open,
+            observed: observed,
+            decision: decision
+        )
         add(message, id, name: name, use)
         return settle(use, decision)
     }

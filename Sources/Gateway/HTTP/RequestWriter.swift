@@ -19,7 +19,9 @@ enum RequestWriter {
         write("Host", route.upstream.authority)
         switch passage.verb {
         case .post:
-            buffer.writeStaticString("Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\n")
+            buffer.writeStaticString(
+                "Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\n"
+            )
             write("Content-Length", String(passage.body.readableBytes))
         case .get: buffer.writeStaticString("Accept: text/event-stream\r\n")
         case .delete: break

@@ -176,7 +176,9 @@ final class ClientConnection: ChannelInboundHandler {
 
     private func readHead() throws(HTTPFault) -> Bool {
         // An empty line before a request is passed over (RFC 9112 §2.2), once.
-        if search.isFresh, arrived.readableBytesUInt8Span.starts(with: 0x0D, 0x0A) { arrived.moveReaderIndex(forwardBy: 2) }
+        if search.isFresh, arrived.readableBytesUInt8Span.starts(with: 0x0D, 0x0A) {
+            arrived.moveReaderIndex(forwardBy: 2)
+        }
         guard arrived.readableBytes > 0 else { return false }
         if search.isFresh { began = .now() }
         let waiting = arrived
@@ -243,7 +245,9 @@ final class ClientConnection: ChannelInboundHandler {
         began = .now()
         guard arrived.readableBytes > 0 else { return read() }
         // A long row of requests in one packet must not grow the stack.
-        worker.loop.assumeIsolated().execute { self.advance(); self.flush(); self.read() }
+        worker.loop.assumeIsolated().execute {
+            self.advance(); self.flush(); self.read()
+        }
     }
 
     /// Whether the answer has to say that the connection ends with it.

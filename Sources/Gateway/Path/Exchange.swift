@@ -44,8 +44,9 @@ final class Exchange: RequestWork, AnswerReader {
     var isStreaming: Bool { hasBegunStream }
     /// Whether the request can be sent again where a kept connection turns out to be closed: it only reads.
     private var isRepeatable: Bool {
-        passage.verb == .get || !passage.calls.isEmpty && !passage.entries.contains(where: \.isDurable)
-            && passage.opening == nil
+        passage.verb == .get
+            || !passage.calls.isEmpty && !passage.entries.contains(where: \.isDurable)
+                && passage.opening == nil
     }
     private var isRepeated = false
 
@@ -233,7 +234,12 @@ final class Exchange: RequestWork, AnswerReader {
             if (200..<300).contains(head.status) || head.status == 404 {
                 if let session = passage.session { worker.shared.sessions.close(session) }
             }
-            answer(Answer(status: (200..<300).contains(head.status) ? 204 : head.status == 405 ? 405 : 404, reason: "session"))
+            answer(
+                Answer(
+                    status: (200..<300).contains(head.status) ? 204 : head.status == 405 ? 405 : 404,
+                    reason: "session"
+                )
+            )
         case .get: answer(Answer(status: head.status == 405 ? 405 : 502, reason: "stream"))
         case .post where passage.calls.isEmpty:
             let isTaken = (200..<300).contains(head.status)

@@ -169,7 +169,8 @@ struct ReleaseDesk {
             text.removeFirst((scheme + upstream).utf8.count)
         }
         let path = text.prefix { $0 != "?" }
-        guard let session = passage.session, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x5C && $0 != 0x23 }),
+        guard let session = passage.session,
+            text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x5C && $0 != 0x23 }),
             text.hasPrefix("/"), !text.hasPrefix("//"), text.utf8.count <= 4_096, !path.contains("%"),
             !path.split(separator: "/").contains(where: { $0 == ".." || $0 == "." })
         else {
@@ -190,7 +191,9 @@ struct ReleaseDesk {
         isEnded = true
         let left = order.compactMap { pending[$0] }
         // A stream with ids can be taken up again, and the answer may come then.
-        if let session = passage.session, passage.route.transport == .streamable, !left.isEmpty, !session.state.withLock(\.events.isEmpty) {
+        if let session = passage.session, passage.route.transport == .streamable, !left.isEmpty,
+            !session.state.withLock(\.events.isEmpty)
+        {
             session.state.withLock { state in
                 guard state.open.count + left.count <= ProtocolSession.mostOpen else { return }
                 for call in left { state.open[Self.key(call.id)] = call }
@@ -300,7 +303,9 @@ struct ReleaseDesk {
             }
         }
         let signs = mayHoldSigns ? ResultScreen.screen(value) : []
-        if let use = call?.use { finish(use, value, items: count, isError: message.kind == .error, signs: !signs.isEmpty) }
+        if let use = call?.use {
+            finish(use, value, items: count, isError: message.kind == .error, signs: !signs.isEmpty)
+        }
         guard !signs.isEmpty, configuration.mode == .enforce else { return .passes }
         shared.counters.count(.withheld)
         switch results.instructions {
@@ -368,7 +373,9 @@ struct ReleaseDesk {
     }
 
     private static func text(of result: JSON.Value) -> String? {
-        guard let blocks = result["content"]?.array else { return String(decoding: JSON.canonical(result), as: UTF8.self) }
+        guard let blocks = result["content"]?.array else {
+            return String(decoding: JSON.canonical(result), as: UTF8.self)
+        }
         let texts = blocks.compactMap { $0["text"]?.string ?? $0["resource"]?["text"]?.string }
         return texts.isEmpty ? nil : texts.joined(separator: "\n")
     }
