@@ -123,7 +123,9 @@ package struct GatewayConfiguration: Sendable {
     package var id: String
     package var listen: Endpoint
     package var admin: Endpoint?
-    /// How clients name the gateway: scheme, host and port. A route's resource is this and its path (RFC 8707).
+    /// How clients name the gateway: scheme, host and port.
+    ///
+    /// A route's resource is this and its path (RFC 8707).
     package var address: String?
     package var mode: Mode
     package var routes: [Route]

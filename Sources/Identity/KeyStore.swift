@@ -158,9 +158,7 @@ package struct KeyStore: Sendable {
         avoiding known: [String],
         using random: inout some RandomNumberGenerator
     ) throws(KeyStoreError) -> WorkspaceKey {
-        guard let algorithm = purpose.algorithm else {
-            throw KeyStoreError(.unused, "this version makes no keys for `\(purpose.rawValue)`")
-        }
+        let algorithm = purpose.algorithm
         let secret = (0..<algorithm.keyBytes).map { _ in UInt8.random(in: 0...255, using: &random) }
         var id = ""
         repeat {
@@ -212,7 +210,6 @@ package struct KeyStoreError: Error, Equatable, Sendable, CustomStringConvertibl
         case exists = "key.exists"
         case exposed = "key.exposed"
         case damaged = "key.damaged"
-        case unused = "key.unused-purpose"
         case full = "key.full"
         case unusable = "key.unusable"
     }

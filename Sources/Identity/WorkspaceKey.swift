@@ -13,8 +13,8 @@ package enum KeyPurpose: String, Sendable, CaseIterable {
     /// Signs workload identities.
     case issuer
 
-    /// The algorithm of a new key, or nothing while no part of the program uses the purpose.
-    package var algorithm: KeyAlgorithm? {
+    /// The algorithm of a new key.
+    package var algorithm: KeyAlgorithm {
         switch self {
         case .redact, .audit, .bundle: .hmacSHA256
         case .recording: .aes256GCM

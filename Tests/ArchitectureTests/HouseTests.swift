@@ -121,7 +121,9 @@ private func sources() throws -> [SourceFile] {
             let lines = file.text.split(separator: "\n")
             let found = lines.filter { line in
                 let words = line.split(separator: " ")
-                return words.first == "public" || words.first == "open"
+                // `open` is also a plain name, as of a member that is assigned.
+                return words.first == "public"
+                    || words.first == "open" && words.dropFirst().contains { ["class", "func", "var", "init"].contains($0) }
             }
             #expect(found.isEmpty, "\(file.path): \(found.first ?? "")")
         }

@@ -29,7 +29,7 @@ private struct Together: StepAction {
 }
 
 /// What a step costs, counted and not timed: commits, as SQLite's commit hook sees them.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct CostTests {
     private func chain(_ count: Int, _ action: ActionName) throws -> Plan {
         try EngineTests.plan("chain", (1...count).map { try step(StepID("s\($0)"), uses(action)) })

@@ -97,7 +97,7 @@ private enum Scenario: String, CaseIterable, Sendable {
     }
 }
 
-@Suite(.timeLimit(.minutes(3)))
+@Suite(.timeLimit(.minutes(10)))
 struct CrashTests {
     /// Goes on, a process a time, until the run is over; the first process dies at its n-th crash point.
     private func drive(_ scenario: Scenario, seed: UInt64, dieAt wanted: Int) async throws -> (World, RunID, Int) {

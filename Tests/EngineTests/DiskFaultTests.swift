@@ -8,7 +8,7 @@ import Synchronization
 import Testing
 
 /// Every write and every sync below the ledger fails once; whoever comes next finishes the run as if nothing had been.
-@Suite(.serialized, .timeLimit(.minutes(2)))
+@Suite(.serialized, .timeLimit(.minutes(10)))
 struct DiskFaultTests {
     private func small() throws -> Plan {
         try EngineTests.plan(

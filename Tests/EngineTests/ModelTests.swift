@@ -69,7 +69,7 @@ private struct EndState: Equatable, CustomStringConvertible {
     }
 }
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct ModelTests {
     /// Runs a playbook on the engine, the clock moved on whenever everything left waits for it.
     private func real(_ book: RandomPlaybook, order seed: UInt64) async throws -> EndState {

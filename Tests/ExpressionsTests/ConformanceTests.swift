@@ -14,7 +14,7 @@ import Testing
 
     @Test(
         .enabled(if: ConformanceCase.isPresent, "skipped: the CEL conformance suite is not there, set LOCKSTEP_SHARED"),
-        .timeLimit(.minutes(5))
+        .timeLimit(.minutes(10))
     )
     func passesTheConformanceSuiteWithoutMessages() throws {
         let cases = try ConformanceCase.load().filter { !$0.needsMessages }

@@ -66,7 +66,7 @@ private typealias Expression = Expressions.Expression
             + String(repeating: ")", count: levels + 1)
     }
 
-    @Test(.timeLimit(.minutes(2)), arguments: expensive.indices)
+    @Test(.timeLimit(.minutes(10)), arguments: expensive.indices)
     func stopsAtTheCostLimit(_ index: Int) throws {
         let source = Self.expensive[index]
         // No operator and no macro may hide the limit.

@@ -57,7 +57,7 @@ import Testing
     }
 
     /// Whatever happens is a value or a typed error with a place inside the source; a trap would end the process.
-    @Test(.timeLimit(.minutes(5)), arguments: [1 as UInt64, 2, 3, 4])
+    @Test(.timeLimit(.minutes(10)), arguments: [1 as UInt64, 2, 3, 4])
     func neverTraps(_ seed: UInt64) throws {
         var generator = SplitMix(state: seed)
         let declarations = Declarations(variables: ["steps": .dyn, "a": .map(key: .string, value: .dyn), "b": .int])

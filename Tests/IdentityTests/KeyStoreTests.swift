@@ -99,12 +99,11 @@ struct KeyStoreTests {
         )
     }
 
-    @Test func whatIsMissingOrUnusedSaysSo() throws {
+    @Test func whatIsMissingSaysSo() throws {
         var random = Seeded(seed: 1)
         #expect(code { _ = try store.load(.redact) } == .missing)
         #expect(try store.list().isEmpty)
         #expect(code { _ = try store.rotate(.redact, now: start, using: &random) } == .missing)
-        #expect(code { _ = try store.create(.issuer, now: start, using: &random) } == .unused)
     }
 
     @Test func whatOthersMayReadIsRefused() throws {

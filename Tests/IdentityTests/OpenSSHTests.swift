@@ -4,7 +4,7 @@ import Testing
 @testable import Identity
 
 /// Both directions against the real tools: what we sign they accept, what they sign we accept.
-@Suite(.timeLimit(.minutes(2)), .enabled(if: OpenSSH.isInstalled, Comment(rawValue: OpenSSH.absent)))
+@Suite(.timeLimit(.minutes(10)), .enabled(if: OpenSSH.isInstalled, Comment(rawValue: OpenSSH.absent)))
 struct OpenSSHTests {
     private let message = Array("a message\nof two lines".utf8)
     private let namespace = "lockstep-vote"

@@ -107,7 +107,7 @@ import Testing
     @Test(arguments: [
         "The quick brown fox jumps over the lazy dog; prices rose by 3.4 % in the second quarter.",
         "{\"name\": \"Anna\", \"city\": \"Utrecht\", \"created\": \"2025-04-03T10:11:12Z\"}",
-        "/home/anna/projects/report/2025/summary.txt", "commit 3f786850e387550fdab836ed7e6dc881de23001b",
+        "/home/anna/report.txt", "commit 3f786850e387550fdab836ed7e6dc881de23001b",
         "caf\u{E9} \u{2014} \u{201C}na\u{EF}ve\u{201D} \u{65E5}\u{672C}\u{8A9E} \u{1F600} \u{2602}\u{FE0F}",
     ])
     func `ordinary texts are passed over`(_ text: String) {

@@ -78,7 +78,7 @@ private let sampleBytes = 6 << 20
         if: FileManager.default.fileExists(atPath: shared + "/corpora"),
         "the corpora are not here: set LOCKSTEP_SHARED to their folder's parent"
     ),
-    .timeLimit(.minutes(5)),
+    .timeLimit(.minutes(10)),
     arguments: corpora
 )
 func everyLineOfTheCorporaIsARecord(_ stem: String) throws {

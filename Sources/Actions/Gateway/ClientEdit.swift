@@ -61,8 +61,8 @@ package struct ClientEdit: Sendable {
 
     /// Plans the change of one file.
     ///
-    /// - Parameters:
-    ///   - names: Which servers; all where none is named.
+    /// `names` are the servers to change; all where none is named.
+    ///
     /// - Throws: `InvalidInput` with everything that stands against it, and then nothing may be changed.
     package init(
         _ bytes: [UInt8],

@@ -18,7 +18,8 @@ package final class WrapRuntime: Sendable {
 
     /// Reads the document; nothing is started yet.
     ///
-    /// - Parameter server: Which of the document's servers the program is; needed where it names several.
+    /// `server` says which of the document's servers the program is; it is needed where it names several.
+    ///
     /// - Throws: `InvalidInput` for what is wrong in the document or the policy, `Failure` for everything else.
     package init(_ file: String, server: String?, clock: @escaping @Sendable () -> Timestamp) throws {
         let document = try GatewayRuntime.document(file, for: .wrapping)

@@ -12,7 +12,7 @@ package final class StdioGateway: Sendable {
     private let loop: any EventLoop
     private let stand = Mutex<NIOLoopBound<StdioStand>?>(nil)
 
-    /// - Parameter route: Names the server, as policies and records do.
+    /// A gateway for one program; `route` names the server, as policies and records do.
     package init(
         _ settings: Settings,
         shared: Shared,
@@ -40,6 +40,7 @@ package final class StdioGateway: Sendable {
     ///   - input: Where the client's lines come from; taken over.
     ///   - output: Where its answers go; taken over.
     /// - Returns: The exit status for this process.
+    /// - Throws: `Gateway.Failure` where the program cannot be started.
     package func run(_ words: [String], as name: String, input: CInt, output: CInt) async throws -> Int32 {
         let program: WrappedProgram
         do throws(WrappedProgram.Failure) {

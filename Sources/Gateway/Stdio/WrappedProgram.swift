@@ -14,7 +14,7 @@ struct WrappedProgram {
     let input: CInt
     let output: CInt
 
-    /// - Parameter words: The program, looked up in `PATH` where it has no slash, and its arguments.
+    /// Starts `words`: the program, looked up in `PATH` where it has no slash, and its arguments.
     init(_ words: [String]) throws(Failure) {
         guard let program = words.first, !program.isEmpty, !words.contains(where: { $0.utf8.contains(0) }) else {
             throw Failure(reason: "it has no command that could be started")
