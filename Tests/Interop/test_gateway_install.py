@@ -20,7 +20,7 @@ agents:
   desk:
     servers:
       stock:
-        - {id: stock.read, tool: stock, tier: read, arguments: {sku: {required: true, values: [ABC-1]}}}
+        - {id: stock.read, tool: stock, tier: read, arguments: {sku: {required: true, values: {token: [abc-1]}}}}
 """
 
 DOCUMENT = """\

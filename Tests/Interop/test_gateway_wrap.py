@@ -55,7 +55,9 @@ class Wrapped:
         if open_session:
             self.say({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
                 "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "c", "version": "1"}}})
-            assert "result" in self.hear()
+            line = self.process.stdout.readline()
+            assert line, self.process.stderr.read()
+            assert "result" in json.loads(line)
             self.say({"jsonrpc": "2.0", "method": "notifications/initialized"})
 
     def say(self, message: dict) -> None:
@@ -210,7 +212,7 @@ def test_over_a_hard_limit_the_caller_is_killed_and_stays_so(desk: Shell):
 
 
 def test_a_kill_by_another_gateway_of_the_same_folder_ends_it(desk: Shell):
-    write(desk, "edge.yaml", gateway="edge-2", listen="127.0.0.1:0", admin="127.0.0.1:0",
+    write(desk, "edge.yaml", listen="127.0.0.1:0", admin="127.0.0.1:0",
           routes=[{"path": "/x", "server": "x", "upstream": "http://127.0.0.1:9/mcp"}])
     edge = subprocess.Popen(
         [str(desk.programs.lockstep), "gateway", "run", "--config", "edge.yaml"], cwd=desk.folder, env=environment(desk.home),

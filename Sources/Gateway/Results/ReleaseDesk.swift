@@ -411,8 +411,12 @@ struct ReleaseDesk {
             at: shared.now()
         )
         guard shared.sessions.open(session) else { return nil }
+        begun = session
         return id
     }
+
+    /// The session that the head opened; where the answer comes as an event, what was agreed on is known only behind it.
+    private var begun: ProtocolSession?
 
     /// The revision that the answer to `initialize` names.
     private(set) var agreed: ProtocolRevision?
@@ -429,9 +433,8 @@ extension ReleaseDesk {
         guard let result = message.result else { return nil }
         if call.method == "initialize", let node = outline.member("protocolVersion", of: result, in: bytes) {
             agreed = outline.text(of: node, in: bytes).flatMap(ProtocolRevision.init(rawValue:))
-            if passage.route.transport == .sse, let agreed, agreed.era == .legacy {
-                passage.session?.state.withLock { $0.revision = agreed }
-            }
+            let session = passage.route.transport == .sse ? passage.session : begun
+            if let agreed, agreed.era == .legacy { session?.state.withLock { $0.revision = agreed } }
         }
         guard let type = outline.member("resultType", of: result, in: bytes),
             !outline.isText(type, "complete", in: bytes)

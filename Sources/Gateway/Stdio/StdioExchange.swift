@@ -41,6 +41,8 @@ final class StdioExchange {
     let caller: Caller
     private let toClient: (ByteBuffer) -> Void
     private let toServer: (ByteBuffer) -> Void
+    /// Told when lines were written, or may be taken again, outside of what the pipes themselves bring about.
+    private let proceeds: () -> Void
     private let ended: (Ending) -> Void
     private var session: ProtocolSession?
     /// The request that opens the session, until it is answered; other lines wait for that.
@@ -63,6 +65,7 @@ final class StdioExchange {
         caller: Caller,
         toClient: @escaping (ByteBuffer) -> Void,
         toServer: @escaping (ByteBuffer) -> Void,
+        proceeds: @escaping () -> Void,
         ended: @escaping (Ending) -> Void
     ) {
         self.worker = worker
@@ -70,6 +73,7 @@ final class StdioExchange {
         self.caller = caller
         self.toClient = toClient
         self.toServer = toServer
+        self.proceeds = proceeds
         self.ended = ended
         beside = Self.besideDesk(worker, route, caller, nil, toServer)
     }
@@ -249,6 +253,7 @@ final class StdioExchange {
             fail(passage, .unavailable(reason: "audit_unavailable"))
         }
         forward()
+        proceeds()
     }
 
     private func fail(_ passage: LinePassage, _ error: GatewayError) {

@@ -128,6 +128,7 @@ final class StdioStand: PipeOwner {
             caller: caller,
             toClient: { [weak self] in self?.client?.write($0) },
             toServer: { [weak self] in self?.server?.write($0) },
+            proceeds: { [weak self] in self?.proceed() },
             ended: { [weak self] in self?.finish($0) }
         )
     }
