@@ -76,6 +76,7 @@ package struct BundleWriter: Sendable {
     /// - Parameters:
     ///   - directory: Made where it is missing, if its parent is there.
     ///   - ring: The keys of purpose `bundle`.
+    /// - Throws: `unsigned` where no key follows from them.
     package init(directory: String, ring: KeyRing) throws(PolicyBundle.Fault) {
         self.directory = directory
         do {
@@ -116,6 +117,7 @@ package struct BundleWriter: Sendable {
     ///   - gap: Why gateways may take it without knowing the one before.
     ///   - after: With a gap, a revision that gateways know of and the directory does not.
     ///   - now: When it is issued.
+    /// - Returns: The bundle, and where it is.
     /// - Throws: Where the content is wrong, the bundle before is not to be believed, or it cannot be written.
     package func deploy(
         _ content: PolicyBundle.Content,

@@ -17,6 +17,7 @@ extension Estate {
     ///   - gap: Why gateways may take it without knowing the one before.
     ///   - after: With a gap, a revision that gateways know of and the directory does not.
     ///   - now: When it is issued.
+    /// - Returns: The bundle, and where it is.
     /// - Throws: `Release.Fault`, `PolicyBundle.Fault`, or what the ledger or the key store could not do.
     package func deploy(
         release bytes: [UInt8],
