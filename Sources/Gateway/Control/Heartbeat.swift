@@ -33,7 +33,9 @@ package struct Heartbeat: Sendable, Hashable {
             "mode": .string(mode.rawValue), "policy": policy.map { .string($0.description) } ?? .null,
             "revision": revision.map { .integer($0) } ?? .null,
             "bundle": bundle.map { .string($0.description) } ?? .null,
-            "counts": .object(JSON.Object(counts.sorted { $0.key < $1.key }.map { ($0.key, .integer(Int64($0.value))) })),
+            "counts": .object(
+                JSON.Object(counts.sorted { $0.key < $1.key }.map { ($0.key, .integer(Int64($0.value))) })
+            ),
             "revocation": .integer(Int64(revocation)),
         ]
     }
