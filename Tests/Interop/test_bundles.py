@@ -202,6 +202,19 @@ def test_what_the_command_signs_is_good_to_another_verifier(workspace: Shell, ed
     assert (status(edge)["mode"], revision(edge)) == ("shadow", 2)
 
 
+def test_who_publish_at_once_get_a_number_each(workspace: Shell):
+    (workspace.folder / "policy.yaml").write_text(WIDE)
+    workspace("key", "public", "bundle").expect(0)
+    words = ("policy", "bundle", "create", "--policy", "policy.yaml", "--out", "published", "--select", "*")
+    for child in [workspace.start(*words) for _ in range(6)]:
+        assert child.wait(30) == 0, child.stderr.read()
+    before = None
+    for number in range(1, 7):
+        shown = workspace("policy", "bundle", "show", f"published/bundle-{number}.json", "--format", "json").expect(0).json
+        assert (shown["revision"], shown["predecessor"]) == (number, before)
+        before = shown["digest"]
+
+
 @pytest.mark.parametrize("words", [
     (), ("--policy", "policy.yaml", "--release", "policy.yaml"), ("--policy", "policy.yaml", "--mode", "open"),
     ("--policy", "policy.yaml", "--for", "0s"), ("--policy", "broken.yaml"), ("--policy", "policy.yaml", "--after", "7"),
@@ -472,24 +485,40 @@ def site(publisher: Publisher, tmp_path: Path):
     secret.write_bytes(key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ))
-    handler = functools.partial(Quiet, directory=str(publisher.folder.parent))
+    hangs = threading.Event()
+    handler = functools.partial(Site, hangs, directory=str(publisher.folder.parent))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem, secret)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"https://127.0.0.1:{server.server_address[1]}/bundles", pem
+    yield f"https://127.0.0.1:{server.server_address[1]}/bundles", pem, hangs
     server.shutdown()
     server.server_close()
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
+class Site(http.server.SimpleHTTPRequestHandler):
+    """Files, unless it is told to leave who asks waiting."""
+
+    def __init__(self, hangs: threading.Event, *words, **more):
+        self.hangs = hangs
+        super().__init__(*words, **more)
+
+    def do_GET(self) -> None:
+        if not self.hangs.is_set():
+            super().do_GET()
+            return
+        self.close_connection = False
+        self.connection.settimeout(30)
+        self.connection.recv(1)
+        self.close_connection = True
+
     def log_message(self, *words) -> None:
         pass
 
 
 def test_bundles_come_over_https(edges, publisher: Publisher, site):  # noqa: F811
-    url, authority = site
+    url, authority, hangs = site
     publisher.next()
     publisher.next()
     edge = delivered(edges("edge-1"), url, publisher.keys, ca=str(authority)).begin()
@@ -501,6 +530,13 @@ def test_bundles_come_over_https(edges, publisher: Publisher, site):  # noqa: F8
     (publisher.folder / "latest").write_text("many\n")
     assert patience(10, lambda: (refused(edge) or ("", ""))[1] == "bundle.malformed")
     assert outcome(edge).startswith("40301")
+    # A source that never answers keeps nothing in force that has expired.
+    publisher.next(seconds=6)
+    assert patience(5, lambda: revision(edge) == 4)
+    hangs.set()
+    assert patience(10, lambda: status(edge)["bundle"]["state"] == "expired")
+    assert outcome(edge) == "40301 no-policy"
+    hangs.clear()
     # Who is not vouched for is not asked.
     other = delivered(edges("edge-2"), url, publisher.keys).begin()
     assert refused(other) == (url, "bundle.unreadable") and outcome(other) == "40301 no-policy"

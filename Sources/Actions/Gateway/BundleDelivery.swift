@@ -24,7 +24,7 @@ final class BundleDelivery: Sendable {
     private let listening: GatewayConfiguration.Endpoint
     private let signers: [DSSESigner]
     private let serving = Mutex<Serving?>(nil)
-    private let task = Mutex<Task<Void, Never>?>(nil)
+    private let tasks = Mutex<[Task<Void, Never>]>([])
     /// How often it is looked whether something is due.
     private static let tick: Duration = .milliseconds(250)
 
@@ -54,46 +54,63 @@ final class BundleDelivery: Sendable {
 
     func begin() {
         beat()
-        task.withLock { task in
-            task = Task { await self.run() }
+        tasks.withLock { tasks in
+            // Apart from each other: a source that does not answer keeps nothing in force that has expired.
+            tasks = [Task { await self.follow() }, Task { await self.watch() }]
         }
     }
 
-    func end() { task.withLock { $0 }?.cancel() }
+    func end() {
+        for task in tasks.withLock({ $0 }) { task.cancel() }
+    }
 
-    private func run() async {
+    /// Reads the source as often as the document says, and at once where the document was read anew.
+    private func follow() async {
         let clock = ContinuousClock()
-        var beatDue = clock.now + Heartbeat.interval
         var looked: (keeper: ObjectIdentifier, due: ContinuousClock.Instant)?
         while !Task.isCancelled {
-            if let keeper = serving.withLock({ $0?.keeper }) {
-                var isNew = keeper.expire()
-                if looked?.keeper != ObjectIdentifier(keeper) || looked.map({ $0.due <= clock.now }) ?? true {
-                    isNew = await keeper.look(shared) || isNew
-                    looked = (ObjectIdentifier(keeper), clock.now + keeper.terms.every)
-                    shared.delivery.tell(keeper.told)
-                }
-                if isNew { renew(keeper) }
-            }
-            if clock.now >= beatDue {
-                beat()
-                beatDue = clock.now + Heartbeat.interval
+            if let keeper = serving.withLock({ $0?.keeper }),
+                looked?.keeper != ObjectIdentifier(keeper) || looked.map({ $0.due <= clock.now }) ?? true
+            {
+                let isNew = await keeper.look(shared)
+                looked = (ObjectIdentifier(keeper), clock.now + keeper.terms.every)
+                renew(keeper, isNew: isNew)
             }
             try? await Task.sleep(for: Self.tick)
         }
     }
 
-    private func renew(_ keeper: BundleKeeper) {
-        serving.withLock { serving in
-            // A reload may have put another keeper in its place meanwhile.
-            guard let serving, serving.keeper === keeper else { return }
-            apply(keeper, serving.make)
+    /// Ends what has expired, and says how the gateway stands.
+    private func watch() async {
+        let clock = ContinuousClock()
+        var due = clock.now + Heartbeat.interval
+        while !Task.isCancelled {
+            if let keeper = serving.withLock({ $0?.keeper }), keeper.expire() {
+                renew(keeper, isNew: true)
+                keeper.noteExpiry(shared)
+            }
+            if clock.now >= due {
+                beat()
+                due = clock.now + Heartbeat.interval
+            }
+            try? await Task.sleep(for: Self.tick)
         }
-        beat()
+    }
+
+    private func renew(_ keeper: BundleKeeper, isNew: Bool) {
+        let isServed = serving.withLock { serving in
+            // A reload may have put another keeper in its place meanwhile.
+            guard let serving, serving.keeper === keeper else { return false }
+            if isNew { apply(keeper, serving.make) } else { shared.delivery.tell(keeper.told) }
+            return true
+        }
+        if isNew, isServed { beat() }
     }
 
     private func beat() {
-        guard let statement = try? gateway.heartbeat.signed(by: signers).bytes else { return }
+        // Not between two bundles: what it says of both halves is about the same one.
+        let heartbeat = serving.withLock { _ in gateway.heartbeat }
+        guard let statement = try? heartbeat.signed(by: signers).bytes else { return }
         shared.delivery.tell(heartbeat: statement)
         folder.note(heartbeat: statement)
     }

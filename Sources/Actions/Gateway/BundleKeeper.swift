@@ -171,6 +171,8 @@ final class BundleKeeper: Sendable {
             }
             let judgement = Judged(stamp: stamp, tip: chain.tip, code: code)
             state.withLock { $0.judged[revision] = judgement }
+            // Who does not answer now is not asked for the rest.
+            if code == .unreadable, terms.isWeb { break }
         }
         state.withLock { $0.judged = $0.judged.filter { revisions.contains($0.key) } }
         return take(chain, shared)
@@ -242,6 +244,19 @@ final class BundleKeeper: Sendable {
         }
         if let found { note(found, shared) }
         return found != nil
+    }
+
+    /// Writes into the audit log that the time of the bundle in force is over.
+    func noteExpiry(_ shared: Shared) {
+        guard let bundle = told.bundle else { return }
+        shared.note(
+            "gateway.bundle-expired",
+            [
+                "revision": .integer(bundle.revision), "digest": .string(bundle.digest.description),
+                "expires": .string(bundle.expires.description), "when-none": .string(terms.whenNone.rawValue),
+            ],
+            gateway: place.gateway
+        )
     }
 
     private func note(_ active: Active, _ shared: Shared) {

@@ -49,7 +49,11 @@ enum BundleSource: Sendable {
         case .directory(let path): return try BundleDirectory.read(revision, in: path)
         case .web(let files):
             do throws(PublishedFiles.Unreachable) {
-                return try await files.read(BundleDirectory.name(revision), limit: BundleDirectory.mostBytes)
+                return try await files.read(
+                    BundleDirectory.name(revision),
+                    limit: BundleDirectory.mostBytes,
+                    patience: .seconds(30)
+                )
             } catch {
                 throw PolicyBundle.Fault(.unreadable, error.message)
             }

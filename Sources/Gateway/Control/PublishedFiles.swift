@@ -28,14 +28,18 @@ package struct PublishedFiles: Sendable {
     ///
     /// Redirects are not followed, and an answer without a length is none.
     ///
-    /// - Throws: `Unreachable`, also where the file has more than `limit` bytes or does not come within 30 s.
-    package func read(_ name: String, limit: Int) async throws(Unreachable) -> [UInt8]? {
+    /// - Throws: `Unreachable`, also where the file has more than `limit` bytes or does not come within `patience`.
+    package func read(
+        _ name: String,
+        limit: Int,
+        patience: Duration = .seconds(10)
+    ) async throws(Unreachable) -> [UInt8]? {
         var request = ByteBuffer()
         request.writeString("GET \(folder)/\(name) HTTP/1.1\r\nHost: \(server.authority)\r\n")
         request.writeString("Accept: */*\r\nConnection: close\r\n\r\n")
         let answer: [UInt8]
         do {
-            answer = try await ask(request, limit: limit)
+            answer = try await ask(request, limit: limit, patience: patience)
         } catch {
             throw error as? Unreachable ?? Unreachable(message: "nothing answers at \(server.authority)")
         }
@@ -54,7 +58,7 @@ package struct PublishedFiles: Sendable {
         }
     }
 
-    private func ask(_ request: ByteBuffer, limit: Int) async throws -> [UInt8] {
+    private func ask(_ request: ByteBuffer, limit: Int, patience: Duration) async throws -> [UInt8] {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let answered = loop.makePromise(of: [UInt8].self)
         let (server, context) = (server, context)
@@ -78,12 +82,12 @@ package struct PublishedFiles: Sendable {
             answered.fail(Unreachable(message: "nothing answers at \(server.authority)"))
             return try await answered.futureResult.get()
         }
-        let patience = loop.scheduleTask(in: .seconds(30)) {
-            answered.fail(Unreachable(message: "\(server.authority) did not send the file within 30 s"))
+        let end = loop.scheduleTask(in: TimeAmount(patience)) {
+            answered.fail(Unreachable(message: "\(server.authority) did not send the file in time"))
         }
         channel.writeAndFlush(request, promise: nil)
         defer {
-            patience.cancel()
+            end.cancel()
             channel.close(promise: nil)
         }
         return try await answered.futureResult.get()
