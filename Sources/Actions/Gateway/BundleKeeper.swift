@@ -94,6 +94,7 @@ final class BundleKeeper: Sendable {
                 digest: bundle.digest,
                 issued: bundle.issued,
                 expires: bundle.expires,
+                mode: GatewayConfiguration.Mode(rawValue: bundle.mode.rawValue) ?? .enforce,
                 isApproved: opened.release != nil
             ),
             compiled: CompiledPolicy(opened.policy),
@@ -109,7 +110,7 @@ final class BundleKeeper: Sendable {
             }
             return InForce(
                 policy: GatewayFiles.LoadedPolicy(compiled: active.compiled, digest: active.policy),
-                mode: GatewayConfiguration.Mode(rawValue: active.signed.bundle.mode.rawValue) ?? .enforce
+                mode: active.told.mode
             )
         }
     }

@@ -8,7 +8,7 @@ enum BundleSource: Sendable {
     case directory(String)
     case web(PublishedFiles)
 
-    /// How many bundles before the last one are looked at where nothing is known yet.
+    /// How many bundles before the last one are looked at where nothing is known yet, and how many more at once.
     static let most: Int64 = 64
 
     /// When a file was last changed, as far as that can be told without reading it.
@@ -25,7 +25,7 @@ enum BundleSource: Sendable {
             guard let known else { return Array(all.suffix(Int(Self.most))) }
             // The last one is among them where it is older than the known one: then the source was put back.
             let rest = all.filter { $0 >= known }
-            return rest.isEmpty ? Array(all.suffix(1)) : rest
+            return rest.isEmpty ? Array(all.suffix(1)) : Array(rest.prefix(16 * Int(Self.most)))
         case .web(let files):
             let text: [UInt8]?
             do throws(PublishedFiles.Unreachable) {
@@ -38,8 +38,11 @@ enum BundleSource: Sendable {
             guard let last = Int64(digits), (1...PolicyBundle.mostRevision).contains(last) else {
                 throw PolicyBundle.Fault(.malformed, "the file `latest` of the source holds no number")
             }
-            let first = max(1, last - Self.most + 1, min(known ?? 1, last))
-            return Array(first...last)
+            guard let known else { return Array(max(1, last - Self.most + 1)...last) }
+            guard known < last else { return [last] }
+            // The rest is for the next look; the last one may say that it needs none of them.
+            let next = Array(known...min(last, known + Self.most))
+            return next.last == last ? next : next + [last]
         }
     }
 

@@ -79,7 +79,7 @@ extension GatewayCommand {
                 var shown = reply.body.object ?? [:]
                 shown["heartbeat"] = pulse.json
                 all.append(.object(shown))
-                pulse.talk(id, reply.body["bundle"] ?? .null)
+                pulse.talk(id, reply.body)
                 if !pulse.isSound { isWhole = false }
                 let number = { (value: JSON.Value?) in value?.int.map { String($0) } ?? "" }
                 rows.append(

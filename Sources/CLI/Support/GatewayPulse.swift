@@ -36,14 +36,20 @@ struct GatewayPulse: Sendable {
         return .object(object)
     }
 
-    /// Says what is not as it should be, of the heartbeat and of the bundle that `status` told.
-    func talk(_ gateway: String, _ bundle: JSON.Value) {
+    /// Says what is not as it should be, of the heartbeat and of the bundle in `status`.
+    func talk(_ gateway: String, _ status: JSON.Value) {
         let name = Output.printable(gateway)
         switch check {
         case .good: break
         case .stale(let said): Output.talk("\(name): its last heartbeat is of \(said.time)")
         case .unproven: Output.talk("\(name): its heartbeat is not signed with the keys of its folder")
         case nil: Output.talk("\(name): there is no heartbeat of it")
+        }
+        let bundle = status["bundle"] ?? .null
+        if bundle["state"]?.string == "in force", let mode = bundle["mode"]?.string, let other = status["mode"]?.string,
+            mode != other
+        {
+            Output.talk("\(name): its bundle is for \(mode), and somebody has put it in \(other)")
         }
         let source = Output.printable(bundle["source"]?.string ?? "")
         switch bundle["state"]?.string {

@@ -255,6 +255,7 @@ final class AdminDesk: ConnectionOwner {
             lines.append("# TYPE \(metric) counter")
             lines.append("\(metric){gateway=\"\(id)\"} \(shared.counters[name])")
         }
+        lines += shared.delivery.metrics(gateway: id)
         return lines.joined(separator: "\n") + "\n"
     }
 

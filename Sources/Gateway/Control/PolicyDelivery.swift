@@ -11,9 +11,18 @@ package final class PolicyDelivery: Sendable {
         package let digest: Digest
         package let issued: Timestamp
         package let expires: Timestamp
+        package let mode: GatewayConfiguration.Mode
         package let isApproved: Bool
 
-        package init(revision: Int64, digest: Digest, issued: Timestamp, expires: Timestamp, isApproved: Bool) {
+        package init(
+            revision: Int64,
+            digest: Digest,
+            issued: Timestamp,
+            expires: Timestamp,
+            mode: GatewayConfiguration.Mode,
+            isApproved: Bool
+        ) {
+            self.mode = mode
             self.revision = revision
             self.digest = digest
             self.issued = issued
@@ -80,6 +89,7 @@ package final class PolicyDelivery: Sendable {
             object["digest"] = .string(bundle.digest.description)
             object["issued"] = .string(bundle.issued.description)
             object["expires"] = .string(bundle.expires.description)
+            object["mode"] = .string(bundle.mode.rawValue)
             object["approved"] = .bool(bundle.isApproved)
         }
         if let refusal = standing.lastRefusal {
@@ -89,5 +99,17 @@ package final class PolicyDelivery: Sendable {
             ]
         }
         return .object(object)
+    }
+
+    /// As Prometheus reads it; nothing for a gateway with a policy of its own.
+    func metrics(gateway: String) -> [String] {
+        guard let standing, let bundle = standing.bundle else { return [] }
+        let label = "{gateway=\"\(gateway)\"}"
+        return [
+            "# TYPE lockstep_gateway_bundle_revision gauge",
+            "lockstep_gateway_bundle_revision\(label) \(bundle.revision)",
+            "# TYPE lockstep_gateway_bundle_expires_seconds gauge",
+            "lockstep_gateway_bundle_expires_seconds\(label) \(bundle.expires.epochSeconds)",
+        ]
     }
 }
