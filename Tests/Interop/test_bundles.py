@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime
 import functools
 import hashlib
+import http.client
 import http.server
 import ipaddress
 import json
@@ -129,6 +131,17 @@ def delivered(edge: Edge, source: str, keys: str, **members) -> Edge:
 
 
 def status(edge: Edge) -> dict:
+    """What the admin port says."""
+    address, token = ((edge.control / name).read_text().strip() for name in ("admin-address", "admin-token"))
+    with contextlib.closing(http.client.HTTPConnection(address, timeout=10)) as line:
+        line.request("GET", "/v1/status", None, {"Authorization": f"Bearer {token}"})
+        answer = line.getresponse()
+        assert answer.status == 200, edge.said()
+        return json.loads(answer.read())
+
+
+def shown(edge: Edge) -> dict:
+    """What the command says, with what it proved."""
     done = edge.command("gateway", "status", "--format", "json")
     assert done.returncode == 0, (done, edge.said())
     return json.loads(done.stdout)[0]
@@ -282,9 +295,9 @@ def test_the_next_bundle_is_put_in_force_without_a_restart(edge: Edge, publisher
     said = until(lambda: beat(edge, keys, 3), 5)
     assert (said["gateway"], said["mode"], said["bundle"]) == ("edge-1", "shadow", publisher.before)
     assert said["counts"]["denied"] >= 1 and said["counts"]["allowed"] >= 1 and said["revocation"] == 0
-    assert status(edge)["heartbeat"]["verified"] is True
-    shown = edge.command("gateway", "status")
-    assert shown.returncode == 0 and shown.stdout.split()[3] == "revision", shown
+    assert shown(edge)["heartbeat"]["verified"] is True
+    table = edge.command("gateway", "status")
+    assert table.returncode == 0 and table.stdout.split()[3] == "revision", table
 
 
 def beat(edge: Edge, keys: list[dict], number: int | None) -> dict | None:
@@ -295,8 +308,8 @@ def beat(edge: Edge, keys: list[dict], number: int | None) -> dict | None:
 def test_no_bundle_is_no_policy(edges, publisher: Publisher):  # noqa: F811
     edge = delivered(edges(), str(publisher.folder), publisher.keys).begin()
     assert outcome(edge) == "40301 no-policy"
-    shown = edge.command("gateway", "status")
-    assert "everything is denied" in shown.stderr and "[bundle.unreadable]" in shown.stderr, shown
+    table = edge.command("gateway", "status")
+    assert "everything is denied" in table.stderr and "[bundle.unreadable]" in table.stderr, table
     recording = delivered(edges("edge-2"), str(publisher.folder), publisher.keys, **{"when-none": "record"}).begin()
     assert (status(recording)["mode"], outcome(recording)) == ("record", "allowed")
     publisher.next(NARROW)
