@@ -11,7 +11,7 @@ package final class Gateway: Sendable {
 
     private let group: MultiThreadedEventLoopGroup
     private let workers: [NIOLoopBound<Worker>]
-    private let shared: Shared
+    let shared: Shared
     private let listeners = Mutex<[any Channel]>([])
     private let current: Mutex<Settings>
     /// As the document has them, in its own mode.
@@ -146,6 +146,9 @@ package final class Gateway: Sendable {
     }
 
     package var counters: Counters { shared.counters }
+
+    /// What is in force at this moment.
+    var settings: Settings { current.withLock { $0 } }
 
     /// Takes no more requests and waits, as long as it is told, until the answers that were begun are out.
     package func drain(within limit: Duration) async {

@@ -31,6 +31,8 @@ package struct GatewayDocument: Sendable {
     package var taskKeys: String?
     package var definitions: String?
     package var tls: TLS?
+    /// Where policies come from, instead of `policy` and `mode`.
+    package var bundles: Bundles?
 
     /// TLS of the gateway's own port.
     package struct TLS: Sendable, Hashable {
@@ -142,6 +144,7 @@ private struct GatewayReading {
         document.configuration.origins = Set((reader.strings("origins")?.value ?? []).map(\.value))
         document.definitions = reader.string("definitions")?.value
         document.tls = tls(&reader)
+        document.bundles = BundlesReading(problems).bundles(&reader, isListening: purpose == .listening)
         if var control = reader.mapping("control") {
             document.controlKeys = control.string("keys")?.value
             document.controlPeople = control.string("people")?.value

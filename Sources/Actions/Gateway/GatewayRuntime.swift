@@ -25,6 +25,7 @@ package final class GatewayRuntime: Sendable {
     private let log: GatewayLog
     private let recorder: Recorder
     private let folder: GatewayFolder
+    private let delivery: BundleDelivery
     package let id: String
     package let listening: GatewayConfiguration.Endpoint
     package let administered: GatewayConfiguration.Endpoint?
@@ -64,11 +65,27 @@ package final class GatewayRuntime: Sendable {
         // A port of 0 becomes known only when it is bound, and the gateway's own name holds it.
         let tls = try files.tls(clock)
         let contexts = try files.contexts()
-        let first = Self.settings(document, policy, proofs, tls, contexts, at: document.configuration.listen)
+        let keeper = try files.bundles(in: folder, clock)
+        _ = await keeper?.look(shared)
+        let make: BundleDelivery.Make = { inForce, endpoint in
+            Self.settings(document.enforcing(inForce), inForce?.policy ?? policy, proofs, tls, contexts, at: endpoint)
+        }
         do throws {
-            gateway = try await Gateway(first, shared: shared, group: group)
+            gateway = try await Gateway(
+                make(keeper?.inForce, document.configuration.listen),
+                shared: shared,
+                group: group
+            )
             listening = try await gateway.listen(at: document.configuration.listen)
-            gateway.change(to: Self.settings(document, policy, proofs, tls, contexts, at: listening))
+            delivery = BundleDelivery(
+                gateway,
+                shared,
+                folder,
+                at: listening,
+                signers: try folder.heartbeatSigners(gateway: document.configuration.id, now: clock())
+            )
+            delivery.serve(keeper, make)
+            delivery.begin()
             gateway.watchMode()
             if let admin = document.configuration.admin {
                 let bound = try await gateway.administer(at: admin, token: folder.adminToken())
@@ -91,13 +108,16 @@ package final class GatewayRuntime: Sendable {
         let (policy, proofs, tls) = (try files.policy(), try files.proofs(), try files.tls(shared.clock))
         let contexts = try files.contexts()
         let control = try files.control()
-        gateway.change(to: Self.settings(document, policy, proofs, tls, contexts, at: listening))
+        delivery.serve(try files.bundles(in: folder, shared.clock)) { inForce, endpoint in
+            Self.settings(document.enforcing(inForce), inForce?.policy ?? policy, proofs, tls, contexts, at: endpoint)
+        }
         shared.revocations.believe(control)
     }
 
     /// Answers what was begun, and closes the log and the recordings.
     package func stop(within limit: Duration = .seconds(10)) async {
         folder.forgetAdmin()
+        delivery.end()
         await gateway.drain(within: limit)
         await recorder.close()
         log.close()
@@ -193,7 +213,7 @@ struct GatewayFiles {
 
     func path(_ name: String) -> String { name.hasPrefix("/") ? name : "\(folder)/\(name)" }
 
-    private func bytes(_ name: String, as what: String) throws -> [UInt8] {
+    func bytes(_ name: String, as what: String) throws -> [UInt8] {
         do throws(FileFault) {
             return try StoredFile.read(path(name), limit: 64 << 20)
         } catch {

@@ -61,23 +61,32 @@ extension GatewayCommand {
         @OptionGroup var gateways: GatewayOptions
 
         func run() async throws {
-            let replies = try await gateways.reach().atOnce { gateway in (gateway.id, await gateway.get("/v1/status")) }
+            let replies = try await gateways.reach().atOnce { gateway in
+                (gateway.id, await gateway.get("/v1/status"), await GatewayPulse(of: gateway))
+            }
             let counted = ["requests", "allowed", "denied", "asked", "shadowed", "withheld"]
             var rows: [[String]] = []
             var all: [JSON.Value] = []
             var isWhole = true
-            for (id, reply) in replies {
+            for (id, reply, pulse) in replies {
                 guard case .success(let reply) = reply, reply.status == 200 else {
                     isWhole = false
-                    rows.append([id, "unreachable"] + Array(repeating: "", count: counted.count + 3))
+                    rows.append([id, "unreachable"] + Array(repeating: "", count: counted.count + 4))
                     all.append(["gateway": .string(id), "state": "unreachable"])
                     if case .failure(let error) = reply { Output.talk("\(Output.printable(id)): \(error.message)") }
                     continue
                 }
-                all.append(reply.body)
+                var shown = reply.body.object ?? [:]
+                shown["heartbeat"] = pulse.json
+                all.append(.object(shown))
+                pulse.talk(id, reply.body)
+                if !pulse.isSound { isWhole = false }
                 let number = { (value: JSON.Value?) in value?.int.map { String($0) } ?? "" }
                 rows.append(
-                    [id, reply.body["mode"]?.string ?? "", String((reply.body["policy"]?.string ?? "").prefix(19))]
+                    [
+                        id, reply.body["mode"]?.string ?? "", String((reply.body["policy"]?.string ?? "").prefix(19)),
+                        pulse.revision,
+                    ]
                         + counted.map { number(reply.body["counters"]?[$0]) }
                         + [number(reply.body["revocations"]), number(reply.body["asks"])]
                 )
@@ -97,7 +106,9 @@ extension GatewayCommand {
             }
             switch gateways.output.format {
             case .table:
-                Output.answer(Output.table(["gateway", "mode", "policy"] + counted + ["killed", "asks"], rows))
+                Output.answer(
+                    Output.table(["gateway", "mode", "policy", "revision"] + counted + ["killed", "asks"], rows)
+                )
             case .json: Output.answer(.array(all))
             }
             if !isWhole { throw ExitStatus.failed }

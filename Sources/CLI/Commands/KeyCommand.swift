@@ -43,7 +43,10 @@ struct KeyCommand: AsyncParsableCommand {
     struct Public: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Print the public keys with which gateways check what this workspace signs.",
-            discussion: "A gateway's document names the file: `control: {keys: keys.json}`."
+            discussion: """
+                A gateway's document names the file: `control: {keys: keys.json}` for kills, `bundles: {keys: keys.json}` \
+                for policies, which other keys sign.
+                """
         )
 
         @Argument(help: "bundle; the other keys have no public half.")
@@ -62,7 +65,8 @@ struct KeyCommand: AsyncParsableCommand {
             var random = SystemRandomNumberGenerator()
             let ring = try session.keys.loadOrCreate(.bundle, now: session.clock.now(), using: &random)
             let keys = try ([ring.current] + ring.retired).map { try $0.envelopeSigner().key.json }
-            Output.answer(["keys": .array(keys)])
+            guard let bundles = BundleTrust(try ring.publicBundleKeys) else { throw ExitStatus.failed }
+            Output.answer(["keys": .array(keys), "bundles": bundles.json])
         }
     }
 

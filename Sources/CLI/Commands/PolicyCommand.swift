@@ -8,7 +8,7 @@ struct PolicyCommand: AsyncParsableCommand {
         // In the order in which a policy comes to be trusted.
         subcommands: [
             Template.self, Mine.self, Review.self, Suggest.self, Diff.self, Test.self, Replay.self, Explain.self,
-            Release.self, Export.self,
+            Release.self, Bundle.self, Export.self,
         ]
     )
 }

@@ -62,6 +62,7 @@ final class AdminDesk: ConnectionOwner {
         let parts = head.path.split(separator: "/").map(String.init)
         switch (head.method, parts.count, parts.first, parts.dropFirst().first) {
         case (.get, 2, "v1", "status"): return json(status)
+        case (.get, 2, "v1", "heartbeat"): return Answer(status: 200, body: shared.delivery.heartbeat)
         case (.get, 2, "v1", "asks"): return json(.array(shared.asks.open(at: shared.now()).map(Self.value)))
         case (.post, 4, "v1", "asks"): return answerAsk(parts[2], parts[3], request)
         case (.get, 2, "v1", "revocations"): return json(.array(shared.revocations.entries.map(Self.value)))
@@ -235,7 +236,7 @@ final class AdminDesk: ConnectionOwner {
         return [
             "gateway": .string(settings.configuration.id), "mode": .string(settings.configuration.mode.rawValue),
             "break-glass": glass,
-            "policy": .string(settings.policyName), "counters": .object(counts),
+            "policy": .string(settings.policyName), "bundle": shared.delivery.json, "counters": .object(counts),
             "changed_definitions": .array(
                 shared.definitions.changed.map { ["server": .string($0.server), "tool": .string($0.tool)] }
             ),
@@ -254,6 +255,7 @@ final class AdminDesk: ConnectionOwner {
             lines.append("# TYPE \(metric) counter")
             lines.append("\(metric){gateway=\"\(id)\"} \(shared.counters[name])")
         }
+        lines += shared.delivery.metrics(gateway: id)
         return lines.joined(separator: "\n") + "\n"
     }
 

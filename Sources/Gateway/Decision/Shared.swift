@@ -6,11 +6,12 @@ package final class Shared: Sendable {
     let conversations = Conversations()
     let sessions = ProtocolSessions()
     let inputs = InputRequests()
-    let counters = Counters()
+    package let counters = Counters()
     package let asks: Asks
     package let revocations: Revocations
     package let modes: Modes
     package let definitions: PinnedDefinitions
+    package let delivery = PolicyDelivery()
     let audit: any AuditSink
     let records: (any RecordSink)?
     let now: @Sendable () -> Timestamp
@@ -38,7 +39,7 @@ package final class Shared: Sendable {
     }
 
     /// Writes what people did to the gateway into its audit log.
-    func note(_ kind: String, _ members: JSON.Object, gateway: String) {
+    package func note(_ kind: String, _ members: JSON.Object, gateway: String) {
         var entry = members
         entry["schema"] = "lockstep.audit/1"
         entry["kind"] = .string(kind)
@@ -70,12 +71,13 @@ package final class Shared: Sendable {
 package final class Counters: Sendable {
     package enum Name: Int, Sendable, CaseIterable {
         case requests, allowed, denied, asked, shadowed, refused, withheld, killed, shedRecords, upstreamFaults
+        case refusedBundles
     }
 
     private let values: [Counter] = Name.allCases.map { _ in Counter() }
     private final class Counter: Sendable { let value = Atomic<Int>(0) }
 
-    func count(_ name: Name, _ number: Int = 1) { values[name.rawValue].value.add(number, ordering: .relaxed) }
+    package func count(_ name: Name, _ number: Int = 1) { values[name.rawValue].value.add(number, ordering: .relaxed) }
 
     package subscript(name: Name) -> Int { values[name.rawValue].value.load(ordering: .relaxed) }
 }
