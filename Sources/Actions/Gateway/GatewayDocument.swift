@@ -38,7 +38,7 @@ package struct GatewayDocument: Sendable {
         package var key: String
         /// Trust domains and the files of their bundles (SPIFFE Trust Domain and Bundle, §4).
         package var clients: [Clients]
-        package var groups: ListenerTLS.Groups
+        package var groups: TLSGroups
 
         package struct Clients: Sendable, Hashable {
             package var trustDomain: String
@@ -76,6 +76,12 @@ package struct GatewayDocument: Sendable {
 }
 
 private struct GatewayReading {
+    /// The oldest version that a server may speak.
+    private enum OldestTLS: String, CaseIterable {
+        case v1_2 = "1.2"
+        case v1_3 = "1.3"
+    }
+
     let problems: DiagnosticCollector
     let purpose: GatewayDocument.Purpose
 
@@ -157,9 +163,7 @@ private struct GatewayReading {
         isRequired: Bool
     ) -> GatewayConfiguration.Endpoint? {
         guard let text = reader.string(key, isRequired: isRequired) else { return nil }
-        if let url = RoutedURL("http://" + text.value), url.path.isEmpty, let port = url.port {
-            return GatewayConfiguration.Endpoint(host: url.host, port: port)
-        }
+        if let endpoint = GatewayConfiguration.Endpoint(text.value) { return endpoint }
         problems.report(
             "invalid-value",
             "`\(key)` must be an address and a port",
@@ -182,6 +186,15 @@ private struct GatewayReading {
                 entry.enumeration("transport", of: GatewayConfiguration.Transport.self)?.value ?? .streamable
             let credential = entry.string("credential")?.value
             let authorities = entry.string("ca")?.value
+            let groups = entry.enumeration("groups", of: TLSGroups.self)?.value ?? .hybridPreferred
+            let oldest = entry.enumeration("tls-minimum", of: OldestTLS.self)
+            if let oldest, oldest.value == .v1_2, groups == .hybridRequired {
+                problems.report(
+                    "invalid-value",
+                    "TLS 1.2 has no hybrid key agreement, and `groups` requires one",
+                    at: oldest.place
+                )
+            }
             entry.finish()
             if isProgram, let server {
                 if programs.contains(server.value) {
@@ -223,6 +236,8 @@ private struct GatewayReading {
                 credential: credential
             )
             route.authorities = authorities
+            route.groups = groups
+            route.allowsOldTLS = oldest?.value == .v1_2
             routes.append(route)
         }
         return (routes, programs)
@@ -254,7 +269,7 @@ private struct GatewayReading {
         guard var tls = reader.mapping("tls") else { return nil }
         let certificate = tls.string("certificate", isRequired: true)
         let key = tls.string("key", isRequired: true)
-        let groups = tls.enumeration("groups", of: ListenerTLS.Groups.self)?.value ?? .hybridPreferred
+        let groups = tls.enumeration("groups", of: TLSGroups.self)?.value ?? .hybridPreferred
         var clients: [GatewayDocument.TLS.Clients] = []
         for node in tls.list("clients")?.value ?? [] {
             guard var entry = MappingReader(node, problems, as: "a trust domain") else { continue }
@@ -322,6 +337,14 @@ private struct GatewayReading {
     private static func isPath(_ text: String) -> Bool {
         text.hasPrefix("/") && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F } && !text.contains("?")
             && !text.contains("#")
+    }
+}
+
+extension GatewayConfiguration.Endpoint {
+    /// Reads an address and a port, as `127.0.0.1:8800` or `[::1]:0`.
+    package init?(_ text: String) {
+        guard let url = RoutedURL("http://" + text), url.path.isEmpty, let port = url.port else { return nil }
+        self.init(host: url.host, port: port)
     }
 }
 

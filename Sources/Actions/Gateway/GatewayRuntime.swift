@@ -6,6 +6,7 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 import Policies
+import Synchronization
 import Traffic
 import Workspace
 
@@ -25,6 +26,8 @@ package final class GatewayRuntime: Sendable {
     private let log: GatewayLog
     private let recorder: Recorder
     private let folder: GatewayFolder
+    /// What was read last and is in force.
+    private let loaded: Mutex<Loaded>
     package let id: String
     package let listening: GatewayConfiguration.Endpoint
     package let administered: GatewayConfiguration.Endpoint?
@@ -64,11 +67,14 @@ package final class GatewayRuntime: Sendable {
         // A port of 0 becomes known only when it is bound, and the gateway's own name holds it.
         let tls = try files.tls(clock)
         let contexts = try files.contexts()
-        let first = Self.settings(document, policy, proofs, tls, contexts, at: document.configuration.listen)
+        let loaded = Loaded(document: document, policy: policy, proofs: proofs, tls: tls, contexts: contexts)
+        self.loaded = Mutex(loaded)
+        shared.tls.took(tls, at: clock())
+        let first = Self.settings(loaded, at: document.configuration.listen)
         do throws {
             gateway = try await Gateway(first, shared: shared, group: group)
             listening = try await gateway.listen(at: document.configuration.listen)
-            gateway.change(to: Self.settings(document, policy, proofs, tls, contexts, at: listening))
+            gateway.change(to: Self.settings(loaded, at: listening))
             gateway.watchMode()
             if let admin = document.configuration.admin {
                 let bound = try await gateway.administer(at: admin, token: folder.adminToken())
@@ -88,11 +94,44 @@ package final class GatewayRuntime: Sendable {
     package func reload() throws {
         let document = try Self.document(file)
         let files = GatewayFiles(document, beside: file)
-        let (policy, proofs, tls) = (try files.policy(), try files.proofs(), try files.tls(shared.clock))
-        let contexts = try files.contexts()
+        let (policy, proofs) = (try files.policy(), try files.proofs(possession: held.proofs.possession))
         let control = try files.control()
-        gateway.change(to: Self.settings(document, policy, proofs, tls, contexts, at: listening))
+        let (tls, contexts) = try certificates(of: files)
+        put(Loaded(document: document, policy: policy, proofs: proofs, tls: tls, contexts: contexts))
         shared.revocations.believe(control)
+    }
+
+    private var held: Loaded { loaded.withLock { $0 } }
+
+    private func put(_ new: Loaded) {
+        loaded.withLock { $0 = new }
+        shared.tls.took(new.tls, at: shared.clock())
+        gateway.change(to: Self.settings(new, at: listening))
+    }
+
+    /// What TLS is made of; status says where it cannot be used.
+    private func certificates(of files: GatewayFiles) throws -> (ListenerTLS?, [String: NIOSSLContext]) {
+        do {
+            let tls = try files.tls(shared.clock)
+            if let tls, tls.end <= shared.clock() {
+                throw Failure("tls", "the certificate has ended at \(tls.end)", isInput: true)
+            }
+            return (tls, try files.contexts())
+        } catch let failure as Failure {
+            shared.tls.refused(failure.message)
+            throw failure
+        }
+    }
+
+    var certificatePaths: [String] { GatewayFiles(held.document, beside: file).certificatePaths }
+
+    var isCertificateBehind: Bool { shared.tls.hasFault }
+
+    /// Takes what lies in the files of TLS into use; the document and the policy stay as they were read.
+    func renewCertificates() throws {
+        var new = held
+        (new.tls, new.contexts) = try certificates(of: GatewayFiles(new.document, beside: file))
+        put(new)
     }
 
     /// Answers what was begun, and closes the log and the recordings.
@@ -116,14 +155,17 @@ package final class GatewayRuntime: Sendable {
         return try GatewayDocument.read(bytes, file: file, for: purpose)
     }
 
-    private static func settings(
-        _ document: GatewayDocument,
-        _ policy: GatewayFiles.LoadedPolicy?,
-        _ proofs: Proofs,
-        _ tls: ListenerTLS?,
-        _ contexts: [String: NIOSSLContext],
-        at listening: GatewayConfiguration.Endpoint
-    ) -> Settings {
+    /// A document with everything that it names.
+    private struct Loaded: Sendable {
+        var document: GatewayDocument
+        var policy: GatewayFiles.LoadedPolicy?
+        var proofs: Proofs
+        var tls: ListenerTLS?
+        var contexts: [String: NIOSSLContext]
+    }
+
+    private static func settings(_ loaded: Loaded, at listening: GatewayConfiguration.Endpoint) -> Settings {
+        let (document, policy, tls, contexts) = (loaded.document, loaded.policy, loaded.tls, loaded.contexts)
         var configuration = document.configuration
         configuration.listen = listening
         if configuration.address == nil {
@@ -143,7 +185,7 @@ package final class GatewayRuntime: Sendable {
             policy: policy?.compiled,
             policyName: policy?.digest.description ?? "",
             authorities: authorities,
-            proofs: proofs,
+            proofs: loaded.proofs,
             tls: tls
         ) { route, loop in
             let bootstrap = ClientBootstrap(group: loop)
@@ -177,7 +219,7 @@ extension GatewayRuntime.Failure {
 
 /// The files that a gateway's document names.
 struct GatewayFiles {
-    struct LoadedPolicy {
+    struct LoadedPolicy: Sendable {
         let compiled: CompiledPolicy
         let digest: Digest
     }
@@ -215,13 +257,14 @@ struct GatewayFiles {
         return LoadedPolicy(compiled: CompiledPolicy(policy), digest: .sha256(bytes))
     }
 
-    func proofs() throws -> Proofs {
+    /// What callers are proven by; `possession` is kept over a reload, so that proofs it saw do not count again.
+    func proofs(possession: DPoPVerifier? = nil) throws -> Proofs {
         let issuers = try document.issuers.map { issuer in
             TokenIssuer(name: issuer.name, keys: try keys(issuer.keys))
         }
         return Proofs(
             tokens: issuers.isEmpty ? nil : TokenVerifier(issuers: issuers),
-            possession: DPoPVerifier(replays: ReplayCache()),
+            possession: possession ?? DPoPVerifier(replays: ReplayCache()),
             orchestrators: try document.taskKeys.map(keys)
         )
     }
@@ -260,12 +303,13 @@ struct GatewayFiles {
         }
     }
 
-    /// The TLS towards servers, by route: 1.2 at least, hybrid key agreement offered first.
+    /// The TLS towards servers, by route: 1.3 unless a route allows 1.2, hybrid key agreement first or alone.
     func contexts() throws -> [String: NIOSSLContext] {
         var contexts: [String: NIOSSLContext] = [:]
         for route in document.configuration.routes where route.isUpstreamTLS {
             var configuration = TLSConfiguration.makeClientConfiguration()
-            configuration.minimumTLSVersion = .tlsv12
+            configuration.minimumTLSVersion = route.allowsOldTLS ? .tlsv12 : .tlsv13
+            configuration.curves = route.groups.curves
             if let name = route.authorities {
                 let pem = try bytes(name, as: "the authorities")
                 guard let certificates = try? NIOSSLCertificate.fromPEMBytes(pem), !certificates.isEmpty else {

@@ -1,21 +1,29 @@
 package import Core
 package import Identity
 import NIOCore
-import NIOSSL
+package import NIOSSL
+
+/// Which key agreements are taken.
+package enum TLSGroups: String, Sendable, CaseIterable {
+    case hybridPreferred = "hybrid-preferred"
+    case hybridRequired = "hybrid-required"
+
+    package var curves: [NIOTLSCurve] {
+        self == .hybridRequired ? [.x25519_MLKEM768] : [.x25519_MLKEM768, .x25519, .secp256r1, .secp384r1]
+    }
+}
 
 /// TLS of the gateway's own port: its certificate, and whose client certificates are believed.
 ///
 /// TLS 1.3 only, hybrid X25519MLKEM768 (draft-ietf-tls-ecdhe-mlkem) before anything else, or alone where that is asked for.
 package struct ListenerTLS: Sendable {
-    /// Which key agreements are taken.
-    package enum Groups: String, Sendable, CaseIterable {
-        case hybridPreferred = "hybrid-preferred"
-        case hybridRequired = "hybrid-required"
-    }
-
     let context: NIOSSLContext
     /// Trust domains whose X509-SVIDs name a caller; without any a client certificate is not asked for.
     let bundles: [TrustBundle]
+    /// When the certificate ends.
+    package let end: Timestamp
+    /// The SHA-256 of the certificate's DER.
+    let digest: String
     private let now: @Sendable () -> Timestamp
 
     /// - Throws: what the library says of the certificate and the key.
@@ -23,18 +31,19 @@ package struct ListenerTLS: Sendable {
         certificate: [UInt8],
         key: [UInt8],
         bundles: [TrustBundle],
-        groups: Groups,
+        groups: TLSGroups,
         now: @escaping @Sendable () -> Timestamp
     ) throws {
-        let chain = try NIOSSLCertificate.fromPEMBytes(certificate).map(NIOSSLCertificateSource.certificate)
+        let chain = try NIOSSLCertificate.fromPEMBytes(certificate)
+        guard let leaf = chain.first else { throw NIOSSLError.failedToLoadCertificate }
+        end = Timestamp(seconds: Int64(leaf.notValidAfter))
+        digest = Digest.sha256(try leaf.toDERBytes()).description
         var configuration = TLSConfiguration.makeServerConfiguration(
-            certificateChain: chain,
+            certificateChain: chain.map(NIOSSLCertificateSource.certificate),
             privateKey: .privateKey(try NIOSSLPrivateKey(bytes: key, format: .pem))
         )
         configuration.minimumTLSVersion = .tlsv13
-        configuration.curves =
-            groups == .hybridRequired
-            ? [.x25519_MLKEM768] : [.x25519_MLKEM768, .x25519, .secp256r1, .secp384r1]
+        configuration.curves = groups.curves
         configuration.applicationProtocols = ["http/1.1"]
         if !bundles.isEmpty { configuration.certificateVerification = .optionalVerification }
         context = try NIOSSLContext(configuration: configuration)
@@ -42,8 +51,17 @@ package struct ListenerTLS: Sendable {
         self.now = now
     }
 
-    /// The handler of one connection; what its client proves goes into `proven`.
-    func handler(_ proven: ProvenCertificate, on loop: any EventLoop) -> NIOSSLServerHandler {
+    /// Puts TLS before everything else on a connection; what its client proves goes into `proven`.
+    func install(on channel: any Channel, _ proven: ProvenCertificate, state: TLSState) throws {
+        let watch = HandshakeWatch(isServer: true) { group in
+            proven.group = group
+            state.agreed(on: group)
+        }
+        try channel.pipeline.syncOperations.addHandler(watch)
+        try channel.pipeline.syncOperations.addHandler(handler(proven, on: channel.eventLoop))
+    }
+
+    private func handler(_ proven: ProvenCertificate, on loop: any EventLoop) -> NIOSSLServerHandler {
         guard !bundles.isEmpty else { return NIOSSLServerHandler(context: context) }
         let (bundles, now) = (bundles, now)
         let bound = NIOLoopBound(proven, eventLoop: loop)
@@ -66,4 +84,8 @@ package struct ListenerTLS: Sendable {
 /// What the client of one connection proved by its certificate; it holds until the certificate ends.
 final class ProvenCertificate {
     var svid: X509SVID?
+    /// Why it proved nothing, in words for a log.
+    var fault: String?
+    /// The key agreement of the connection.
+    var group: String?
 }
