@@ -17,6 +17,7 @@ import ipaddress
 import json
 import socket
 import ssl
+import struct
 import threading
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from conftest import Shell
+from conftest import Programs, Shell
 
 DOMAIN = "acme.example"
 FORGE = "forge.example"
@@ -55,6 +56,14 @@ class Authority:
     def __init__(self, shell: Shell, folder: Path):
         self.shell, self.folder = shell, folder
         folder.mkdir(parents=True, exist_ok=True)
+
+    @classmethod
+    def begin(cls, programs: Programs, folder: Path) -> Authority:
+        """An authority in a new workspace."""
+        (folder / "home").mkdir()
+        shell = Shell(programs, folder, folder / "home")
+        shell("init").expect(0)
+        return cls(shell, folder / "issued")
 
     def issue(self, name: str, *more: str) -> Credential:
         out = self.folder / name.replace("/", "-")
@@ -211,6 +220,7 @@ def hybrid(port: int, root: Path, own: Credential | None = None, groups: str | N
         context.use_privatekey_file(str(own.key))
     with contextlib.closing(socket.create_connection(("127.0.0.1", port), 10)) as raw:
         raw.settimeout(None)
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 20, 0))
         line = SSL.Connection(context, raw)
         line.set_connect_state()
         line.do_handshake()

@@ -220,7 +220,7 @@ final class ClientConnection: ChannelInboundHandler {
         search.reset()
         state = .working
         if arrived.readableBytes == 0 { arrived = ByteBuffer() }
-        let request = ClientRequest(head: head, body: body, peer: peer, began: began, svid: proven.svid)
+        let request = ClientRequest(head: head, body: body, peer: peer, began: began, svid: proven.workload)
         work = worker.take(request, from: self)
         if let work { work.start() } else { finish() }
     }

@@ -65,25 +65,43 @@ package struct ListenerTLS: Sendable {
         guard !bundles.isEmpty else { return NIOSSLServerHandler(context: context) }
         let (bundles, now) = (bundles, now)
         let bound = NIOLoopBound(proven, eventLoop: loop)
-        return NIOSSLServerHandler(context: context) { chain, promise in
+        let handler = NIOSSLServerHandler(context: context) { chain, promise in
             do {
-                let svid = try X509SVID.verify(
+                bound.value.svid = try X509SVID.verify(
                     chain: chain.map { try $0.toDERBytes() },
                     bundles: bundles,
                     now: now()
                 )
-                bound.value.svid = svid
                 promise.succeed(.certificateVerified)
             } catch {
                 promise.succeed(.failed)
             }
         }
+        proven.recall = { [weak handler] in
+            guard let leaf = try? handler?.peerCertificate?.toDERBytes() else { return nil }
+            return try? X509SVID.verify(chain: [leaf], bundles: bundles, now: now())
+        }
+        return handler
     }
 }
 
 /// What the client of one connection proved by its certificate; it holds until the certificate ends.
 final class ProvenCertificate {
     var svid: X509SVID?
+    /// Proves the certificate of a session that was taken up again: the library asks nobody then.
+    ///
+    /// Only the leaf is remembered with a session; one that needs others between it and the authority proves nothing.
+    var recall: (() -> X509SVID?)?
+
+    /// The workload at the other end.
+    var workload: X509SVID? {
+        if svid == nil, let recall {
+            self.recall = nil
+            svid = recall()
+        }
+        return svid
+    }
+
     /// Why it proved nothing, in words for a log.
     var fault: String?
     /// The key agreement of the connection.

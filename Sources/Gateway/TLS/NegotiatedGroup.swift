@@ -105,21 +105,32 @@ final class HandshakeWatch: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        if !isServer, !reader.isDone { look(unwrapInboundIn(data), context) }
+        // Known before TLS says that the handshake is over.
+        let isLast = !isServer && look(unwrapInboundIn(data))
         context.fireChannelRead(data)
+        if isLast { leave(context) }
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        let isOver = reader.isDone
-        let bytes = unwrapOutboundIn(data)
+        if isServer { _ = look(unwrapOutboundIn(data)) }
         context.write(data, promise: promise)
-        if isServer, !isOver { look(bytes, context) }
     }
 
-    private func look(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
+    func flush(context: ChannelHandlerContext) {
+        context.flush()
+        // Not while it writes: the flush that follows would get lost.
+        if isServer, reader.isDone { leave(context) }
+    }
+
+    /// Whether this was the last that it needs.
+    private func look(_ bytes: ByteBuffer) -> Bool {
+        guard !reader.isDone else { return false }
         reader.feed(bytes)
-        guard reader.isDone else { return }
-        found(reader.group)
+        if reader.isDone { found(reader.group) }
+        return reader.isDone
+    }
+
+    private func leave(_ context: ChannelHandlerContext) {
         context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
     }
 }

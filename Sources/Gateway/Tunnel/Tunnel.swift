@@ -163,12 +163,12 @@ package final class Tunnel: Sendable {
         log(.refused(number: number, from: from, reason: reason))
     }
 
-    func ended(_ number: Int, sent: Int, received: Int, _ reason: TunnelEnding) {
+    func ended(_ number: Int, sent: Int, received: Int, _ reason: TunnelEnding, _ detail: String?) {
         state.withLock { counts in
             counts.open -= 1
             if reason == .broken || reason == .drained { counts.broken += 1 }
         }
-        log(.ended(number: number, sent: sent, received: received, reason: reason))
+        log(.ended(number: number, sent: sent, received: received, reason: reason, detail: detail))
         held.withLock { $0 -= 1 }
     }
 }

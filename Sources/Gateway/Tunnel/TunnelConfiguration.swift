@@ -37,7 +37,7 @@ package struct TunnelConfiguration: Sendable {
 /// What becomes of a connection, for the log.
 package enum TunnelEvent: Sendable {
     case opened(number: Int, from: String, peer: String, group: String)
-    case ended(number: Int, sent: Int, received: Int, reason: TunnelEnding)
+    case ended(number: Int, sent: Int, received: Int, reason: TunnelEnding, detail: String?)
     /// It never carried a byte.
     case refused(number: Int, from: String, reason: String)
 
@@ -46,8 +46,9 @@ package enum TunnelEvent: Sendable {
         switch self {
         case .opened(let number, let from, let peer, let group):
             "connection \(number) from \(from): \(peer), \(group)"
-        case .ended(let number, let sent, let received, let reason):
-            "connection \(number) \(reason.rawValue): \(sent) bytes to the server, \(received) bytes back"
+        case .ended(let number, let sent, let received, let reason, let detail):
+            "connection \(number) \(reason.rawValue)\(detail.map { " (\($0))" } ?? ""): "
+                + "\(sent) bytes to the server, \(received) bytes back"
         case .refused(let number, let from, let reason):
             "connection \(number) from \(from) refused: \(reason)"
         }

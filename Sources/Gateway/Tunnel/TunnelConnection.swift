@@ -43,6 +43,8 @@ final class TunnelConnection {
     // MARK: Opening
 
     func isReady(_ end: TunnelEnd) {
+        // A session that is taken up again is not asked for its certificate, and what it proved once may have ended.
+        guard !end.isTLS || proven.svid != nil else { return refuse("the peer proves no workload") }
         switch end.place {
         case .accepted:
             guard !readiness.accepted else { return }
@@ -121,7 +123,7 @@ final class TunnelConnection {
         guard isOpen else { return refuse(Self.words(error, proven)) }
         // Both ways had ended: what TLS says after that cuts nothing short.
         if end.hasInputEnded, end.isFlushed { return end.close() }
-        finish(.broken)
+        finish(.broken, "\(end.place): \(error)")
     }
 
     private static func words(_ error: any Error, _ proven: ProvenCertificate) -> String {
@@ -132,26 +134,31 @@ final class TunnelConnection {
     func closed(_ end: TunnelEnd) {
         defer { leave() }
         guard isOpen else { return refuse(proven.fault ?? "the connection was closed before it was open") }
-        // A side that is gone before both its ways have ended was cut off.
-        guard end.hasInputEnded, end.isFlushed else { return finish(.broken) }
-        if partner(of: end)?.isClosed ?? true { finish(.done) }
+        // A side that is gone before it was told all was cut off. Where it had been told, an end of its own input closes
+        // it at once and in silence; a reset would have come as an error.
+        guard end.isFlushed else { return finish(.broken, "\(end.place): closed") }
+        let partner = partner(of: end)
+        if partner?.isClosed ?? true { finish(.done) } else { partner?.closeOutput() }
     }
 
     /// Ends both sides: in order where nothing is under way, else so that it is seen.
-    func finish(_ reason: TunnelEnding) {
+    func finish(_ reason: TunnelEnding, _ detail: String? = nil) {
         guard !isOver else { return }
         guard isOpen else { return refuse(reason == .idle ? "it took too long" : "the tunnel ends") }
         isOver = true
         self.reason = reason
         switch reason {
-        case .done, .idle:
-            accepted?.close()
-            dialled?.close()
+        case .done: break
+        case .idle:
+            let sides = [accepted, dialled]
+            for side in sides { side?.close() }
+            // A side that takes nothing is not waited for.
+            worker.loop.assumeIsolated().scheduleTask(in: .seconds(5)) { for side in sides { side?.abort() } }
         case .broken, .drained:
             accepted?.abort()
             dialled?.abort()
         }
-        worker.ended(self, sent: counts.sent, received: counts.received, reason: reason)
+        worker.ended(self, sent: counts.sent, received: counts.received, reason: reason, detail: detail)
     }
 
     /// Lets go of the sides, which hold the connection as it holds them.

@@ -4,9 +4,11 @@ import NIOSSL
 import NIOTLS
 
 /// Stands at the socket itself, below TLS: only from here can a connection be broken off so that the peer sees it.
-final class TunnelSocket: ChannelInboundHandler {
+final class TunnelSocket: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
 
     private var context: ChannelHandlerContext?
 
@@ -15,6 +17,13 @@ final class TunnelSocket: ChannelInboundHandler {
     func channelInactive(context: ChannelHandlerContext) {
         self.context = nil
         context.fireChannelInactive()
+    }
+
+    /// Closes after everything is out: the closing word of TLS may still wait for room, and closing would drop it.
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        let out = context.eventLoop.makePromise(of: Void.self)
+        out.futureResult.assumeIsolated().whenComplete { _ in context.close(mode: mode, promise: promise) }
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: out)
     }
 
     /// Ends with a reset and without a word of TLS: what came so far was not all.
@@ -38,7 +47,7 @@ final class TunnelEnd: ChannelInboundHandler {
     let place: Place
     private let connection: TunnelConnection
     private let socket: TunnelSocket
-    private let isTLS: Bool
+    let isTLS: Bool
     private var context: ChannelHandlerContext?
     private var isReading = false
     private(set) var hasInputEnded = false

@@ -110,8 +110,8 @@ final class TunnelWorker {
         tunnel.refused(connection.number, from: connection.from, reason, wasTaken: true)
     }
 
-    func ended(_ connection: TunnelConnection, sent: Int, received: Int, reason: TunnelEnding) {
+    func ended(_ connection: TunnelConnection, sent: Int, received: Int, reason: TunnelEnding, detail: String?) {
         connections[connection.number] = nil
-        tunnel.ended(connection.number, sent: sent, received: received, reason)
+        tunnel.ended(connection.number, sent: sent, received: received, reason, detail)
     }
 }
