@@ -166,9 +166,10 @@ def classical(root: Path, own: Credential | None = None) -> ssl.SSLContext:
     return context
 
 
-def listing(port: int, context: ssl.SSLContext, path: str = "/files", token: str = "", session=None):
+def listing(port: int, context: ssl.SSLContext, path: str = "/files", token: str = "", session=None, **more: str):
     """The status and the message of a call, and the TLS session, over Python's TLS."""
     body, fields = call(token=token)
+    fields |= more
     with socket.create_connection(("127.0.0.1", port), 10) as raw:
         with context.wrap_socket(raw, server_hostname="gateway", session=session) as line:
             line.sendall(request(port, path, body, fields))

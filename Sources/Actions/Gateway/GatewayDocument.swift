@@ -13,6 +13,15 @@ package struct GatewayDocument: Sendable {
         package var keys: String
     }
 
+    /// What callers show of their machines.
+    package struct Posture: Sendable, Hashable {
+        package enum Statements: String, Sendable, CaseIterable { case required, optional }
+
+        package var statements: Statements
+        /// A file with a JSON Web Key Set: who may make statements.
+        package var keys: String
+    }
+
     /// What the document is read for.
     package enum Purpose: Sendable {
         /// To listen for clients.
@@ -29,6 +38,7 @@ package struct GatewayDocument: Sendable {
     package var policy: String?
     package var issuers: [Issuer] = []
     package var taskKeys: String?
+    package var posture: Posture?
     package var definitions: String?
     package var tls: TLS?
 
@@ -258,6 +268,16 @@ private struct GatewayReading {
         if var tasks = identity.mapping("tasks") {
             document.taskKeys = tasks.string("keys", isRequired: true)?.value
             tasks.finish()
+        }
+        if var posture = identity.mapping("posture") {
+            let statements = posture.enumeration("statements", of: GatewayDocument.Posture.Statements.self)
+            if let keys = posture.string("keys", isRequired: true) {
+                document.posture = GatewayDocument.Posture(
+                    statements: statements?.value ?? .required,
+                    keys: keys.value
+                )
+            }
+            posture.finish()
         }
         if let declared = identity.string("declared"), declared.value != "none" {
             document.configuration.declared = declared.value

@@ -265,7 +265,10 @@ struct GatewayFiles {
         return Proofs(
             tokens: issuers.isEmpty ? nil : TokenVerifier(issuers: issuers),
             possession: possession ?? DPoPVerifier(replays: ReplayCache()),
-            orchestrators: try document.taskKeys.map(keys)
+            orchestrators: try document.taskKeys.map(keys),
+            posture: try document.posture.map {
+                PostureDemand(keys: try keys($0.keys), isRequired: $0.statements == .required)
+            }
         )
     }
 
