@@ -260,7 +260,7 @@ struct GatewayFiles {
     /// What callers are proven by; `possession` is kept over a reload, so that proofs it saw do not count again.
     func proofs(possession: DPoPVerifier? = nil) throws -> Proofs {
         let issuers = try document.issuers.map { issuer in
-            TokenIssuer(name: issuer.name, keys: try keys(issuer.keys))
+            TokenIssuer(name: issuer.name, keys: try keys(issuer.keys), prefix: issuer.prefix)
         }
         return Proofs(
             tokens: issuers.isEmpty ? nil : TokenVerifier(issuers: issuers),

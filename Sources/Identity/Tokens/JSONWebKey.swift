@@ -130,7 +130,8 @@ extension JSONWebKey {
     static func thumbprint(ofPublicKeyInfo info: [UInt8]) -> [UInt8] {
         // Two sequences and two object identifiers of fixed length stand before the uncompressed point.
         let point = info.suffix(65)
-        guard info.count == 91, point.first == 0x04, (try? P256.Signing.PublicKey(derRepresentation: info)) != nil else {
+        guard info.count == 91, point.first == 0x04, (try? P256.Signing.PublicKey(derRepresentation: info)) != nil
+        else {
             return [UInt8](repeating: 0, count: 32)
         }
         let (x, y) = (Base64URL.encode(Array(point.dropFirst().prefix(32))), Base64URL.encode(Array(point.suffix(32))))
