@@ -29,6 +29,7 @@ let x509: Target.Dependency = .product(name: "X509", package: "swift-certificate
 let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
 let nio: [Target.Dependency] = ["NIOCore", "NIOPosix", "NIOHTTP1"].map { .product(name: $0, package: "swift-nio") }
 let nioTLS: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let tlsEvents: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 
 func library(
     _ name: String,
@@ -121,7 +122,7 @@ let package = Package(
         library("Survey", ["Core", "Documents", "Wire", "Inspection", subprocess, nioTLS] + nio),
         library(
             "Gateway",
-            ["Core", "Wire", "Traffic", "Inspection", "Identity", "Policies", nioTLS] + nio
+            ["Core", "Wire", "Traffic", "Inspection", "Identity", "Policies", nioTLS, tlsEvents] + nio
         ),
         library("Engine", ["Core", "Playbooks", "Ledger", "Expressions", "Identity"]),
         library(
@@ -171,7 +172,7 @@ let package = Package(
         tests("LabTests", ["Lab", "Wire", "Core"] + nio),
         tests("InspectionTests", ["Core", "Inspection"]),
         tests("SurveyTests", ["Core", "Inspection", "Survey", "Wire", nioTLS] + nio, data: ["Cases"]),
-        tests("GatewayTests", ["Gateway", "Core", "Identity", "Wire"]),
+        tests("GatewayTests", ["Gateway", "Core", "Identity", "Wire"] + nio),
         tests("AuditTests", ["Audit", "Core"]),
         tests("IdentityTests", ["Identity", "Core", crypto]),
         tests("ReportingTests", ["Reporting", "Core"], data: ["Goldens"]),

@@ -66,7 +66,7 @@ package final class Gateway: Sendable {
                     }
                     let proven = ProvenCertificate()
                     if let tls = worker.settings.tls {
-                        try channel.pipeline.syncOperations.addHandler(tls.handler(proven, on: channel.eventLoop))
+                        try tls.install(on: channel, proven, state: worker.shared.tls)
                     }
                     try channel.pipeline.syncOperations.addHandler(ClientConnection(worker, proven: proven))
                 }

@@ -46,6 +46,10 @@ package struct GatewayConfiguration: Sendable {
         package var transport: Transport
         /// PEM file of the authorities by which the server's certificate is judged; nil is the system's.
         package var authorities: String?
+        /// Which key agreements the server may settle on.
+        package var groups = TLSGroups.hybridPreferred
+        /// Whether a server that speaks TLS 1.2 at most is spoken to.
+        package var allowsOldTLS = false
         /// Sent to the server as `Authorization`; what a client sent never goes on.
         package var credential: String?
 

@@ -112,7 +112,7 @@ package struct PostureStatement: Sendable, Hashable {
             throw Self.fault("the statement lacks its times")
         }
         guard issued <= now + TokenVerifier.standardSkew else { throw Self.fault("the statement is from the future") }
-        guard now < expires else { throw Self.fault("the statement has expired") }
+        guard now < expires else { throw TokenFault(.postureExpired, "the statement has expired") }
         guard expires <= issued + Self.longestLife else {
             throw Self.fault("the statement lives longer than five minutes")
         }

@@ -23,7 +23,8 @@ private let house: [String: (own: Set<String>, outside: Set<String>)] = [
         ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "Subprocess", "SystemPackage", "Glibc"]
     ),
     "Gateway": (
-        ["Core", "Wire", "Traffic", "Inspection", "Identity", "Policies"], ["NIOCore", "NIOPosix", "NIOSSL", "Glibc"]
+        ["Core", "Wire", "Traffic", "Inspection", "Identity", "Policies"],
+        ["NIOCore", "NIOPosix", "NIOSSL", "NIOTLS", "Glibc"]
     ),
     "Engine": (["Core", "Playbooks", "Ledger", "Expressions", "Identity"], ["Glibc"]),
     "Reporting": (["Core"], ["Mustache"]),

@@ -47,6 +47,15 @@ final class BundleDelivery: Sendable {
         }
     }
 
+    /// Puts other settings in force for the bundle that is there.
+    func serve(_ make: @escaping Make) {
+        serving.withLock { serving in
+            let keeper = serving?.keeper
+            serving = Serving(keeper: keeper, make: make)
+            apply(keeper, make)
+        }
+    }
+
     private func apply(_ keeper: BundleKeeper?, _ make: Make) {
         gateway.change(to: make(keeper?.inForce, listening))
         shared.delivery.tell(keeper?.told)

@@ -11,6 +11,17 @@ package struct GatewayDocument: Sendable {
         package var name: String
         /// A file with a JSON Web Key Set (RFC 7517 §5).
         package var keys: String
+        /// Stands before its subjects.
+        package var prefix: String
+    }
+
+    /// What callers show of their machines.
+    package struct Posture: Sendable, Hashable {
+        package enum Statements: String, Sendable, CaseIterable { case required, optional }
+
+        package var statements: Statements
+        /// A file with a JSON Web Key Set: who may make statements.
+        package var keys: String
     }
 
     /// What the document is read for.
@@ -29,6 +40,7 @@ package struct GatewayDocument: Sendable {
     package var policy: String?
     package var issuers: [Issuer] = []
     package var taskKeys: String?
+    package var posture: Posture?
     package var definitions: String?
     package var tls: TLS?
     /// Where policies come from, instead of `policy` and `mode`.
@@ -40,7 +52,7 @@ package struct GatewayDocument: Sendable {
         package var key: String
         /// Trust domains and the files of their bundles (SPIFFE Trust Domain and Bundle, §4).
         package var clients: [Clients]
-        package var groups: ListenerTLS.Groups
+        package var groups: TLSGroups
 
         package struct Clients: Sendable, Hashable {
             package var trustDomain: String
@@ -78,6 +90,12 @@ package struct GatewayDocument: Sendable {
 }
 
 private struct GatewayReading {
+    /// The oldest version that a server may speak.
+    private enum OldestTLS: String, CaseIterable {
+        case v1_2 = "1.2"
+        case v1_3 = "1.3"
+    }
+
     let problems: DiagnosticCollector
     let purpose: GatewayDocument.Purpose
 
@@ -160,9 +178,7 @@ private struct GatewayReading {
         isRequired: Bool
     ) -> GatewayConfiguration.Endpoint? {
         guard let text = reader.string(key, isRequired: isRequired) else { return nil }
-        if let url = RoutedURL("http://" + text.value), url.path.isEmpty, let port = url.port {
-            return GatewayConfiguration.Endpoint(host: url.host, port: port)
-        }
+        if let endpoint = GatewayConfiguration.Endpoint(text.value) { return endpoint }
         problems.report(
             "invalid-value",
             "`\(key)` must be an address and a port",
@@ -185,6 +201,15 @@ private struct GatewayReading {
                 entry.enumeration("transport", of: GatewayConfiguration.Transport.self)?.value ?? .streamable
             let credential = entry.string("credential")?.value
             let authorities = entry.string("ca")?.value
+            let groups = entry.enumeration("groups", of: TLSGroups.self)?.value ?? .hybridPreferred
+            let oldest = entry.enumeration("tls-minimum", of: OldestTLS.self)
+            if let oldest, oldest.value == .v1_2, groups == .hybridRequired {
+                problems.report(
+                    "invalid-value",
+                    "TLS 1.2 has no hybrid key agreement, and `groups` requires one",
+                    at: oldest.place
+                )
+            }
             entry.finish()
             if isProgram, let server {
                 if programs.contains(server.value) {
@@ -226,6 +251,8 @@ private struct GatewayReading {
                 credential: credential
             )
             route.authorities = authorities
+            route.groups = groups
+            route.allowsOldTLS = oldest?.value == .v1_2
             routes.append(route)
         }
         return (routes, programs)
@@ -237,9 +264,12 @@ private struct GatewayReading {
             guard var entry = MappingReader(node, problems, as: "an issuer") else { continue }
             let issuer = entry.string("issuer", isRequired: true)
             let keys = entry.string("keys", isRequired: true)
+            let prefix = entry.string("prefix")
             entry.finish()
             if let issuer, let keys {
-                document.issuers.append(GatewayDocument.Issuer(name: issuer.value, keys: keys.value))
+                let new = GatewayDocument.Issuer(name: issuer.value, keys: keys.value, prefix: prefix?.value ?? "")
+                checkNames(of: new, against: document.issuers, at: prefix?.place ?? issuer.place)
+                document.issuers.append(new)
             }
         }
         document.configuration.issuers = document.issuers.map(\.name)
@@ -247,23 +277,78 @@ private struct GatewayReading {
             document.taskKeys = tasks.string("keys", isRequired: true)?.value
             tasks.finish()
         }
+        if var posture = identity.mapping("posture") {
+            let statements = posture.enumeration("statements", of: GatewayDocument.Posture.Statements.self)
+            if let keys = posture.string("keys", isRequired: true) {
+                document.posture = GatewayDocument.Posture(
+                    statements: statements?.value ?? .required,
+                    keys: keys.value
+                )
+            }
+            posture.finish()
+        }
         if let declared = identity.string("declared"), declared.value != "none" {
             document.configuration.declared = declared.value
+            let prefixes = document.issuers.map(\.prefix).filter { !$0.isEmpty }
+            if declared.value.lowercased().hasPrefix("spiffe:") || prefixes.contains(where: declared.value.hasPrefix) {
+                problems.report(
+                    "ambiguous-subject",
+                    "nobody proves a declared name, and \(declared.value.inMessage) is one that has to be proven",
+                    at: declared.place
+                )
+            }
         }
         identity.finish()
+    }
+
+    /// Two issuers that could name the same subject would let either speak for the agents of the other.
+    private func checkNames(
+        of new: GatewayDocument.Issuer,
+        against others: [GatewayDocument.Issuer],
+        at place: Place?
+    ) {
+        if others.contains(where: { $0.name == new.name }) {
+            problems.report("duplicate-issuer", "the issuer \(new.name.inMessage) stands here twice", at: place)
+        }
+        let isDomain = new.name.lowercased().hasPrefix("spiffe:")
+        if isDomain, !new.prefix.isEmpty {
+            problems.report("invalid-value", "workloads of a trust domain have no prefix", at: place)
+        }
+        let small = new.prefix.lowercased()
+        if !small.isEmpty, small.hasPrefix("spiffe") || "spiffe:".hasPrefix(small) {
+            problems.report("invalid-value", "a prefix may not look like a workload's name", at: place)
+        }
+        guard !isDomain else { return }
+        let rivals = others.filter { !$0.name.lowercased().hasPrefix("spiffe:") }
+        for rival in rivals where rival.prefix.hasPrefix(new.prefix) || new.prefix.hasPrefix(rival.prefix) {
+            problems.report(
+                "ambiguous-subject",
+                "the issuers \(rival.name.inMessage) and \(new.name.inMessage) can name the same subject",
+                at: place,
+                help: "give each a `prefix` that begins differently, such as `prefix: \"staff:\"`; "
+                    + "policies then name `staff:alice`"
+            )
+        }
     }
 
     private func tls(_ reader: inout MappingReader) -> GatewayDocument.TLS? {
         guard var tls = reader.mapping("tls") else { return nil }
         let certificate = tls.string("certificate", isRequired: true)
         let key = tls.string("key", isRequired: true)
-        let groups = tls.enumeration("groups", of: ListenerTLS.Groups.self)?.value ?? .hybridPreferred
+        let groups = tls.enumeration("groups", of: TLSGroups.self)?.value ?? .hybridPreferred
         var clients: [GatewayDocument.TLS.Clients] = []
         for node in tls.list("clients")?.value ?? [] {
             guard var entry = MappingReader(node, problems, as: "a trust domain") else { continue }
             let domain = entry.string("trust-domain", isRequired: true)
             let bundle = entry.string("bundle", isRequired: true)
             entry.finish()
+            if let domain, clients.contains(where: { $0.trustDomain == domain.value }) {
+                problems.report(
+                    "duplicate-domain",
+                    "the trust domain \(domain.value.inMessage) stands here twice",
+                    at: domain.place
+                )
+            }
             if let domain, let bundle {
                 clients.append(GatewayDocument.TLS.Clients(trustDomain: domain.value, bundle: bundle.value))
             }
@@ -325,6 +410,14 @@ private struct GatewayReading {
     private static func isPath(_ text: String) -> Bool {
         text.hasPrefix("/") && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F } && !text.contains("?")
             && !text.contains("#")
+    }
+}
+
+extension GatewayConfiguration.Endpoint {
+    /// Reads an address and a port, as `127.0.0.1:8800` or `[::1]:0`.
+    package init?(_ text: String) {
+        guard let url = RoutedURL("http://" + text), url.path.isEmpty, let port = url.port else { return nil }
+        self.init(host: url.host, port: port)
     }
 }
 

@@ -6,6 +6,7 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 import Policies
+import Synchronization
 import Traffic
 import Workspace
 
@@ -26,6 +27,8 @@ package final class GatewayRuntime: Sendable {
     private let recorder: Recorder
     private let folder: GatewayFolder
     private let delivery: BundleDelivery
+    /// What was read last and is in force.
+    private let loaded: Mutex<LoadedGateway>
     package let id: String
     package let listening: GatewayConfiguration.Endpoint
     package let administered: GatewayConfiguration.Endpoint?
@@ -67,12 +70,12 @@ package final class GatewayRuntime: Sendable {
         let contexts = try files.contexts()
         let keeper = try files.bundles(in: folder, clock)
         _ = await keeper?.look(shared)
-        let make: BundleDelivery.Make = { inForce, endpoint in
-            Self.settings(document.enforcing(inForce), inForce?.policy ?? policy, proofs, tls, contexts, at: endpoint)
-        }
+        let loaded = LoadedGateway(document: document, policy: policy, proofs: proofs, tls: tls, contexts: contexts)
+        self.loaded = Mutex(loaded)
+        shared.tls.took(tls, at: clock())
         do throws {
             gateway = try await Gateway(
-                make(keeper?.inForce, document.configuration.listen),
+                loaded.settings(keeper?.inForce, at: document.configuration.listen),
                 shared: shared,
                 group: group
             )
@@ -84,7 +87,7 @@ package final class GatewayRuntime: Sendable {
                 at: listening,
                 signers: try folder.heartbeatSigners(gateway: document.configuration.id, now: clock())
             )
-            delivery.serve(keeper, make)
+            delivery.serve(keeper, loaded.settings)
             delivery.begin()
             gateway.watchMode()
             if let admin = document.configuration.admin {
@@ -105,13 +108,47 @@ package final class GatewayRuntime: Sendable {
     package func reload() throws {
         let document = try Self.document(file)
         let files = GatewayFiles(document, beside: file)
-        let (policy, proofs, tls) = (try files.policy(), try files.proofs(), try files.tls(shared.clock))
-        let contexts = try files.contexts()
+        let (policy, proofs) = (try files.policy(), try files.proofs(possession: held.proofs.possession))
         let control = try files.control()
-        delivery.serve(try files.bundles(in: folder, shared.clock)) { inForce, endpoint in
-            Self.settings(document.enforcing(inForce), inForce?.policy ?? policy, proofs, tls, contexts, at: endpoint)
-        }
+        let (tls, contexts) = try certificates(of: files)
+        let keeper = try files.bundles(in: folder, shared.clock)
+        let new = LoadedGateway(document: document, policy: policy, proofs: proofs, tls: tls, contexts: contexts)
+        put(new)
+        delivery.serve(keeper, new.settings)
         shared.revocations.believe(control)
+    }
+
+    private var held: LoadedGateway { loaded.withLock { $0 } }
+
+    private func put(_ new: LoadedGateway) {
+        loaded.withLock { $0 = new }
+        shared.tls.took(new.tls, at: shared.clock())
+    }
+
+    /// What TLS is made of; status says where it cannot be used.
+    private func certificates(of files: GatewayFiles) throws -> (ListenerTLS?, [String: NIOSSLContext]) {
+        do {
+            let tls = try files.tls(shared.clock)
+            if let tls, tls.end <= shared.clock() {
+                throw Failure("tls", "the certificate has ended at \(tls.end)", isInput: true)
+            }
+            return (tls, try files.contexts())
+        } catch let failure as Failure {
+            shared.tls.refused(failure.message)
+            throw failure
+        }
+    }
+
+    var certificatePaths: [String] { GatewayFiles(held.document, beside: file).certificatePaths }
+
+    var isCertificateBehind: Bool { shared.tls.hasFault }
+
+    /// Takes what lies in the files of TLS into use; the document and the policy stay as they were read.
+    func renewCertificates() throws {
+        var new = held
+        (new.tls, new.contexts) = try certificates(of: GatewayFiles(new.document, beside: file))
+        put(new)
+        delivery.serve(new.settings)
     }
 
     /// Answers what was begun, and closes the log and the recordings.
@@ -135,58 +172,6 @@ package final class GatewayRuntime: Sendable {
         }
         return try GatewayDocument.read(bytes, file: file, for: purpose)
     }
-
-    private static func settings(
-        _ document: GatewayDocument,
-        _ policy: GatewayFiles.LoadedPolicy?,
-        _ proofs: Proofs,
-        _ tls: ListenerTLS?,
-        _ contexts: [String: NIOSSLContext],
-        at listening: GatewayConfiguration.Endpoint
-    ) -> Settings {
-        var configuration = document.configuration
-        configuration.listen = listening
-        if configuration.address == nil {
-            configuration.address = "\(tls == nil ? "http" : "https")://\(listening.authority)"
-        }
-        var authorities: Set = [listening.authority]
-        if listening.isLoopback {
-            authorities.formUnion([
-                "127.0.0.1:\(listening.port)", "localhost:\(listening.port)", "[::1]:\(listening.port)",
-            ])
-        }
-        if let address = document.configuration.address, let url = RoutedURL(address) {
-            authorities.insert(url.port.map { "\(url.host):\($0)" } ?? url.host)
-        }
-        return Settings(
-            configuration,
-            policy: policy?.compiled,
-            policyName: policy?.digest.description ?? "",
-            authorities: authorities,
-            proofs: proofs,
-            tls: tls
-        ) { route, loop in
-            let bootstrap = ClientBootstrap(group: loop)
-                .channelOption(.autoRead, value: false)
-                .channelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 256 << 10))
-                .connectTimeout(.seconds(5))
-            guard route.isUpstreamTLS else {
-                return bootstrap.connect(host: route.upstream.host, port: route.upstream.port)
-            }
-            guard let context = contexts[route.path] else {
-                return loop.makeFailedFuture(Failure("tls", "the route has no TLS"))
-            }
-            return bootstrap.channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let host = route.upstream.host
-                    let isAddress = host.contains(":") || host.utf8.allSatisfy { $0 < 0x3A }
-                    let handler = try NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : host)
-                    try channel.pipeline.syncOperations.addHandler(handler)
-                }
-            }
-            .connect(host: route.upstream.host, port: route.upstream.port)
-        }
-    }
 }
 
 extension GatewayRuntime.Failure {
@@ -197,7 +182,7 @@ extension GatewayRuntime.Failure {
 
 /// The files that a gateway's document names.
 struct GatewayFiles {
-    struct LoadedPolicy {
+    struct LoadedPolicy: Sendable {
         let compiled: CompiledPolicy
         let digest: Digest
     }
@@ -235,14 +220,18 @@ struct GatewayFiles {
         return LoadedPolicy(compiled: CompiledPolicy(policy), digest: .sha256(bytes))
     }
 
-    func proofs() throws -> Proofs {
+    /// What callers are proven by; `possession` is kept over a reload, so that proofs it saw do not count again.
+    func proofs(possession: DPoPVerifier? = nil) throws -> Proofs {
         let issuers = try document.issuers.map { issuer in
-            TokenIssuer(name: issuer.name, keys: try keys(issuer.keys))
+            TokenIssuer(name: issuer.name, keys: try keys(issuer.keys), prefix: issuer.prefix)
         }
         return Proofs(
             tokens: issuers.isEmpty ? nil : TokenVerifier(issuers: issuers),
-            possession: DPoPVerifier(replays: ReplayCache()),
-            orchestrators: try document.taskKeys.map(keys)
+            possession: possession ?? DPoPVerifier(replays: ReplayCache()),
+            orchestrators: try document.taskKeys.map(keys),
+            posture: try document.posture.map {
+                PostureDemand(keys: try keys($0.keys), isRequired: $0.statements == .required)
+            }
         )
     }
 
@@ -280,12 +269,13 @@ struct GatewayFiles {
         }
     }
 
-    /// The TLS towards servers, by route: 1.2 at least, hybrid key agreement offered first.
+    /// The TLS towards servers, by route: 1.3 unless a route allows 1.2, hybrid key agreement first or alone.
     func contexts() throws -> [String: NIOSSLContext] {
         var contexts: [String: NIOSSLContext] = [:]
         for route in document.configuration.routes where route.isUpstreamTLS {
             var configuration = TLSConfiguration.makeClientConfiguration()
-            configuration.minimumTLSVersion = .tlsv12
+            configuration.minimumTLSVersion = route.allowsOldTLS ? .tlsv12 : .tlsv13
+            configuration.curves = route.groups.curves
             if let name = route.authorities {
                 let pem = try bytes(name, as: "the authorities")
                 guard let certificates = try? NIOSSLCertificate.fromPEMBytes(pem), !certificates.isEmpty else {

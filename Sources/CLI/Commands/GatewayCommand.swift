@@ -10,7 +10,7 @@ struct GatewayCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gateway",
         abstract: "Stand in front of MCP servers: identify, decide, record, enforce.",
-        subcommands: [Run.self, Wrap.self, Install.self, Status.self, SetMode.self]
+        subcommands: [Run.self, Wrap.self, Install.self, TunnelCommand.self, Status.self, SetMode.self]
     )
 
     struct Run: AsyncParsableCommand {
@@ -98,6 +98,12 @@ extension GatewayCommand {
                                 ? "until \(until)" : "is over since \(until) and not reviewed")
                     )
                 }
+                if let fault = reply.body["tls"]?["fault"]?.string {
+                    let until = reply.body["tls"]?["until"]?.string ?? ""
+                    Output.talk(
+                        "\(Output.printable(id)): \(Output.printable(fault)); the certificate until \(until) stays in use"
+                    )
+                }
                 if reply.body["durable"]?.bool == false {
                     Output.talk(
                         "\(Output.printable(id)): a kill is in force that could not be written; a restart forgets it"
@@ -133,6 +139,8 @@ private struct GatewayService: Service {
 
     func run() async throws {
         let signals = await UnixSignalsSequence(trapping: .sighup)
+        let watching = Task { await runtime.watchCertificates { Output.talk($0) } }
+        defer { watching.cancel() }
         for await _ in signals.cancelOnGracefulShutdown() {
             do {
                 try runtime.reload()

@@ -235,7 +235,7 @@ final class AdminDesk: ConnectionOwner {
         }
         return [
             "gateway": .string(settings.configuration.id), "mode": .string(settings.configuration.mode.rawValue),
-            "break-glass": glass,
+            "break-glass": glass, "tls": shared.tls.json,
             "policy": .string(settings.policyName), "bundle": shared.delivery.json, "counters": .object(counts),
             "changed_definitions": .array(
                 shared.definitions.changed.map { ["server": .string($0.server), "tool": .string($0.tool)] }

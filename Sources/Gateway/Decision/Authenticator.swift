@@ -9,8 +9,16 @@ package struct Proofs: Sendable {
     package let possession: DPoPVerifier
     /// Who may sign tasks.
     package let orchestrators: KeySet?
+    /// What callers show of their machines; nil asks for nothing.
+    package let posture: PostureDemand?
 
-    package init(tokens: TokenVerifier?, possession: DPoPVerifier, orchestrators: KeySet?) {
+    package init(
+        tokens: TokenVerifier?,
+        possession: DPoPVerifier,
+        orchestrators: KeySet?,
+        posture: PostureDemand? = nil
+    ) {
+        self.posture = posture
         self.tokens = tokens
         self.possession = possession
         self.orchestrators = orchestrators
@@ -40,7 +48,9 @@ struct Authenticator {
         // A workload that proved its name to the connection needs no token; one that sends a token is held to it.
         if fields.isEmpty, let certificate {
             let principal = CallRecord.Principal(id: certificate.id.description, kind: .spiffe)
-            return .caller(Caller(principal: principal, credentials: ["serial:\(certificate.serial)"]))
+            var caller = Caller(principal: principal, credentials: ["serial:\(certificate.serial)"])
+            caller.provenKey = certificate.keyThumbprint
+            return .caller(caller)
         }
         guard let verifier = settings.proofs.tokens, !(fields.isEmpty && settings.configuration.declared != nil) else {
             guard let name = settings.configuration.declared, fields.isEmpty else {
@@ -66,7 +76,13 @@ struct Authenticator {
                 certificate: certificate?.digest,
                 now: now
             )
-            return .caller(Caller(token))
+            var caller = Caller(token)
+            switch token.confirmation {
+            case .none: break
+            case .key(let thumbprint): caller.provenKey = thumbprint
+            case .certificate: caller.provenKey = certificate?.keyThumbprint
+            }
+            return .caller(caller)
         } catch {
             return .refused(status: error.answer.status, error: error.answer.error)
         }

@@ -8,7 +8,9 @@ package struct Caller: Sendable {
     /// The task that a proven credential names.
     package let purpose: String?
     /// What identifies the credential, so that it can be refused alone: token id, thumbprint of its key.
-    package let credentials: [String]
+    package var credentials: [String]
+    /// The thumbprint of the key that the caller proved to have, where it proved one.
+    package var provenKey: [UInt8]?
 
     package init(
         principal: CallRecord.Principal,

@@ -7,6 +7,7 @@ package final class Shared: Sendable {
     let sessions = ProtocolSessions()
     let inputs = InputRequests()
     package let counters = Counters()
+    package let tls = TLSState()
     package let asks: Asks
     package let revocations: Revocations
     package let modes: Modes

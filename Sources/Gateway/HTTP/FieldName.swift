@@ -1,6 +1,6 @@
 /// The header fields that the gateway looks at; every other one is read for its form only and goes nowhere.
 package enum FieldName: UInt8, Sendable, CaseIterable {
-    case host, connection, expect, origin, accept, authorization, dpop, location
+    case host, connection, expect, origin, accept, authorization, dpop, posture, location
     case contentLength, contentType, contentEncoding, transferEncoding
     case protocolVersion, method, name, session, lastEventID
     case retryAfter, authenticate, allow
@@ -18,6 +18,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         case .accept: "Accept"
         case .authorization: "Authorization"
         case .dpop: "DPoP"
+        case .posture: "Lockstep-Posture"
         case .location: "Location"
         case .contentLength: "Content-Length"
         case .contentType: "Content-Type"

@@ -26,12 +26,17 @@ struct Admission {
         if let metadata = protectedResource() { return .answer(metadata) }
         guard let route = settings.route(request.head.path) else { return refuse(404, "route") }
         let now = shared.now()
-        let caller: Caller
+        var caller: Caller
         switch authenticate(route, now) {
         case .caller(let known): caller = known
         case .refused(let status, let error): return challenge(status, error, route)
         }
         if shared.revocations.denies(caller) { return denied(caller) }
+        do throws(PostureFault) {
+            caller = try standing(of: caller, route, now)
+        } catch {
+            return refuse(error, caller, route)
+        }
         switch request.head.method {
         case .post: return post(route, caller, now)
         case .get: return get(route, caller, now)
@@ -293,6 +298,7 @@ enum GatewayError {
     case denied(reason: String, argument: String?)
     case asked(id: String)
     case revoked
+    case posture(PostureFault)
     case noSession
     case withheld(reason: String)
     case unavailable(reason: String)
@@ -321,6 +327,11 @@ enum GatewayError {
             ]
         case .revoked:
             return ["code": 40303, "message": "access was revoked", "data": ["reason": "revoked", "retryable": false]]
+        case .posture(let fault):
+            return [
+                "code": 40305, "message": "what the client runs as is not accepted",
+                "data": ["reason": .string(fault.rawValue), "retryable": .bool(fault != .revoked)],
+            ]
         case .noSession: return ["code": -32001, "message": "session not found"]
         case .withheld(let reason):
             return [

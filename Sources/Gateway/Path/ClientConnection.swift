@@ -70,6 +70,7 @@ final class ClientConnection: ChannelInboundHandler {
     private var isInputClosed = false
 
     private let proven: ProvenCertificate
+    private var lastChance: Scheduled<Void>?
 
     init(_ worker: any ConnectionOwner, proven: ProvenCertificate = ProvenCertificate()) {
         self.worker = worker
@@ -102,6 +103,7 @@ final class ClientConnection: ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         state = .closed
+        lastChance?.cancel()
         let left = work
         work = nil
         left?.clientLeft()
@@ -220,7 +222,7 @@ final class ClientConnection: ChannelInboundHandler {
         search.reset()
         state = .working
         if arrived.readableBytes == 0 { arrived = ByteBuffer() }
-        let request = ClientRequest(head: head, body: body, peer: peer, began: began, svid: proven.svid)
+        let request = ClientRequest(head: head, body: body, peer: peer, began: began, svid: proven.workload)
         work = worker.take(request, from: self)
         if let work { work.start() } else { finish() }
     }
@@ -256,9 +258,17 @@ final class ClientConnection: ChannelInboundHandler {
     func close() {
         guard let context else { return }
         state = .closed
-        context.flush()
-        context.close(promise: nil)
+        // Closing drops what waits to be written: the end of an answer that its client reads slowly.
+        let out = context.eventLoop.makePromise(of: Void.self)
+        out.futureResult.assumeIsolated().whenComplete { _ in self.context?.close(promise: nil) }
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: out)
+        lastChance = worker.loop.assumeIsolated().scheduleTask(in: Self.lastBytes) {
+            self.context?.close(promise: nil)
+        }
     }
+
+    /// How long a client may take for the rest of an answer after which its connection ends.
+    private static let lastBytes: TimeAmount = .seconds(30)
 
     private func fail(_ fault: HTTPFault) {
         state = .closed

@@ -17,6 +17,7 @@ final class Worker: ConnectionOwner {
     /// Reads one message at a time; what it found is used before the next is read.
     var reader: PassingReader
     var authenticator = Authenticator()
+    var postures = PostureCache()
     private var tick: RepeatedTask?
 
     init(loop: any EventLoop, settings: Settings, shared: Shared) {

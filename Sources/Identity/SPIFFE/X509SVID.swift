@@ -10,6 +10,8 @@ package struct X509SVID: Sendable, Hashable {
     package let digest: [UInt8]
     /// The serial number in hexadecimal; it tells apart the instances of one workload.
     package let serial: String
+    /// The thumbprint of its public key (RFC 7638), which other proofs name; zeroes for a key that is not of P-256.
+    package let keyThumbprint: [UInt8]
     package let notBefore: Timestamp
     package let notAfter: Timestamp
     private let chain: [Certificate]
@@ -34,6 +36,7 @@ package struct X509SVID: Sendable, Hashable {
         self.chain = certificates
         digest = Digest.sha256(leafBytes).bytes
         serial = Hexadecimal.encode(leaf.serial)
+        keyThumbprint = JSONWebKey.thumbprint(ofPublicKeyInfo: leaf.publicKeyInfo)
         notBefore = leaf.notBefore
         notAfter = leaf.notAfter
     }

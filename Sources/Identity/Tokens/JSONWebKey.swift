@@ -124,3 +124,18 @@ package struct JSONWebKey: Sendable {
         return .rsa(key, modulusBytes: modulus.count)
     }
 }
+
+extension JSONWebKey {
+    /// The thumbprint (RFC 7638) of a key of P-256 as certificates hold it (RFC 5480); zeroes for any other.
+    static func thumbprint(ofPublicKeyInfo info: [UInt8]) -> [UInt8] {
+        // Two sequences and two object identifiers of fixed length stand before the uncompressed point.
+        let point = info.suffix(65)
+        guard info.count == 91, point.first == 0x04, (try? P256.Signing.PublicKey(derRepresentation: info)) != nil
+        else {
+            return [UInt8](repeating: 0, count: 32)
+        }
+        let (x, y) = (Base64URL.encode(Array(point.dropFirst().prefix(32))), Base64URL.encode(Array(point.suffix(32))))
+        let text = "{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"\(x)\",\"y\":\"\(y)\"}"
+        return Digest.sha256(Array(text.utf8)).bytes
+    }
+}

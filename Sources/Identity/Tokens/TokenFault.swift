@@ -27,6 +27,7 @@ package struct TokenFault: Error, Hashable, Sendable, CustomStringConvertible {
         case proofFlood = "proof.flood"
         case task = "task.refused"
         case posture = "posture.refused"
+        case postureExpired = "posture.expired"
     }
 
     /// What the resource server answers (RFC 6750 §3.1, RFC 9449 §7.1).

@@ -8,6 +8,8 @@ package struct TokenIssuer: Sendable {
     package let algorithms: Set<SignatureAlgorithm>
     /// The trust domain whose workloads the issuer may name.
     package let trustDomain: String?
+    /// Stands before every subject of the issuer, so that two issuers cannot name the same one; workloads have none.
+    package let prefix: String
 
     /// An issuer; one whose name is a trust domain (`spiffe://acme`) speaks for the workloads of that domain, and no
     /// other does unless `trustDomain` says so.
@@ -15,14 +17,20 @@ package struct TokenIssuer: Sendable {
         name: String,
         keys: KeySet,
         trustDomain: String? = nil,
+        prefix: String = "",
         algorithms: Set<SignatureAlgorithm>? = nil
     ) {
         self.name = name
         self.keys = keys
+        self.prefix = prefix
         let own = try? SPIFFEID(name)
         let isDomain = own?.isTrustDomain == true
         self.trustDomain = trustDomain ?? (isDomain ? own?.trustDomain : nil)
         self.algorithms = algorithms ?? (isDomain ? SignatureAlgorithm.svid : SignatureAlgorithm.standard)
+    }
+
+    fileprivate func name(_ subject: String, isWorkload: Bool) -> String {
+        isWorkload || prefix.isEmpty ? subject : prefix + subject
     }
 }
 
@@ -57,7 +65,8 @@ package struct TokenVerifier: Sendable {
         revision = Digest.sha256(
             issuers.flatMap { issuer in
                 let algorithms = issuer.algorithms.map(\.rawValue).sorted().joined(separator: ",")
-                let text = "\(issuer.name)\u{0}\(issuer.trustDomain ?? "")\u{0}\(algorithms)\u{0}"
+                let text =
+                    "\(issuer.name)\u{0}\(issuer.trustDomain ?? "")\u{0}\(issuer.prefix)\u{0}\(algorithms)\u{0}"
                 return Array(text.utf8) + issuer.keys.revision.bytes
             }
         )
@@ -82,7 +91,7 @@ package struct TokenVerifier: Sendable {
         guard let expiry = try token.time("exp") else { throw TokenFault(.claim, "the token never expires") }
         let verified = VerifiedToken(
             issuer: issuer.name,
-            subject: subject,
+            subject: issuer.name(subject, isWorkload: workload != nil),
             kind: workload == nil ? .jwt : .spiffe,
             id: try token.text("jti"),
             expiry: expiry,
@@ -91,7 +100,9 @@ package struct TokenVerifier: Sendable {
             audience: audience,
             scopes: try VerifiedToken.scopes(of: token.claims),
             purpose: try Self.purpose(of: token),
-            delegation: try VerifiedToken.delegation(of: token.claims),
+            delegation: try VerifiedToken.delegation(of: token.claims).map {
+                issuer.name($0, isWorkload: $0.hasPrefix("spiffe://"))
+            },
             confirmation: try VerifiedToken.confirmation(of: token.claims),
             digest: Digest.sha256(bytes)
         )
