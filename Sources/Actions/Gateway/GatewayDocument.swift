@@ -49,6 +49,8 @@ package struct GatewayDocument: Sendable {
     package var controlKeys: String?
     /// People who may deny and lift: a `lockstep.yaml`, or a file with its `people` alone.
     package var controlPeople: String?
+    /// The folder in which a workspace publishes who is denied.
+    package var controlFrom: String?
     /// What is kept of results in recordings: `provenance`, `digests` or `full`.
     package var stored = "provenance"
 
@@ -145,6 +147,16 @@ private struct GatewayReading {
         if var control = reader.mapping("control") {
             document.controlKeys = control.string("keys")?.value
             document.controlPeople = control.string("people")?.value
+            let from = control.string("from")
+            document.controlFrom = from?.value
+            if let from, document.controlKeys == nil {
+                problems.report(
+                    "no-keys",
+                    "a list of who is denied that is pulled needs keys that it is believed by",
+                    at: from.place,
+                    help: "add `keys` to `control`, written with `lockstep key public bundle` in the workspace"
+                )
+            }
             control.finish()
         }
         reader.finish()

@@ -25,6 +25,7 @@ package final class GatewayRuntime: Sendable {
     private let log: GatewayLog
     private let recorder: Recorder
     private let folder: GatewayFolder
+    private let pulling: Task<Void, Never>?
     package let id: String
     package let listening: GatewayConfiguration.Endpoint
     package let administered: GatewayConfiguration.Endpoint?
@@ -45,6 +46,7 @@ package final class GatewayRuntime: Sendable {
         }
         let control = try files.control()
         let (revocations, modes) = try folder.denials(of: document, control, clock)
+        let feed = try files.feed(keptIn: folder, control)
         log = try folder.log(gateway: document.configuration.id, clock: clock)
         recorder = try folder.recorder(ResultStorage(rawValue: document.stored) ?? .provenance, clock: clock)
         shared = Shared(
@@ -57,8 +59,11 @@ package final class GatewayRuntime: Sendable {
             revocations: revocations,
             modes: modes,
             definitions: PinnedDefinitions(pins: try files.pins()),
+            pull: feed?.pull,
             now: clock
         )
+        // Who is denied is known before anybody can ask for anything.
+        feed?.read(into: shared)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, System.coreCount))
         let proofs = try files.proofs()
         // A port of 0 becomes known only when it is bound, and the gateway's own name holds it.
@@ -82,6 +87,7 @@ package final class GatewayRuntime: Sendable {
         }
         id = document.configuration.id
         self.folder = folder
+        pulling = feed?.watch(into: shared)
     }
 
     /// Reads everything anew; where something is wrong nothing changes.
@@ -98,7 +104,9 @@ package final class GatewayRuntime: Sendable {
     /// Answers what was begun, and closes the log and the recordings.
     package func stop(within limit: Duration = .seconds(10)) async {
         folder.forgetAdmin()
+        pulling?.cancel()
         await gateway.drain(within: limit)
+        await shared.disk.finish()
         await recorder.close()
         log.close()
     }
@@ -300,6 +308,12 @@ struct GatewayFiles {
             }
         }
         return control
+    }
+
+    /// Where who is denied is pulled from, if anywhere.
+    func feed(keptIn state: GatewayFolder, _ control: ControlKeys) throws -> RevocationFeed? {
+        guard let from = document.controlFrom else { return nil }
+        return try RevocationFeed(from, at: path(from), keptIn: state, keys: control.keys)
     }
 
     private func keys(_ name: String) throws -> KeySet {

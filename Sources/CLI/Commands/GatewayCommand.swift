@@ -89,6 +89,9 @@ extension GatewayCommand {
                                 ? "until \(until)" : "is over since \(until) and not reviewed")
                     )
                 }
+                if let list = reply.body["list"], list["stale"]?.bool == true {
+                    Output.talk("\(Output.printable(id)): \(GatewayOutcome.staleness(list))")
+                }
                 if reply.body["durable"]?.bool == false {
                     Output.talk(
                         "\(Output.printable(id)): a kill is in force that could not be written; a restart forgets it"
