@@ -51,6 +51,19 @@ package struct GatewayDocument: Sendable {
     package var controlPeople: String?
     /// The folder in which a workspace publishes who is denied.
     package var controlFrom: String?
+    /// Who is told of kills.
+    package var subscribers: [Subscriber] = []
+
+    /// Somebody who takes security events.
+    package struct Subscriber: Sendable, Hashable {
+        package var url: String
+        package var audience: String
+        /// A file that holds what is sent as `Authorization`.
+        package var credential: String?
+        /// PEM file of the authorities by which its certificate is judged; nil is the system's.
+        package var authorities: String?
+    }
+
     /// What is kept of results in recordings: `provenance`, `digests` or `full`.
     package var stored = "provenance"
 
@@ -159,8 +172,37 @@ private struct GatewayReading {
             }
             control.finish()
         }
+        document.subscribers = subscribers(&reader)
         reader.finish()
         return document
+    }
+
+    private func subscribers(_ reader: inout MappingReader) -> [GatewayDocument.Subscriber] {
+        (reader.list("subscribers")?.value ?? []).compactMap { node in
+            guard var entry = MappingReader(node, problems, as: "a subscriber") else { return nil }
+            let url = entry.string("url", isRequired: true)
+            let audience = entry.string("audience")?.value
+            let credential = entry.string("credential-file")?.value
+            let authorities = entry.string("ca")?.value
+            entry.finish()
+            guard let url else { return nil }
+            let read = RoutedURL(url.value)
+            let isLocal = read.map { GatewayConfiguration.Endpoint(host: $0.host, port: 0).isLoopback } ?? false
+            if read == nil || !(read?.isTLS ?? false) && !isLocal {
+                problems.report(
+                    "invalid-value",
+                    "\(url.value.inMessage) is no place to send events to",
+                    at: url.place,
+                    help: "write an `https` address; `http` is for this machine alone"
+                )
+            }
+            return GatewayDocument.Subscriber(
+                url: url.value,
+                audience: audience ?? url.value,
+                credential: credential,
+                authorities: authorities
+            )
+        }
     }
 
     private func endpoint(

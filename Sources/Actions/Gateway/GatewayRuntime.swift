@@ -60,6 +60,7 @@ package final class GatewayRuntime: Sendable {
             modes: modes,
             definitions: PinnedDefinitions(pins: try files.pins()),
             pull: feed?.pull,
+            events: try files.events(keptIn: folder, at: clock()),
             now: clock
         )
         // Who is denied is known before anybody can ask for anything.
@@ -107,6 +108,7 @@ package final class GatewayRuntime: Sendable {
         pulling?.cancel()
         await gateway.drain(within: limit)
         await shared.disk.finish()
+        await shared.events?.close()
         await recorder.close()
         log.close()
     }
@@ -201,7 +203,7 @@ struct GatewayFiles {
 
     func path(_ name: String) -> String { name.hasPrefix("/") ? name : "\(folder)/\(name)" }
 
-    private func bytes(_ name: String, as what: String) throws -> [UInt8] {
+    func bytes(_ name: String, as what: String) throws -> [UInt8] {
         do throws(FileFault) {
             return try StoredFile.read(path(name), limit: 64 << 20)
         } catch {
@@ -272,18 +274,22 @@ struct GatewayFiles {
     func contexts() throws -> [String: NIOSSLContext] {
         var contexts: [String: NIOSSLContext] = [:]
         for route in document.configuration.routes where route.isUpstreamTLS {
-            var configuration = TLSConfiguration.makeClientConfiguration()
-            configuration.minimumTLSVersion = .tlsv12
-            if let name = route.authorities {
-                let pem = try bytes(name, as: "the authorities")
-                guard let certificates = try? NIOSSLCertificate.fromPEMBytes(pem), !certificates.isEmpty else {
-                    throw GatewayRuntime.Failure("ca", "`\(name)` holds no certificate in PEM", isInput: true)
-                }
-                configuration.trustRoots = .certificates(certificates)
-            }
-            contexts[route.path] = try NIOSSLContext(configuration: configuration)
+            contexts[route.path] = try context(authorities: route.authorities)
         }
         return contexts
+    }
+
+    func context(authorities: String?) throws -> NIOSSLContext {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.minimumTLSVersion = .tlsv12
+        if let authorities {
+            let pem = try bytes(authorities, as: "the authorities")
+            guard let certificates = try? NIOSSLCertificate.fromPEMBytes(pem), !certificates.isEmpty else {
+                throw GatewayRuntime.Failure("ca", "`\(authorities)` holds no certificate in PEM", isInput: true)
+            }
+            configuration.trustRoots = .certificates(certificates)
+        }
+        return try NIOSSLContext(configuration: configuration)
     }
 
     /// Who may deny and lift.

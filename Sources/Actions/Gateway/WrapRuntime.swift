@@ -60,6 +60,7 @@ package final class WrapRuntime: Sendable {
             modes: modes,
             definitions: PinnedDefinitions(pins: pins),
             pull: feed?.pull,
+            events: try files.events(keptIn: folder, at: clock()),
             now: clock
         )
         feed?.read(into: shared)
@@ -156,6 +157,7 @@ package final class WrapRuntime: Sendable {
 
     private func close() async {
         await shared.disk.finish()
+        await shared.events?.close()
         await recorder.close()
         log.close()
         try? await group.shutdownGracefully()

@@ -254,6 +254,9 @@ final class AdminDesk: ConnectionOwner, Sendable {
             ),
             "revocations": .integer(Int64(shared.revocations.entries.filter { $0.lifted == nil }.count)),
             "durable": .bool(shared.revocations.isDurable), "list": shared.pull?.json ?? .null,
+            "events": shared.events.map {
+                ["sent": .integer(Int64($0.sent)), "dropped": .integer(Int64($0.dropped))]
+            } ?? .null,
             "asks": .integer(Int64(shared.asks.open(at: shared.now()).count)),
         ]
     }

@@ -15,6 +15,8 @@ package final class Shared: Sendable {
     package let disk = DiskQueue()
     /// The list of a workspace that is pulled; nil where none is.
     package let pull: RevocationPull?
+    /// Tells others of kills; nil where nobody wants to know.
+    package let events: SecurityEvents?
     let audit: any AuditSink
     let records: (any RecordSink)?
     let now: @Sendable () -> Timestamp
@@ -31,6 +33,7 @@ package final class Shared: Sendable {
         modes: Modes,
         definitions: PinnedDefinitions,
         pull: RevocationPull? = nil,
+        events: SecurityEvents? = nil,
         now: @escaping @Sendable () -> Timestamp
     ) {
         self.audit = audit
@@ -40,6 +43,7 @@ package final class Shared: Sendable {
         self.modes = modes
         self.definitions = definitions
         self.pull = pull
+        self.events = events
         self.now = now
     }
 
@@ -63,7 +67,7 @@ package final class Shared: Sendable {
         }
     }
 
-    /// Writes a kill into the audit log, after it is known whether it will outlive the process.
+    /// Writes a kill into the audit log and tells subscribers, after it is known whether it will outlive the process.
     func noteRevocation(
         _ denial: Revocations.Denial,
         principal: String,
@@ -79,6 +83,15 @@ package final class Shared: Sendable {
                 "signed": .bool(denial.signer != nil), "durable": .bool(isDurable),
             ],
             gateway: revocations.gateway
+        )
+        events?.tell(
+            SecurityEvents.Revoked(
+                principal: principal,
+                reason: reason,
+                isByPerson: by != "gateway",
+                at: now(),
+                number: denial.number
+            )
         )
     }
 

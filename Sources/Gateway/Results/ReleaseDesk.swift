@@ -405,7 +405,7 @@ struct ReleaseDesk {
         let session = ProtocolSession(
             id: id,
             route: passage.route.path,
-            principal: passage.caller.principal.id,
+            caller: passage.caller,
             revision: agreed ?? opening.revision,
             clientName: opening.clientName,
             at: shared.now()
