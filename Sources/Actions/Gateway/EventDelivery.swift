@@ -12,9 +12,9 @@ extension GatewayFiles {
         var random = SystemRandomNumberGenerator()
         let ring = try folder.keys.loadOrCreate(.event, now: now, using: &random)
         let signers = ([ring.current] + ring.retired).map { $0.eventSigner() }
-        let set: JSON.Value = ["keys": .array(signers.map(\.published))]
+        let set = JSON.canonical(["keys": .array(signers.map(\.published))]) + [0x0A]
         do throws(FileFault) {
-            try StoredFile.write(JSON.canonical(set) + [0x0A], to: folder.root + "/control/events.jwks.json", mode: 0o644)
+            try StoredFile.write(set, to: folder.root + "/control/events.jwks.json", mode: 0o644)
         } catch {
             throw GatewayRuntime.Failure("events", "the key that signs events cannot be written: \(error.sentence)")
         }

@@ -325,6 +325,7 @@ extension Judge {
             state.note(record)
             return state.observer.begin(record)
         }
+        shared.conversations.weigh(conversation, at: now)
         let decision = mode == .record ? nil : decide(observed, record, isProven, fault)
         let use = PendingCall.Use(
             record: record,

@@ -368,6 +368,7 @@ struct ReleaseDesk {
         }
         let record = use.record
         use.observed.resultDigest = use.conversation.state.withLock { $0.observer.end(use.open, record) }
+        shared.conversations.weigh(use.conversation, at: shared.now())
         if signs { use.record.marksInstructions = true }
         shared.record(use)
     }

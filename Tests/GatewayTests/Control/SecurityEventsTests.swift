@@ -60,7 +60,7 @@ private let revoked = SecurityEvents.Revoked(
         await events.close(within: .seconds(60))
         let state = world.state.withLock { $0 }
         #expect(events.dropped == 1 && events.sent == 0)
-        #expect(state.pauses.prefix(7) == [1, 2, 4, 8, 15, 30, 60].map { .seconds($0) })
+        #expect(Array(state.pauses.prefix(7)) == SecurityEvents.pauses)
         #expect(state.time >= SecurityEvents.longest && state.time < SecurityEvents.longest + .seconds(61))
         #expect(state.pushed == state.pauses.count + 1)
     }
