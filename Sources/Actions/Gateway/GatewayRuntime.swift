@@ -58,7 +58,7 @@ package final class GatewayRuntime: Sendable {
             },
             revocations: revocations,
             modes: modes,
-            definitions: PinnedDefinitions(pins: try files.pins()),
+            definitions: PinnedDefinitions(pins: try files.pins(), store: try folder.marks(at: clock())),
             pull: feed?.pull,
             events: try files.events(keptIn: folder, at: clock()),
             now: clock
@@ -108,6 +108,7 @@ package final class GatewayRuntime: Sendable {
         pulling?.cancel()
         await gateway.drain(within: limit)
         await shared.disk.finish()
+        await shared.definitions.finish()
         await shared.events?.close()
         await recorder.close()
         log.close()

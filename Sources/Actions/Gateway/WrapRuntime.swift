@@ -58,7 +58,7 @@ package final class WrapRuntime: Sendable {
             },
             revocations: revocations,
             modes: modes,
-            definitions: PinnedDefinitions(pins: pins),
+            definitions: PinnedDefinitions(pins: pins, store: try folder.marks(at: clock())),
             pull: feed?.pull,
             events: try files.events(keptIn: folder, at: clock()),
             now: clock
@@ -157,6 +157,7 @@ package final class WrapRuntime: Sendable {
 
     private func close() async {
         await shared.disk.finish()
+        await shared.definitions.finish()
         await shared.events?.close()
         await recorder.close()
         log.close()

@@ -20,7 +20,8 @@ private let start = Timestamp(seconds: 1_800_000_000)
     }
 
     /// One call with a result of so many bytes, and how it was explained.
-    private func call(_ conversation: Conversation, _ all: Conversations, bytes: Int, at now: Timestamp) -> ObservedCall {
+    private func call(_ conversation: Conversation, _ all: Conversations, bytes: Int, at now: Timestamp) -> ObservedCall
+    {
         var record = CallRecord(
             time: now,
             session: conversation.id,
