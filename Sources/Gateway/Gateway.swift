@@ -43,6 +43,12 @@ package final class Gateway: Sendable {
                         worker.value.end(where: { shared.revocations.denies($0.caller) }, .killed)
                     }
                 }
+                // There may be many sessions to look through, and no event loop has the time.
+                NIOThreadPool.singleton.submit { _ in
+                    let ended = shared.sessions.close(where: shared.revocations.denies)
+                    guard !ended.isEmpty, let worker = all.randomElement() else { return }
+                    worker.eventLoop.execute { SessionEnding.end(ended, by: worker.value) }
+                }
             }
         }
     }

@@ -141,6 +141,8 @@ package struct GatewayConfiguration: Sendable {
     package var declared: String?
     /// Origins of web pages that may send requests.
     package var origins: Set<String>
+    /// Whether lists of tools show an agent its limits, in their schemas.
+    package var narrowsLists = false
     /// Who issues the tokens that are believed, as clients are told (RFC 9728).
     package var issuers: [String] = []
 

@@ -12,13 +12,15 @@ package enum KeyPurpose: String, Sendable, CaseIterable {
     case recording
     /// Signs workload identities.
     case issuer
+    /// Signs what a gateway tells others of kills.
+    case event
 
     /// The algorithm of a new key.
     package var algorithm: KeyAlgorithm {
         switch self {
         case .redact, .audit, .bundle: .hmacSHA256
         case .recording: .aes256GCM
-        case .issuer: .p256Seed
+        case .issuer, .event: .p256Seed
         }
     }
 }

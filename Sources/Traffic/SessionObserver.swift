@@ -58,6 +58,10 @@ package struct SessionObserver: Sendable {
     /// Bytes of the results that are remembered, also of those that other sessions share.
     package private(set) var heldBytes = 0
     private var firstUses: [String: FirstUse] = [:]
+    /// Bytes of the values that the agent sent.
+    private var valueBytes = 0
+    /// Whether results and values were let go of.
+    private var hasForgotten = false
     private struct ToolUse {
         var calls: Int
         let tier: ToolTier
@@ -98,6 +102,26 @@ package struct SessionObserver: Sendable {
         } else {
             prompt = nil
         }
+    }
+
+    /// About how many bytes of memory the session takes.
+    package var weight: Int {
+        // What a text is taken apart into is about three times its size, as measured on recordings of servers.
+        heldBytes * 4 + results.count * 96 + firstUses.count * 160 + valueBytes * 2 + calls.count * 128
+    }
+
+    /// Lets go of all results and values, but not of how often each tool was called.
+    ///
+    /// From here on less is explained than otherwise, never more: evidence is partial, and a field proves nothing any more,
+    /// since the agent itself may have written what stands there.
+    package mutating func forget() {
+        results = []
+        index = SessionIndex()
+        heldBytes = 0
+        firstUses = [:]
+        valueBytes = 0
+        hasForgotten = true
+        partialSince = -1
     }
 
     /// A call that was made and has no result yet.
@@ -266,7 +290,9 @@ extension SessionObserver {
         let source = promptSource(query, time)
         var (fields, texts) = evidence(of: query, before: ordinal)
         if source == .none, !fields.isEmpty {
-            if let first = firstUses[query.value.text] {
+            if hasForgotten {
+                fields = []
+            } else if let first = firstUses[query.value.text] {
                 // What was not kept may have shown the value.
                 let isDoubtful = partialSince.map { $0 < first.ordinal } ?? false
                 let earlier = evidence(of: ValueQuery(first.value, as: first.value.text), before: first.ordinal)
@@ -361,6 +387,7 @@ extension SessionObserver {
             becomePartial(at: ordinal)
             return
         }
+        valueBytes += value.text.utf8.count
         firstUses[value.text] = FirstUse(ordinal: ordinal, value: value)
     }
 

@@ -179,3 +179,18 @@ private let list = ServerTool(server: "srv", tool: "get_list")
     #expect(left.reading == right.reading)
     #expect(left.reading != other.reading)
 }
+
+@Test func whatWasForgottenProvesNothingAndWasCounted() {
+    var observer = SessionObserver(taskText: nil)
+    _ = observer.observe(record(0, "get_order", [:], #"{"address":"berlin-street-7"}"#))
+    let before = observer.weight
+    #expect(before > 0)
+    observer.forget()
+    #expect(observer.weight < before)
+    let after = observer.observe(record(1, "get_order", [:], #"{"address":"paris-street-9"}"#))
+    #expect(after.isEvidencePartial && after.earlierCalls == 1)
+    for (number, address) in ["berlin-street-7", "paris-street-9", "paris-street-9"].enumerated() {
+        let sent = observer.observe(record(2 + Int64(number), "send_parcel", ["address": .string(address)], "ok"))
+        #expect(sent.leaves[0].provenance.fields.isEmpty)
+    }
+}

@@ -11,6 +11,8 @@ package struct GatewayContact: Sendable {
     package let client: Result<AdminClient, AdminClient.Unreachable>
     /// The gateway's folder.
     package let state: String
+    /// The folder from which it pulls who is denied.
+    package let listFolder: String?
 
     /// - Throws: `InvalidInput` or `GatewayRuntime.Failure` for a document that cannot be read.
     package init(_ file: String) throws {
@@ -23,7 +25,9 @@ package struct GatewayContact: Sendable {
         let document = try GatewayDocument.read(bytes, file: file)
         self.file = file
         id = document.configuration.id
-        state = GatewayFiles(document, beside: file).path(document.state)
+        let files = GatewayFiles(document, beside: file)
+        state = files.path(document.state)
+        listFolder = document.controlFrom.map(files.path)
         client = Self.client(document.configuration.admin, state)
     }
 

@@ -63,6 +63,21 @@ package struct GatewayDocument: Sendable {
     package var controlKeys: String?
     /// People who may deny and lift: a `lockstep.yaml`, or a file with its `people` alone.
     package var controlPeople: String?
+    /// The folder in which a workspace publishes who is denied.
+    package var controlFrom: String?
+    /// Who is told of kills.
+    package var subscribers: [Subscriber] = []
+
+    /// Somebody who takes security events.
+    package struct Subscriber: Sendable, Hashable {
+        package var url: String
+        package var audience: String
+        /// A file that holds what is sent as `Authorization`.
+        package var credential: String?
+        /// PEM file of the authorities by which its certificate is judged; nil is the system's.
+        package var authorities: String?
+    }
+
     /// What is kept of results in recordings: `provenance`, `digests` or `full`.
     package var stored = "provenance"
 
@@ -166,10 +181,53 @@ private struct GatewayReading {
         if var control = reader.mapping("control") {
             document.controlKeys = control.string("keys")?.value
             document.controlPeople = control.string("people")?.value
+            let from = control.string("from")
+            document.controlFrom = from?.value
+            if let from, document.controlKeys == nil {
+                problems.report(
+                    "no-keys",
+                    "a list of who is denied that is pulled needs keys that it is believed by",
+                    at: from.place,
+                    help: "add `keys` to `control`, written with `lockstep key public bundle` in the workspace"
+                )
+            }
             control.finish()
+        }
+        document.subscribers = subscribers(&reader)
+        if var lists = reader.mapping("lists") {
+            document.configuration.narrowsLists = lists.bool("narrow")?.value ?? false
+            lists.finish()
         }
         reader.finish()
         return document
+    }
+
+    private func subscribers(_ reader: inout MappingReader) -> [GatewayDocument.Subscriber] {
+        (reader.list("subscribers")?.value ?? []).compactMap { node in
+            guard var entry = MappingReader(node, problems, as: "a subscriber") else { return nil }
+            let url = entry.string("url", isRequired: true)
+            let audience = entry.string("audience")?.value
+            let credential = entry.string("credential-file")?.value
+            let authorities = entry.string("ca")?.value
+            entry.finish()
+            guard let url else { return nil }
+            let read = RoutedURL(url.value)
+            let isLocal = read.map { GatewayConfiguration.Endpoint(host: $0.host, port: 0).isLoopback } ?? false
+            if read == nil || !(read?.isTLS ?? false) && !isLocal {
+                problems.report(
+                    "invalid-value",
+                    "\(url.value.inMessage) is no place to send events to",
+                    at: url.place,
+                    help: "write an `https` address; `http` is for this machine alone"
+                )
+            }
+            return GatewayDocument.Subscriber(
+                url: url.value,
+                audience: audience ?? url.value,
+                credential: credential,
+                authorities: authorities
+            )
+        }
     }
 
     private func endpoint(
@@ -410,46 +468,5 @@ private struct GatewayReading {
     private static func isPath(_ text: String) -> Bool {
         text.hasPrefix("/") && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F } && !text.contains("?")
             && !text.contains("#")
-    }
-}
-
-extension GatewayConfiguration.Endpoint {
-    /// Reads an address and a port, as `127.0.0.1:8800` or `[::1]:0`.
-    package init?(_ text: String) {
-        guard let url = RoutedURL("http://" + text), url.path.isEmpty, let port = url.port else { return nil }
-        self.init(host: url.host, port: port)
-    }
-}
-
-/// A URL as far as a route needs it: no user, no query, no fragment.
-struct RoutedURL {
-    let isTLS: Bool
-    let host: String
-    let port: Int?
-    let path: String
-
-    init?(_ text: String) {
-        let isTLS = text.hasPrefix("https://")
-        guard isTLS || text.hasPrefix("http://") else { return nil }
-        let rest = text.dropFirst(isTLS ? 8 : 7)
-        guard rest.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }), !rest.contains("@"), !rest.contains("#") else {
-            return nil
-        }
-        let slash = rest.firstIndex(of: "/") ?? rest.endIndex
-        var authority = rest[..<slash]
-        var port: Int?
-        if let colon = authority.lastIndex(of: ":"), authority.last != "]" {
-            guard let number = Int(authority[authority.index(after: colon)...]), (0...65_535).contains(number) else {
-                return nil
-            }
-            port = number
-            authority = authority[..<colon]
-        }
-        if authority.hasPrefix("["), authority.hasSuffix("]") { authority = authority.dropFirst().dropLast() }
-        guard !authority.isEmpty else { return nil }
-        self.isTLS = isTLS
-        self.port = port
-        host = String(authority)
-        path = String(rest[slash...])
     }
 }

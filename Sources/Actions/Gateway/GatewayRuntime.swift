@@ -29,6 +29,7 @@ package final class GatewayRuntime: Sendable {
     private let delivery: BundleDelivery
     /// What was read last and is in force.
     private let loaded: Mutex<LoadedGateway>
+    private let pulling: Task<Void, Never>?
     package let id: String
     package let listening: GatewayConfiguration.Endpoint
     package let administered: GatewayConfiguration.Endpoint?
@@ -49,6 +50,7 @@ package final class GatewayRuntime: Sendable {
         }
         let control = try files.control()
         let (revocations, modes) = try folder.denials(of: document, control, clock)
+        let feed = try files.feed(keptIn: folder, control)
         log = try folder.log(gateway: document.configuration.id, clock: clock)
         recorder = try folder.recorder(ResultStorage(rawValue: document.stored) ?? .provenance, clock: clock)
         shared = Shared(
@@ -60,9 +62,13 @@ package final class GatewayRuntime: Sendable {
             },
             revocations: revocations,
             modes: modes,
-            definitions: PinnedDefinitions(pins: try files.pins()),
+            definitions: PinnedDefinitions(pins: try files.pins(), store: try folder.marks(at: clock())),
+            pull: feed?.pull,
+            events: try files.events(keptIn: folder, at: clock()),
             now: clock
         )
+        // Who is denied is known before anybody can ask for anything.
+        feed?.read(into: shared)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, System.coreCount))
         let proofs = try files.proofs()
         // A port of 0 becomes known only when it is bound, and the gateway's own name holds it.
@@ -102,6 +108,7 @@ package final class GatewayRuntime: Sendable {
         }
         id = document.configuration.id
         self.folder = folder
+        pulling = feed?.watch(into: shared)
     }
 
     /// Reads everything anew; where something is wrong nothing changes.
@@ -155,7 +162,11 @@ package final class GatewayRuntime: Sendable {
     package func stop(within limit: Duration = .seconds(10)) async {
         folder.forgetAdmin()
         delivery.end()
+        pulling?.cancel()
         await gateway.drain(within: limit)
+        await shared.disk.finish()
+        await shared.definitions.finish()
+        await shared.events?.close()
         await recorder.close()
         log.close()
     }
@@ -273,19 +284,28 @@ struct GatewayFiles {
     func contexts() throws -> [String: NIOSSLContext] {
         var contexts: [String: NIOSSLContext] = [:]
         for route in document.configuration.routes where route.isUpstreamTLS {
-            var configuration = TLSConfiguration.makeClientConfiguration()
-            configuration.minimumTLSVersion = route.allowsOldTLS ? .tlsv12 : .tlsv13
-            configuration.curves = route.groups.curves
-            if let name = route.authorities {
-                let pem = try bytes(name, as: "the authorities")
-                guard let certificates = try? NIOSSLCertificate.fromPEMBytes(pem), !certificates.isEmpty else {
-                    throw GatewayRuntime.Failure("ca", "`\(name)` holds no certificate in PEM", isInput: true)
-                }
-                configuration.trustRoots = .certificates(certificates)
+            contexts[route.path] = try context(authorities: route.authorities) { configuration in
+                configuration.minimumTLSVersion = route.allowsOldTLS ? .tlsv12 : .tlsv13
+                configuration.curves = route.groups.curves
             }
-            contexts[route.path] = try NIOSSLContext(configuration: configuration)
         }
         return contexts
+    }
+
+    func context(
+        authorities: String?,
+        _ change: (inout TLSConfiguration) -> Void = { $0.minimumTLSVersion = .tlsv12 }
+    ) throws -> NIOSSLContext {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        change(&configuration)
+        if let authorities {
+            let pem = try bytes(authorities, as: "the authorities")
+            guard let certificates = try? NIOSSLCertificate.fromPEMBytes(pem), !certificates.isEmpty else {
+                throw GatewayRuntime.Failure("ca", "`\(authorities)` holds no certificate in PEM", isInput: true)
+            }
+            configuration.trustRoots = .certificates(certificates)
+        }
+        return try NIOSSLContext(configuration: configuration)
     }
 
     /// Who may deny and lift.
@@ -310,6 +330,12 @@ struct GatewayFiles {
             }
         }
         return control
+    }
+
+    /// Where who is denied is pulled from, if anywhere.
+    func feed(keptIn state: GatewayFolder, _ control: ControlKeys) throws -> RevocationFeed? {
+        guard let from = document.controlFrom else { return nil }
+        return try RevocationFeed(from, at: path(from), keptIn: state, keys: control.keys)
     }
 
     private func keys(_ name: String) throws -> KeySet {

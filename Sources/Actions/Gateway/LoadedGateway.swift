@@ -48,7 +48,7 @@ struct LoadedGateway: Sendable {
                 return bootstrap.connect(host: route.upstream.host, port: route.upstream.port)
             }
             guard let context = contexts[route.path] else {
-                return loop.makeFailedFuture(Failure("tls", "the route has no TLS"))
+                return loop.makeFailedFuture(GatewayRuntime.Failure("tls", "the route has no TLS"))
             }
             return bootstrap.channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {

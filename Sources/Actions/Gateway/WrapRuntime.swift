@@ -15,6 +15,7 @@ package final class WrapRuntime: Sendable {
     private let recorder: Recorder
     private let group: MultiThreadedEventLoopGroup
     private let declared: String
+    private let feed: RevocationFeed?
 
     /// Reads the document; nothing is started yet.
     ///
@@ -43,7 +44,9 @@ package final class WrapRuntime: Sendable {
         } catch {
             throw GatewayRuntime.Failure("state", "the folder `\(document.state)` cannot be used: \(error.sentence)")
         }
-        let (revocations, modes) = try folder.denials(of: document, try files.control(), clock)
+        let control = try files.control()
+        let (revocations, modes) = try folder.denials(of: document, control, clock)
+        feed = try files.feed(keptIn: folder, control)
         log = try folder.programLog(gateway: document.configuration.id, server: name, clock: clock)
         recorder = try folder.recorder(ResultStorage(rawValue: document.stored) ?? .provenance, clock: clock)
         shared = Shared(
@@ -55,9 +58,12 @@ package final class WrapRuntime: Sendable {
             },
             revocations: revocations,
             modes: modes,
-            definitions: PinnedDefinitions(pins: pins),
+            definitions: PinnedDefinitions(pins: pins, store: try folder.marks(at: clock())),
+            pull: feed?.pull,
+            events: try files.events(keptIn: folder, at: clock()),
             now: clock
         )
+        feed?.read(into: shared)
         let route = GatewayConfiguration.Route(
             path: "/" + name,
             server: name,
@@ -116,6 +122,8 @@ package final class WrapRuntime: Sendable {
             throw GatewayRuntime.Failure("denied", "\(declared.inMessage) is denied everything")
         }
         let watch = Task { await self.watch() }
+        let pulling = feed?.watch(into: shared)
+        defer { pulling?.cancel() }
         let status: Int32
         do {
             let streams = try StandardStreams()
@@ -148,6 +156,9 @@ package final class WrapRuntime: Sendable {
     }
 
     private func close() async {
+        await shared.disk.finish()
+        await shared.definitions.finish()
+        await shared.events?.close()
         await recorder.close()
         log.close()
         try? await group.shutdownGracefully()

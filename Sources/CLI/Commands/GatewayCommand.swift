@@ -104,6 +104,9 @@ extension GatewayCommand {
                         "\(Output.printable(id)): \(Output.printable(fault)); the certificate until \(until) stays in use"
                     )
                 }
+                if let list = reply.body["list"], list["stale"]?.bool == true {
+                    Output.talk("\(Output.printable(id)): \(GatewayOutcome.staleness(list))")
+                }
                 if reply.body["durable"]?.bool == false {
                     Output.talk(
                         "\(Output.printable(id)): a kill is in force that could not be written; a restart forgets it"

@@ -6,7 +6,7 @@ struct MonitorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "monitor",
         abstract: "Deny an agent everything at once, and give access back.",
-        subcommands: [Kill.self, Lift.self]
+        subcommands: [Kill.self, Lift.self, Publish.self]
     )
 
     struct Kill: AsyncParsableCommand {
@@ -15,7 +15,9 @@ struct MonitorCommand: AsyncParsableCommand {
             discussion: """
                 A principal is an agent, a person, or the id of one token; whoever acts for one is denied as well. Open
                 streams are closed. One line a gateway: `denied`, `unreachable`, or `stale` where it answered but did not
-                confirm. The exit code is 0 only if all of them denied it and wrote it down.
+                confirm, or denied it but has had no new list of who is denied for a minute. The exit code is 0 only if all
+                of them denied it and wrote it down. Where gateways pull who is denied from a folder, the kill is published
+                there as well, for those that cannot be reached now.
                 """
         )
 
@@ -49,12 +51,15 @@ struct MonitorCommand: AsyncParsableCommand {
             ]
             body["proof"] = proof?.json
             let sent = JSON.Value.object(body)
+            let lists = PublishedLists(reach)
+            async let published: Void = lists.add(proof)
             let outcomes = await reach.atOnce { gateway in
                 switch await gateway.post("/v1/revocations", sent) {
                 case .failure(let error): GatewayOutcome.unreachable(gateway.id, error)
                 case .success(let reply): Self.outcome(gateway.id, reply)
                 }
             }
+            await published
             GatewayOutcome.answer(outcomes, gateways.output.format)
             if outcomes.contains(where: { !$0.isDone }) { throw ExitStatus.failed }
         }
@@ -65,6 +70,15 @@ struct MonitorCommand: AsyncParsableCommand {
                 return GatewayOutcome(gateway: gateway, state: "stale", message: why, isDone: false)
             }
             let isDurable = reply.status == 200 && reply.body["durable"]?.bool == true
+            if isDurable, let list = reply.body["list"], list["stale"]?.bool == true {
+                return GatewayOutcome(
+                    gateway: gateway,
+                    state: "stale",
+                    message: "the kill is in force, but other kills may be missing: \(GatewayOutcome.staleness(list))",
+                    isDone: false,
+                    members: ["number": reply.body["number"] ?? .null, "durable": true, "list": list]
+                )
+            }
             return GatewayOutcome(
                 gateway: gateway,
                 state: isDurable ? "denied" : "denied, not durable",
@@ -165,6 +179,7 @@ struct MonitorCommand: AsyncParsableCommand {
                     }
                 }
             }
+            if outcomes.allSatisfy(\.isDone) { await PublishedLists(reach).remove(principal) }
             GatewayOutcome.answer(outcomes, gateways.output.format)
             if outcomes.contains(where: { !$0.isDone && $0.state != "refused" }) { throw ExitStatus.failed }
             if outcomes.contains(where: { $0.state == "refused" }) { throw ExitStatus.answerIsNo }

@@ -108,6 +108,13 @@ struct GatewayOutcome: Sendable {
         GatewayOutcome(gateway: gateway, state: "unreachable", message: error.message, isDone: false)
     }
 
+    /// What it means that the list that a gateway pulls is too old.
+    static func staleness(_ list: JSON.Value) -> String {
+        let age = list["age"]?.int.map { "nothing new came for \($0) s" } ?? "none has come yet"
+        let fault = list["fault"]?.string.map { " (\(Output.printable($0)))" } ?? ""
+        return "its list of who is denied is stale, \(age)\(fault): writes are denied"
+    }
+
     /// One line a gateway on stdout, and the reasons on stderr.
     static func answer(_ outcomes: [GatewayOutcome], _ format: OutputFormat) {
         switch format {

@@ -5,7 +5,9 @@ import NIOCore
 ///
 /// The port is on loopback, where agents may run as well: every request but the metrics needs the token that only the
 /// owner of the gateway's folder can read.
-final class AdminDesk: ConnectionOwner {
+///
+/// What changes something waits for the disk, and that on no event loop; what is denied is denied before.
+final class AdminDesk: ConnectionOwner, Sendable {
     let loop: any EventLoop
     let limits = GatewayConfiguration.Limits(
         bodyBytes: 1 << 20,
@@ -38,40 +40,53 @@ final class AdminDesk: ConnectionOwner {
     func closed(_ connection: ClientConnection) {}
 
     func take(_ request: ClientRequest, from connection: ClientConnection) -> (any RequestWork)? {
-        connection.write(answer(request).bytes(closes: connection.closesAfterAnswer))
-        return nil
+        switch answer(request) {
+        case .now(let answer):
+            connection.write(answer.bytes(closes: connection.closesAfterAnswer))
+            return nil
+        case .later(let answer):
+            return AdminWork(connection, loop: loop, disk: shared.disk, answer)
+        }
     }
 
-    private func answer(_ request: ClientRequest) -> Answer {
+    private enum Pending {
+        case now(Answer)
+        /// An answer that has to wait for the disk.
+        case later(@Sendable () -> Answer)
+    }
+
+    private func answer(_ request: ClientRequest) -> Pending {
         let head = request.head
         // A page in a browser on this machine must not reach it under another name.
         let host = head.authority.split(separator: ":").first.map(String.init) ?? ""
         guard ["127.0.0.1", "localhost", "[", "[::1]"].contains(host), !head.head.has(.origin) else {
-            return Answer(status: 403, reason: "host")
+            return .now(Answer(status: 403, reason: "host"))
         }
         if head.method == .get, head.path == "/metrics" {
-            return Answer(
-                status: 200,
-                body: Array(metrics.utf8),
-                contentType: "text/plain; version=0.0.4; charset=utf-8"
+            return .now(
+                Answer(
+                    status: 200,
+                    body: Array(metrics.utf8),
+                    contentType: "text/plain; version=0.0.4; charset=utf-8"
+                )
             )
         }
         guard head.head.value(of: .authorization).map(isToken) ?? false else {
-            return Answer(status: 401, reason: "token")
+            return .now(Answer(status: 401, reason: "token"))
         }
         let parts = head.path.split(separator: "/").map(String.init)
         switch (head.method, parts.count, parts.first, parts.dropFirst().first) {
-        case (.get, 2, "v1", "status"): return json(status)
-        case (.get, 2, "v1", "heartbeat"): return Answer(status: 200, body: shared.delivery.heartbeat)
-        case (.get, 2, "v1", "asks"): return json(.array(shared.asks.open(at: shared.now()).map(Self.value)))
-        case (.post, 4, "v1", "asks"): return answerAsk(parts[2], parts[3], request)
-        case (.get, 2, "v1", "revocations"): return json(.array(shared.revocations.entries.map(Self.value)))
+        case (.get, 2, "v1", "status"): return .now(json(status))
+        case (.get, 2, "v1", "heartbeat"): return .now(Answer(status: 200, body: shared.delivery.heartbeat))
+        case (.get, 2, "v1", "asks"): return .now(json(.array(shared.asks.open(at: shared.now()).map(Self.value))))
+        case (.post, 4, "v1", "asks"): return .now(answerAsk(parts[2], parts[3], request))
+        case (.get, 2, "v1", "revocations"): return .now(json(.array(shared.revocations.entries.map(Self.value))))
         case (.post, 2, "v1", "revocations"): return revoke(request)
-        case (.post, 3, "v1", "revocations") where parts[2] == "lift": return lift(request)
-        case (.post, 3, "v1", "revocations") where parts[2] == "reach": return reach(request)
-        case (.post, 2, "v1", "mode"): return changeMode(request)
-        case (.post, 3, "v1", "mode") where parts[2] == "reviewed": return review(request)
-        default: return Answer(status: 404, reason: "path")
+        case (.post, 3, "v1", "revocations") where parts[2] == "lift": return .later { self.lift(request) }
+        case (.post, 3, "v1", "revocations") where parts[2] == "reach": return .now(reach(request))
+        case (.post, 2, "v1", "mode"): return .later { self.changeMode(request) }
+        case (.post, 3, "v1", "mode") where parts[2] == "reviewed": return .later { self.review(request) }
+        default: return .now(Answer(status: 404, reason: "path"))
         }
     }
 
@@ -111,35 +126,33 @@ final class AdminDesk: ConnectionOwner {
         return json(Self.value(question))
     }
 
-    private func revoke(_ request: ClientRequest) -> Answer {
+    private func revoke(_ request: ClientRequest) -> Pending {
         let members = members(request)
         guard let principal = members["principal"]?.string, !principal.isEmpty, principal.utf8.count <= 2_048,
             let reason = members["reason"]?.string, !reason.isEmpty
-        else { return Answer(status: 400, reason: "a principal and a reason are needed") }
+        else { return .now(Answer(status: 400, reason: "a principal and a reason are needed")) }
         let by = members["by"]?.string ?? "admin"
-        let added = shared.revocations.add(
+        let denial = shared.revocations.deny(
             principal: principal,
             reason: reason,
             by: by,
             proof: members["proof"].flatMap { RevocationProof($0) },
             at: shared.now()
-        ) { shared.enforceRevocations() }
-        note(
-            "gateway.revocation",
-            [
-                "by": .string(added.signer ?? by), "principal": .string(principal),
-                "number": .integer(Int64(added.number)),
-                "reason": .string(reason), "signed": .bool(added.signer != nil),
-            ]
         )
-        // It is in force either way; that it would not outlive a restart must be known.
-        return Answer(
-            status: added.isDurable ? 200 : 500,
-            body: JSON.canonical([
-                "principal": .string(principal), "state": "denied", "number": .integer(Int64(added.number)),
-                "durable": .bool(added.isDurable), "signer": added.signer.map(JSON.Value.string) ?? .null,
-            ])
-        )
+        shared.enforceRevocations()
+        return .later { [shared] in
+            let isDurable = shared.revocations.write(denial)
+            shared.noteRevocation(denial, principal: principal, reason: reason, by: by, isDurable: isDurable)
+            // It is in force either way; that it would not outlive a restart must be known.
+            return Answer(
+                status: isDurable ? 200 : 500,
+                body: JSON.canonical([
+                    "principal": .string(principal), "state": "denied", "number": .integer(Int64(denial.number)),
+                    "durable": .bool(isDurable), "signer": denial.signer.map(JSON.Value.string) ?? .null,
+                    "list": shared.pull?.json ?? .null,
+                ])
+            )
+        }
     }
 
     private func lift(_ request: ClientRequest) -> Answer {
@@ -241,7 +254,10 @@ final class AdminDesk: ConnectionOwner {
                 shared.definitions.changed.map { ["server": .string($0.server), "tool": .string($0.tool)] }
             ),
             "revocations": .integer(Int64(shared.revocations.entries.filter { $0.lifted == nil }.count)),
-            "durable": .bool(shared.revocations.isDurable),
+            "durable": .bool(shared.revocations.isDurable), "list": shared.pull?.json ?? .null,
+            "events": shared.events.map {
+                ["sent": .integer(Int64($0.sent)), "dropped": .integer(Int64($0.dropped))]
+            } ?? .null,
             "asks": .integer(Int64(shared.asks.open(at: shared.now()).count)),
         ]
     }

@@ -1,4 +1,5 @@
 package import Core
+import Identity
 import Synchronization
 
 /// Who is denied whatever a policy says: principals, single credentials, and everybody who acts for one of them.
@@ -47,12 +48,21 @@ package final class Revocations: Sendable {
     private struct State: Sendable {
         var entries: [Entry] = []
         var denied: Set<String> = []
+        /// Counts what was to be written; a list that was written since holds it.
+        var version = 0
     }
 
     let gateway: String
     private let state: Mutex<State>
-    /// Held while the list is written, so that what is on disk never grows shorter; true while the disk lags behind.
-    private let writing = Mutex(false)
+    private struct Writing {
+        /// Whether the disk lags behind what is in force.
+        var isBehind = false
+        /// Of the list that was written last.
+        var version = 0
+    }
+
+    /// Held while the list is written, so that what is on disk never grows shorter.
+    private let writing = Mutex(Writing())
     private let isEmpty = Atomic<Bool>(true)
     private let isKept = Atomic<Bool>(true)
     private let store: (any RevocationStore)?
@@ -81,6 +91,9 @@ package final class Revocations: Sendable {
     package var isDurable: Bool { isKept.load(ordering: .acquiring) }
 
     package func believe(_ keys: ControlKeys) { control.withLock { $0 = keys } }
+
+    /// Keys of workspaces, whose lists are believed.
+    var workspaceKeys: [DSSEKey] { control.withLock(\.keys) }
 
     /// Whether the caller, or anybody it acts for, or its credential is denied.
     func denies(_ caller: Caller) -> Bool {
@@ -114,7 +127,15 @@ package final class Revocations: Sendable {
         package let signer: String?
     }
 
-    /// Denies a principal or a credential, from before anything is written.
+    /// A kill that is in force in this process, and not written yet.
+    package struct Denial: Sendable, Hashable {
+        package let number: Int
+        /// Who signed it, where that is somebody who is believed.
+        package let signer: String?
+        fileprivate let version: Int
+    }
+
+    /// Denies a principal or a credential from now on; it outlives the process once `write` says so.
     ///
     /// - Parameters:
     ///   - principal: A principal, or the id of a credential.
@@ -122,24 +143,24 @@ package final class Revocations: Sendable {
     ///   - by: Who says so, where the proof does not.
     ///   - proof: Kept where somebody who is believed signed it.
     ///   - now: When.
-    ///   - inForce: Called as soon as it is denied and before the disk is waited for.
-    /// - Returns: Its number, who signed it, and whether it will outlive this process.
-    @discardableResult
-    package func add(
+    /// - Returns: What `write` needs to make it durable.
+    package func deny(
         principal: String,
         reason: String,
         by: String,
         proof: RevocationProof? = nil,
-        at now: Timestamp,
-        inForce: () -> Void = {}
-    ) -> Addition {
+        at now: Timestamp
+    ) -> Denial {
         let signer = proof.flatMap { proof in
             proof.statement?.action == .kill && proof.statement?.principal == principal
                 ? control.withLock { $0.signer(of: proof) } : nil
         }
-        let number = state.withLock { state in
+        return state.withLock { state in
+            // Written also where it was denied before: the disk may have refused it then.
+            state.version += 1
             if state.denied.contains(principal) {
-                return state.entries.last { $0.principal == principal && $0.lifted == nil }?.number ?? 0
+                let number = state.entries.last { $0.principal == principal && $0.lifted == nil }?.number ?? 0
+                return Denial(number: number, signer: signer, version: state.version)
             }
             let entry = Entry(
                 number: (state.entries.last?.number ?? 0) + 1,
@@ -152,19 +173,63 @@ package final class Revocations: Sendable {
             state.entries.append(entry)
             state.denied.insert(principal)
             isEmpty.store(false, ordering: .releasing)
-            return entry.number
+            return Denial(number: entry.number, signer: signer, version: state.version)
         }
-        inForce()
-        // Written also where it was denied before: the disk may have refused it then.
-        return Addition(number: number, isDurable: write(), signer: signer)
     }
 
-    private func write() -> Bool {
+    /// Waits until a denial is on disk; false where it cannot be written, and a restart would forget it.
+    ///
+    /// Not for an event loop. Kills that came meanwhile are written with it, so that a hundred at once cost the disk few waits.
+    package func write(_ denial: Denial) -> Bool {
         guard let store else { return true }
-        return writing.withLock { isBehind in
-            isBehind = !store.save(entries)
-            isKept.store(!isBehind, ordering: .releasing)
-            return !isBehind
+        return writing.withLock { writing in
+            if writing.version >= denial.version { return true }
+            let (entries, version) = state.withLock { ($0.entries, $0.version) }
+            writing.isBehind = !store.save(entries)
+            if !writing.isBehind { writing.version = version }
+            isKept.store(!writing.isBehind, ordering: .releasing)
+            return !writing.isBehind
+        }
+    }
+
+    /// Denies and waits for the disk, in one.
+    @discardableResult
+    package func add(
+        principal: String,
+        reason: String,
+        by: String,
+        proof: RevocationProof? = nil,
+        at now: Timestamp,
+        inForce: () -> Void = {}
+    ) -> Addition {
+        let denial = deny(principal: principal, reason: reason, by: by, proof: proof, at: now)
+        inForce()
+        return Addition(number: denial.number, isDurable: write(denial), signer: denial.signer)
+    }
+
+    /// Denies whomever a published list denies and this gateway has not heard of: what was lifted here stays lifted.
+    ///
+    /// - Returns: The kills that are new here, none of them written yet.
+    package func deny(published kills: [RevocationProof], at now: Timestamp) -> [(RevocationStatement, Denial)] {
+        guard !kills.isEmpty else { return [] }
+        let entries = self.entries
+        let known = Set(entries.compactMap { $0.proof?.statement })
+        return kills.compactMap { proof in
+            guard let statement = proof.statement, !known.contains(statement) else { return nil }
+            // A kill whose signature was not believed here is known by what it says, and came in after it was made.
+            let isKnown = entries.contains {
+                $0.principal == statement.principal && $0.reason == statement.reason && $0.at >= statement.time
+                    && ($0.by == statement.by || $0.by == "user:\(statement.by)")
+            }
+            guard !isKnown else { return nil }
+            let denial = deny(
+                principal: statement.principal,
+                reason: statement.reason,
+                by: "user:\(statement.by)",
+                proof: proof,
+                at: now
+            )
+            return (statement, denial)
         }
     }
 
@@ -176,7 +241,7 @@ package final class Revocations: Sendable {
         proof: RevocationProof? = nil,
         at now: Timestamp
     ) -> Lifting {
-        writing.withLock { isBehind in
+        writing.withLock { writing in
             var entries = self.entries
             guard let at = entries.lastIndex(where: { $0.principal == principal && $0.lifted == nil }) else {
                 return .unknown
@@ -204,10 +269,10 @@ package final class Revocations: Sendable {
                 state.entries[at].lifted = lift
                 state.denied.remove(principal)
                 // A kill that came while this was written is written by whoever made it, after this.
-                isBehind = isBehind && state.entries.count != entries.count
+                writing.isBehind = writing.isBehind && state.entries.count != entries.count
                 isEmpty.store(state.denied.isEmpty, ordering: .releasing)
             }
-            isKept.store(!isBehind, ordering: .releasing)
+            isKept.store(!writing.isBehind, ordering: .releasing)
             return .lifted
         }
     }

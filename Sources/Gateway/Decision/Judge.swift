@@ -325,6 +325,7 @@ extension Judge {
             state.note(record)
             return state.observer.begin(record)
         }
+        shared.conversations.weigh(conversation, at: now)
         let decision = mode == .record ? nil : decide(observed, record, isProven, fault)
         let use = PendingCall.Use(
             record: record,
@@ -344,6 +345,10 @@ extension Judge {
         _ fault: String?
     ) -> Decision {
         if let fault { return Decision(.deny, reason: fault) }
+        // A kill may have been missed: whoever was to be stopped could do no more than read.
+        if let pull = shared.pull, call.tier > .openRead, pull.isStale {
+            return Decision(.deny, reason: "revocations-stale")
+        }
         guard let policy = settings.policy else { return Decision(.deny, reason: "no-policy") }
         return policy.decide(
             call,

@@ -13,6 +13,12 @@ package final class Shared: Sendable {
     package let modes: Modes
     package let definitions: PinnedDefinitions
     package let delivery = PolicyDelivery()
+    /// Everything that waits for the disk and is not the audit log.
+    package let disk = DiskQueue()
+    /// The list of a workspace that is pulled; nil where none is.
+    package let pull: RevocationPull?
+    /// Tells others of kills; nil where nobody wants to know.
+    package let events: SecurityEvents?
     let audit: any AuditSink
     let records: (any RecordSink)?
     let now: @Sendable () -> Timestamp
@@ -28,6 +34,8 @@ package final class Shared: Sendable {
         revocations: Revocations,
         modes: Modes,
         definitions: PinnedDefinitions,
+        pull: RevocationPull? = nil,
+        events: SecurityEvents? = nil,
         now: @escaping @Sendable () -> Timestamp
     ) {
         self.audit = audit
@@ -36,6 +44,8 @@ package final class Shared: Sendable {
         self.revocations = revocations
         self.modes = modes
         self.definitions = definitions
+        self.pull = pull
+        self.events = events
         self.now = now
     }
 
@@ -49,19 +59,65 @@ package final class Shared: Sendable {
         _ = audit.note(JSON.canonical(.object(entry)))
     }
 
-    /// Denies a principal from now on, because of what it was about to get.
+    /// Denies a principal from now on, because of what it was about to get; the disk is waited for elsewhere.
     func kill(_ principal: String, reason: String) {
-        let added = revocations.add(principal: principal, reason: reason, by: "gateway", at: now()) {
-            enforceRevocations()
+        let denial = revocations.deny(principal: principal, reason: reason, by: "gateway", at: now())
+        enforceRevocations()
+        disk.run { [self] in
+            let isDurable = revocations.write(denial)
+            noteRevocation(denial, principal: principal, reason: reason, by: "gateway", isDurable: isDurable)
         }
+    }
+
+    /// Writes a kill into the audit log and tells subscribers, after it is known whether it will outlive the process.
+    func noteRevocation(
+        _ denial: Revocations.Denial,
+        principal: String,
+        reason: String,
+        by: String,
+        isDurable: Bool
+    ) {
         note(
             "gateway.revocation",
             [
-                "by": "gateway", "principal": .string(principal), "number": .integer(Int64(added.number)),
-                "reason": .string(reason), "signed": false,
+                "by": .string(denial.signer ?? by), "principal": .string(principal),
+                "number": .integer(Int64(denial.number)), "reason": .string(reason),
+                "signed": .bool(denial.signer != nil), "durable": .bool(isDurable),
             ],
             gateway: revocations.gateway
         )
+        events?.tell(
+            SecurityEvents.Revoked(
+                principal: principal,
+                reason: reason,
+                isByPerson: by != "gateway",
+                at: now(),
+                number: denial.number
+            )
+        )
+    }
+
+    /// Takes in the list of a workspace; what is new in it is in force at once.
+    ///
+    /// Waits for the disk, and is not for an event loop.
+    ///
+    /// - Returns: Whether the list should be written down as the last one that was believed.
+    package func take(published read: Result<[UInt8], RevocationList.Fault>) -> Bool {
+        guard let pull, let news = pull.take(read, keys: revocations.workspaceKeys) else { return false }
+        let new = revocations.deny(published: news.kills, at: now())
+        guard !new.isEmpty else { return news.isNoted }
+        enforceRevocations()
+        for (statement, denial) in new {
+            let isDurable = revocations.write(denial)
+            noteRevocation(
+                denial,
+                principal: statement.principal,
+                reason: statement.reason,
+                by: "user:\(statement.by)",
+                isDurable: isDurable
+            )
+        }
+        return news.isNoted
     }
 
     /// Ends what whoever is denied now has open.

@@ -133,7 +133,7 @@ struct Admission {
         let session = ProtocolSession(
             id: id,
             route: route.path,
-            principal: caller.principal.id,
+            caller: caller,
             revision: .v2024_11_05,
             clientName: nil,
             at: now

@@ -3,7 +3,7 @@ import Identity
 import NIOCore
 
 /// One request with its whole body, as the gateway decides on it.
-struct ClientRequest {
+struct ClientRequest: Sendable {
     let head: RequestHead
     let body: ByteBuffer
     /// Address of the client, without its port.

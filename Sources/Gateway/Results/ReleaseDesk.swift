@@ -368,6 +368,7 @@ struct ReleaseDesk {
         }
         let record = use.record
         use.observed.resultDigest = use.conversation.state.withLock { $0.observer.end(use.open, record) }
+        shared.conversations.weigh(use.conversation, at: shared.now())
         if signs { use.record.marksInstructions = true }
         shared.record(use)
     }
@@ -405,7 +406,7 @@ struct ReleaseDesk {
         let session = ProtocolSession(
             id: id,
             route: passage.route.path,
-            principal: passage.caller.principal.id,
+            caller: passage.caller,
             revision: agreed ?? opening.revision,
             clientName: opening.clientName,
             at: shared.now()
@@ -482,8 +483,15 @@ extension ReleaseDesk {
         let server = passage.route.server
         let outcome = ListCut.cut(kind, of: message, outline: outline, in: bytes) { entry in
             guard let name = entry.name, shown.contains(name) else { return .drop }
-            if kind == .tools, case .changed = shared.definitions.standing(of: name, server: server) { return .drop }
-            return .keep
+            guard kind == .tools else { return .keep }
+            if case .changed = shared.definitions.standing(of: name, server: server) { return .drop }
+            guard configuration.narrowsLists, configuration.mode == .enforce, let policy = settings.policy else {
+                return .keep
+            }
+            let tool = ServerTool(server: server, tool: name)
+            let limits = policy.narrowing(of: tool, for: passage.caller.principal.id)
+            let narrowed = SchemaNarrowing.narrowed(entry.node, limits, outline: outline, in: bytes)
+            return narrowed.map { .replace($0) } ?? .keep
         }
         guard let outcome else { return screened(message, call, bytes) }
         return configuration.mode == .record || outcome.isUnchanged ? .passes : .replaced(outcome.bytes)

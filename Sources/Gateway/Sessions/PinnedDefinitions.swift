@@ -1,6 +1,6 @@
 package import Core
 import Synchronization
-import Wire
+package import Wire
 
 /// The definitions of tools that people have reviewed, by digest; a tool that changed is withheld until they look again.
 ///
@@ -24,19 +24,44 @@ package final class PinnedDefinitions: Sendable {
         var marks: [String: [HeaderMark]] = [:]
     }
 
-    private let servers: Mutex<[String: Server]>
+    /// Marks by server and tool; tools without any are left out.
+    package typealias Marks = [String: [String: [HeaderMark]]]
 
-    /// - Parameter pins: The reviewed definitions, by server and tool, as they were listed.
-    package init(pins: [String: [String: JSON.Object]] = [:]) {
-        servers = Mutex(
-            pins.mapValues { tools in
-                Server(
-                    isPinned: true,
-                    tools: tools.mapValues(ToolDefinition.digest(of:)),
-                    marks: tools.compactMapValues { HeaderMark.marks(of: $0["inputSchema"] ?? .null) }
-                )
+    private let servers: Mutex<[String: Server]>
+    private let store: (any MarkStore)?
+    private let disk = DiskQueue()
+    private let isSaving = Atomic<Bool>(false)
+
+    /// - Parameters:
+    ///   - pins: The reviewed definitions, by server and tool, as they were listed.
+    ///   - store: Where the marks of the lists that passed are kept: what a header must say is then known from the first
+    ///     call after a restart, before a list has passed.
+    package init(pins: [String: [String: JSON.Object]] = [:], store: (any MarkStore)? = nil) {
+        self.store = store
+        var known = (store?.load() ?? [:]).mapValues { Server(isPinned: false, tools: [:], marks: $0) }
+        for (server, tools) in pins {
+            known[server] = Server(
+                isPinned: true,
+                tools: tools.mapValues(ToolDefinition.digest(of:)),
+                marks: tools.compactMapValues { HeaderMark.marks(of: $0["inputSchema"] ?? .null) }
+            )
+        }
+        servers = Mutex(known)
+    }
+
+    /// Returns when what is to be kept is on disk.
+    package func finish() async { await disk.finish() }
+
+    private func keep() {
+        guard let store, !isSaving.exchange(true, ordering: .acquiring) else { return }
+        disk.run { [self] in
+            isSaving.store(false, ordering: .releasing)
+            let marks = servers.withLock { servers in
+                servers.mapValues { $0.marks.filter { !$0.value.isEmpty } }.filter { !$0.value.isEmpty }
             }
-        )
+            // Where that fails a restart knows less, and headers are held to the first list that passes.
+            _ = store.save(marks)
+        }
     }
 
     func standing(of tool: String, server: String) -> Standing {
@@ -54,22 +79,24 @@ package final class PinnedDefinitions: Sendable {
     func see(_ tool: String, _ digest: Digest, _ body: JSON.Object, server: String) -> Bool {
         // A definition whose marks nobody can verify is left out of lists (2026-07-28).
         guard let marks = HeaderMark.marks(of: body["inputSchema"] ?? .null) else { return false }
-        return servers.withLock { servers in
+        let (isShown, isNews) = servers.withLock { servers -> (Bool, Bool) in
             var known = servers[server] ?? Server(isPinned: false, tools: [:])
             defer { servers[server] = known }
             if let pinned = known.tools[tool] {
-                if pinned == digest {
-                    known.marks[tool] = marks
-                    return !known.changed.contains(tool)
+                guard pinned == digest else {
+                    known.changed.insert(tool)
+                    return (false, false)
                 }
-                known.changed.insert(tool)
-                return false
+            } else {
+                if known.isPinned { return (false, false) }
+                known.tools[tool] = digest
             }
-            if known.isPinned { return false }
-            known.tools[tool] = digest
+            let isNews = known.marks[tool] ?? [] != marks
             known.marks[tool] = marks
-            return true
+            return (!known.changed.contains(tool), isNews)
         }
+        if isNews { keep() }
+        return isShown
     }
 
     /// The arguments that a tool wants mirrored into headers.
@@ -83,4 +110,11 @@ package final class PinnedDefinitions: Sendable {
             servers.flatMap { server, known in known.changed.map { (server, $0) } }.sorted { $0 < $1 }
         }
     }
+}
+
+/// Where it is kept which arguments tools want mirrored into headers.
+package protocol MarkStore: Sendable {
+    /// What was saved, or nothing where it is not as it was saved.
+    func load() -> PinnedDefinitions.Marks
+    func save(_ marks: PinnedDefinitions.Marks) -> Bool
 }

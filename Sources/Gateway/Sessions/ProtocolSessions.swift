@@ -25,7 +25,9 @@ final class ProtocolSession: Sendable {
 
     let id: String
     let route: String
-    let principal: String
+    /// Whoever opened it, with what was proven then.
+    let caller: Caller
+    var principal: String { caller.principal.id }
     let state: Mutex<State>
     static let mostEvents = 4_096
     static let mostOpen = 1_024
@@ -33,14 +35,14 @@ final class ProtocolSession: Sendable {
     init(
         id: String,
         route: String,
-        principal: String,
+        caller: Caller,
         revision: ProtocolRevision,
         clientName: String?,
         at now: Timestamp
     ) {
         self.id = id
         self.route = route
-        self.principal = principal
+        self.caller = caller
         state = Mutex(State(lastUse: now, revision: revision, clientName: clientName))
     }
 
@@ -104,12 +106,14 @@ final class ProtocolSessions: Sendable {
         table.withLock { $0.values.count { $0.principal == principal } }
     }
 
-    /// Ends the sessions of a principal, and says which they were.
-    func close(principal: String) -> [ProtocolSession] {
-        table.withLock { table in
-            let ended = table.values.filter { $0.principal == principal }
-            for session in ended { table[Self.key(session.route, session.id)] = nil }
-            return ended
+    /// Ends the sessions of whoever this is said of, and says which they were.
+    func close(where isEnded: (Caller) -> Bool) -> [ProtocolSession] {
+        let all = table.withLock { Array($0.values) }
+        let ended = all.filter { isEnded($0.caller) }
+        guard !ended.isEmpty else { return [] }
+        return table.withLock { table in
+            // One that was closed meanwhile is over at its server as well.
+            ended.filter { table.removeValue(forKey: Self.key($0.route, $0.id)) != nil }
         }
     }
 

@@ -348,7 +348,7 @@ final class StdioExchange {
         let new = ProtocolSession(
             id: "stdio",
             route: route.path,
-            principal: caller.principal.id,
+            caller: caller,
             revision: agreed.era == .legacy ? agreed : opening.revision,
             clientName: opening.clientName,
             at: shared.now()
