@@ -31,6 +31,7 @@ package struct GatewayDocument: Sendable {
     package var taskKeys: String?
     package var definitions: String?
     package var tls: TLS?
+    package var telemetry = TelemetryDocument()
 
     /// TLS of the gateway's own port.
     package struct TLS: Sendable, Hashable {
@@ -142,6 +143,7 @@ private struct GatewayReading {
         document.configuration.origins = Set((reader.strings("origins")?.value ?? []).map(\.value))
         document.definitions = reader.string("definitions")?.value
         document.tls = tls(&reader)
+        document.telemetry = TelemetryDocument.read(&reader, problems)
         if var control = reader.mapping("control") {
             document.controlKeys = control.string("keys")?.value
             document.controlPeople = control.string("people")?.value

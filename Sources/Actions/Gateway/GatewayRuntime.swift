@@ -25,6 +25,7 @@ package final class GatewayRuntime: Sendable {
     private let log: GatewayLog
     private let recorder: Recorder
     private let folder: GatewayFolder
+    private let telemetry: Telemetry
     package let id: String
     package let listening: GatewayConfiguration.Endpoint
     package let administered: GatewayConfiguration.Endpoint?
@@ -64,6 +65,8 @@ package final class GatewayRuntime: Sendable {
         // A port of 0 becomes known only when it is bound, and the gateway's own name holds it.
         let tls = try files.tls(clock)
         let contexts = try files.contexts()
+        telemetry = Telemetry(of: shared, gateway: document.configuration.id)
+        try telemetry.change(to: document, files)
         let first = Self.settings(document, policy, proofs, tls, contexts, at: document.configuration.listen)
         do throws {
             gateway = try await Gateway(first, shared: shared, group: group)
@@ -93,12 +96,14 @@ package final class GatewayRuntime: Sendable {
         let control = try files.control()
         gateway.change(to: Self.settings(document, policy, proofs, tls, contexts, at: listening))
         shared.revocations.believe(control)
+        try telemetry.change(to: document, files)
     }
 
     /// Answers what was begun, and closes the log and the recordings.
     package func stop(within limit: Duration = .seconds(10)) async {
         folder.forgetAdmin()
         await gateway.drain(within: limit)
+        await telemetry.close()
         await recorder.close()
         log.close()
     }
@@ -193,7 +198,7 @@ struct GatewayFiles {
 
     func path(_ name: String) -> String { name.hasPrefix("/") ? name : "\(folder)/\(name)" }
 
-    private func bytes(_ name: String, as what: String) throws -> [UInt8] {
+    func bytes(_ name: String, as what: String) throws -> [UInt8] {
         do throws(FileFault) {
             return try StoredFile.read(path(name), limit: 64 << 20)
         } catch {

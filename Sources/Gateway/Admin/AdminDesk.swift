@@ -52,7 +52,7 @@ final class AdminDesk: ConnectionOwner {
         if head.method == .get, head.path == "/metrics" {
             return Answer(
                 status: 200,
-                body: Array(metrics.utf8),
+                body: Array(shared.metrics(settings()).utf8),
                 contentType: "text/plain; version=0.0.4; charset=utf-8"
             )
         }
@@ -243,23 +243,6 @@ final class AdminDesk: ConnectionOwner {
             "durable": .bool(shared.revocations.isDurable),
             "asks": .integer(Int64(shared.asks.open(at: shared.now()).count)),
         ]
-    }
-
-    /// The exposition format of Prometheus 0.0.4.
-    private var metrics: String {
-        var lines: [String] = []
-        let id = settings().configuration.id
-        for name in Counters.Name.allCases {
-            let metric = "lockstep_gateway_\(Self.snake("\(name)"))_total"
-            lines.append("# TYPE \(metric) counter")
-            lines.append("\(metric){gateway=\"\(id)\"} \(shared.counters[name])")
-        }
-        return lines.joined(separator: "\n") + "\n"
-    }
-
-    private static func snake(_ name: String) -> String {
-        name.reduce(into: "") { text, letter in text += letter.isUppercase ? "_" + letter.lowercased() : String(letter)
-        }
     }
 
     private static func value(_ question: Asks.Question) -> JSON.Value {

@@ -7,6 +7,7 @@ package final class Shared: Sendable {
     let sessions = ProtocolSessions()
     let inputs = InputRequests()
     let counters = Counters()
+    package let observatory = Observatory()
     package let asks: Asks
     package let revocations: Revocations
     package let modes: Modes
