@@ -15,6 +15,8 @@ final class AccessLogFile {
     private let path: String?
     private var file: Int32 = -1
     private var size = 0
+    /// Whether a reader that stopped has half a line: the next one is then begun anew.
+    private var isTorn = false
 
     /// - Parameter path: Nil is the standard output.
     init(_ path: String?) { self.path = path }
@@ -54,7 +56,13 @@ final class AccessLogFile {
             rotate()
             guard (try? open()) != nil else { return false }
         }
-        let written = path == nil ? toPipe(lines) : toFile(lines)
+        if path == nil {
+            let whole = isTorn ? [0x0A] + lines : lines
+            let written = toPipe(whole)
+            if written > 0 { isTorn = whole[written - 1] != 0x0A }
+            return written == whole.count
+        }
+        let written = toFile(lines)
         size += written
         return written == lines.count
     }

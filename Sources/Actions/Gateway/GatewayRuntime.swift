@@ -29,6 +29,8 @@ package final class GatewayRuntime: Sendable {
     package let id: String
     package let listening: GatewayConfiguration.Endpoint
     package let administered: GatewayConfiguration.Endpoint?
+    /// Where other gateways ask for decisions.
+    package let deciding: GatewayConfiguration.Endpoint?
 
     /// Reads the document and begins to listen.
     ///
@@ -79,6 +81,11 @@ package final class GatewayRuntime: Sendable {
                 administered = bound
             } else {
                 administered = nil
+            }
+            if let decisions = document.telemetry.decisions {
+                deciding = try await gateway.decide(at: decisions, token: folder.decisionsToken())
+            } else {
+                deciding = nil
             }
         } catch let error as Gateway.Failure {
             throw Failure("listen", error.message)

@@ -30,7 +30,7 @@ struct Admission {
             return refuse(421, "host")
         }
         if let origin = head.value(of: .origin), !isAllowed(origin: origin) { return refuse(403, "origin") }
-        if let metadata = protectedResource() { return .answer(metadata) }
+        if !isForwardedByOthers, let metadata = protectedResource() { return .answer(metadata) }
         guard let route = settings.route(request.head.path) else { return refuse(404, "route") }
         observation.event.route = route.path
         observation.event.server = route.server
@@ -44,6 +44,7 @@ struct Admission {
         }
         if shared.revocations.denies(caller) { return denied(caller) }
         switch request.head.method {
+        case .get where isForwardedByOthers, .delete where isForwardedByOthers: return stream(route, caller)
         case .post: return post(route, caller, now)
         case .get: return get(route, caller, now)
         case .delete: return delete(route, caller, now)
@@ -159,6 +160,24 @@ struct Admission {
             session.principal == caller.principal.id, session.state.withLock({ $0.endpoint != nil })
         else { return nil }
         return session
+    }
+
+    /// A stream, or its end, on a session that is kept elsewhere: whoever is proven and not denied may have it.
+    private func stream(_ route: GatewayConfiguration.Route, _ caller: Caller) -> Outcome {
+        guard request.head.framing == .none, route.transport == .streamable else { return refuse(400, "body") }
+        return .pass(
+            Passage(
+                verb: request.head.method == .get ? .get : .delete,
+                route: route,
+                revision: .latestLegacy,
+                caller: caller,
+                session: nil,
+                body: ByteBuffer(),
+                calls: [],
+                fields: [],
+                entries: []
+            )
+        )
     }
 
     private func delete(_ route: GatewayConfiguration.Route, _ caller: Caller, _ now: Timestamp) -> Outcome {

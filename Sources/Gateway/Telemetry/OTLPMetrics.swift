@@ -96,7 +96,7 @@ package struct OTLPMetrics: Sendable {
 
     private func verdicts(_ scope: inout ProtobufWriter, _ metrics: RequestMetrics, _ now: UInt64) {
         guard !metrics.routes.isEmpty else { return }
-        sum(&scope, "lockstep.gateway.requests", "Requests by what was decided.") { data in
+        sum(&scope, "lockstep.gateway.route.requests", "Requests by what was decided.") { data in
             for (path, route) in metrics.routes {
                 for verdict in RequestEvent.Verdict.allCases where route.verdicts[verdict.number] > 0 {
                     let attributes = [("http.route", path), ("lockstep.decision", verdict.rawValue)]

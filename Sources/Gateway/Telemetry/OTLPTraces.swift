@@ -31,7 +31,7 @@ package struct OTLPTraces: Sendable {
         }
     }
 
-    /// - Parameter identifiers: Gives random numbers, for spans and for traces that begin here.
+    /// The bytes of one request; `identifiers` gives numbers to spans, and to traces that begin here.
     package func request(
         _ events: some Sequence<RequestEvent>,
         identifiers: inout some RandomNumberGenerator
