@@ -120,6 +120,37 @@ package final class Gateway: Sendable {
         }
     }
 
+    /// Begins to answer other gateways that ask before they pass something on.
+    package func decide(
+        at endpoint: GatewayConfiguration.Endpoint,
+        token: Redacted<String>
+    ) async throws -> GatewayConfiguration.Endpoint {
+        let workers = Dictionary(uniqueKeysWithValues: workers.map { (ObjectIdentifier($0.eventLoop), $0) })
+        let bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 1024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.autoRead, value: false)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    guard let worker = workers[ObjectIdentifier(channel.eventLoop)]?.value,
+                        worker.connectionCount < worker.limits.connections
+                    else { throw Failure(message: "too many connections") }
+                    let desk = DecisionDesk(worker, token: token)
+                    try channel.pipeline.syncOperations.addHandler(ClientConnection(desk))
+                }
+            }
+        do {
+            let channel = try await bootstrap.bind(host: endpoint.host, port: endpoint.port).get()
+            listeners.withLock { $0.append(channel) }
+            return GatewayConfiguration.Endpoint(
+                host: endpoint.host,
+                port: channel.localAddress?.port ?? endpoint.port
+            )
+        } catch {
+            throw Failure(message: "cannot listen at \(endpoint.authority): \(error)")
+        }
+    }
+
     /// Puts new settings in force: requests that begin from now on are decided by them, streams go on.
     package func change(to settings: Settings) {
         declared.withLock { $0 = settings }

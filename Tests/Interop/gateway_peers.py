@@ -208,7 +208,8 @@ class Gateway:
         threading.Thread(target=self._hear, args=(self.process.stdout, said), daemon=True).start()
         line = said.get(timeout=30)
         assert line, f"the gateway does not listen: {self.said}"
-        self.admin = json.loads(line)["admin"]
+        listening = json.loads(line)
+        self.admin, self.decisions = listening["admin"], listening.get("decisions")
         return self
 
     @staticmethod

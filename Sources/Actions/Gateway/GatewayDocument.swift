@@ -45,6 +45,7 @@ package struct GatewayDocument: Sendable {
     package var tls: TLS?
     /// Where policies come from, instead of `policy` and `mode`.
     package var bundles: Bundles?
+    package var telemetry = TelemetryDocument()
 
     /// TLS of the gateway's own port.
     package struct TLS: Sendable, Hashable {
@@ -178,6 +179,7 @@ private struct GatewayReading {
         document.definitions = reader.string("definitions")?.value
         document.tls = tls(&reader)
         document.bundles = BundlesReading(problems).bundles(&reader, isListening: purpose == .listening)
+        document.telemetry = TelemetryDocument.read(&reader, problems)
         if var control = reader.mapping("control") {
             document.controlKeys = control.string("keys")?.value
             document.controlPeople = control.string("people")?.value

@@ -22,8 +22,13 @@ package struct GatewayFolder: Sendable {
     var keys: KeyStore { KeyStore(directory: root + "/keys") }
 
     /// The token of the admin port, made once.
-    package func adminToken() throws -> Redacted<String> {
-        let path = root + "/control/admin-token"
+    package func adminToken() throws -> Redacted<String> { try token("admin-token") }
+
+    /// The token of those who ask for decisions, made once; it opens nothing else.
+    package func decisionsToken() throws -> Redacted<String> { try token("decisions-token") }
+
+    private func token(_ name: String) throws -> Redacted<String> {
+        let path = "\(root)/control/\(name)"
         if let bytes = try? StoredFile.read(path, limit: 1_024) {
             let text = String(decoding: bytes.filter { $0 != 0x0A }, as: UTF8.self)
             if text.utf8.count >= 32 { return Redacted(text) }

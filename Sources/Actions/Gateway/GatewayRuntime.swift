@@ -30,9 +30,12 @@ package final class GatewayRuntime: Sendable {
     /// What was read last and is in force.
     private let loaded: Mutex<LoadedGateway>
     private let pulling: Task<Void, Never>?
+    private let telemetry: Telemetry
     package let id: String
     package let listening: GatewayConfiguration.Endpoint
     package let administered: GatewayConfiguration.Endpoint?
+    /// Where other gateways ask for decisions.
+    package let deciding: GatewayConfiguration.Endpoint?
 
     /// Reads the document and begins to listen.
     ///
@@ -79,6 +82,8 @@ package final class GatewayRuntime: Sendable {
         let loaded = LoadedGateway(document: document, policy: policy, proofs: proofs, tls: tls, contexts: contexts)
         self.loaded = Mutex(loaded)
         shared.tls.took(tls, at: clock())
+        telemetry = Telemetry(of: shared, gateway: document.configuration.id)
+        try telemetry.change(to: document, files)
         do throws {
             gateway = try await Gateway(
                 loaded.settings(keeper?.inForce, at: document.configuration.listen),
@@ -103,6 +108,11 @@ package final class GatewayRuntime: Sendable {
             } else {
                 administered = nil
             }
+            if let decisions = document.telemetry.decisions {
+                deciding = try await gateway.decide(at: decisions, token: folder.decisionsToken())
+            } else {
+                deciding = nil
+            }
         } catch let error as Gateway.Failure {
             throw Failure("listen", error.message)
         }
@@ -120,6 +130,7 @@ package final class GatewayRuntime: Sendable {
         let (tls, contexts) = try certificates(of: files)
         let keeper = try files.bundles(in: folder, shared.clock)
         let new = LoadedGateway(document: document, policy: policy, proofs: proofs, tls: tls, contexts: contexts)
+        try telemetry.change(to: document, files)
         put(new)
         delivery.serve(keeper, new.settings)
         shared.revocations.believe(control)
@@ -167,6 +178,7 @@ package final class GatewayRuntime: Sendable {
         await shared.disk.finish()
         await shared.definitions.finish()
         await shared.events?.close()
+        await telemetry.close()
         await recorder.close()
         log.close()
     }

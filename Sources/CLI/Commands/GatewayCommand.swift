@@ -37,6 +37,7 @@ struct GatewayCommand: AsyncParsableCommand {
                 "gateway": .string(runtime.id), "listen": .string(runtime.listening.authority),
             ]
             if let admin = runtime.administered { line["admin"] = .string(admin.authority) }
+            if let decisions = runtime.deciding { line["decisions"] = .string(decisions.authority) }
             Output.answer(JSON.Value.object(line).description)
             var logger = Logger(label: "lockstep.gateway")
             logger.logLevel = .error

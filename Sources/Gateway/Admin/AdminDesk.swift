@@ -66,7 +66,7 @@ final class AdminDesk: ConnectionOwner, Sendable {
             return .now(
                 Answer(
                     status: 200,
-                    body: Array(metrics.utf8),
+                    body: Array(shared.metrics(settings()).utf8),
                     contentType: "text/plain; version=0.0.4; charset=utf-8"
                 )
             )
@@ -92,13 +92,7 @@ final class AdminDesk: ConnectionOwner, Sendable {
 
     private func isToken(_ field: String) -> Bool {
         guard field.hasPrefix("Bearer ") else { return false }
-        let given = Array(field.utf8.dropFirst(7))
-        let own = Array(token.revealed.utf8)
-        guard given.count == own.count else { return false }
-        // As long for a wrong first byte as for a wrong last one.
-        var difference: UInt8 = 0
-        for (left, right) in zip(given, own) { difference |= left ^ right }
-        return difference == 0
+        return token.isSame(as: field.utf8.dropFirst(7))
     }
 
     private func json(_ value: JSON.Value) -> Answer { Answer(status: 200, body: JSON.canonical(value)) }
@@ -260,24 +254,6 @@ final class AdminDesk: ConnectionOwner, Sendable {
             } ?? .null,
             "asks": .integer(Int64(shared.asks.open(at: shared.now()).count)),
         ]
-    }
-
-    /// The exposition format of Prometheus 0.0.4.
-    private var metrics: String {
-        var lines: [String] = []
-        let id = settings().configuration.id
-        for name in Counters.Name.allCases {
-            let metric = "lockstep_gateway_\(Self.snake("\(name)"))_total"
-            lines.append("# TYPE \(metric) counter")
-            lines.append("\(metric){gateway=\"\(id)\"} \(shared.counters[name])")
-        }
-        lines += shared.delivery.metrics(gateway: id)
-        return lines.joined(separator: "\n") + "\n"
-    }
-
-    private static func snake(_ name: String) -> String {
-        name.reduce(into: "") { text, letter in text += letter.isUppercase ? "_" + letter.lowercased() : String(letter)
-        }
     }
 
     private static func value(_ question: Asks.Question) -> JSON.Value {

@@ -102,14 +102,13 @@ package final class PolicyDelivery: Sendable {
     }
 
     /// As Prometheus reads it; nothing for a gateway with a policy of its own.
-    func metrics(gateway: String) -> [String] {
-        guard let standing, let bundle = standing.bundle else { return [] }
-        let label = "{gateway=\"\(gateway)\"}"
-        return [
-            "# TYPE lockstep_gateway_bundle_revision gauge",
-            "lockstep_gateway_bundle_revision\(label) \(bundle.revision)",
-            "# TYPE lockstep_gateway_bundle_expires_seconds gauge",
-            "lockstep_gateway_bundle_expires_seconds\(label) \(bundle.expires.epochSeconds)",
-        ]
+    func write(_ text: inout PrometheusText, _ id: (String, String)) {
+        guard let standing, let bundle = standing.bundle else { return }
+        let revision = "lockstep_gateway_bundle_revision"
+        text.family(revision, .gauge, "Revision of the bundle of policies in force.")
+        text.sample(revision, [id], bundle.revision)
+        let end = "lockstep_gateway_bundle_expires_seconds"
+        text.family(end, .gauge, "When the bundle ends, in seconds since 1970.")
+        text.sample(end, [id], Int(bundle.expires.epochSeconds))
     }
 }

@@ -21,6 +21,8 @@ struct Incoming {
     /// Where it came from, if it came over a network.
     let peer: String?
     let head: Head?
+    /// Whether somebody else forwards it, and only asks: its session is theirs, and not known here.
+    var isForwardedByOthers = false
 }
 
 /// Decides on the messages of one request, on the very bytes that go on.
@@ -42,11 +44,14 @@ struct Judge {
     let session: ProtocolSession?
     let now: Timestamp
     private var passage: Passage
+    /// Why the first of the messages that were denied was.
+    private(set) var denial: GatewayError?
+    var calls: [PendingCall] { passage.calls }
 
     private var worker: Worker { incoming.worker }
     private var shared: Shared { incoming.worker.shared }
     private var settings: Settings { incoming.worker.settings }
-    private var mode: GatewayConfiguration.Mode { settings.configuration.mode }
+    var mode: GatewayConfiguration.Mode { settings.configuration.mode }
 
     init(
         _ incoming: Incoming,
@@ -90,7 +95,7 @@ struct Judge {
         } catch {
             return .refused(error)
         }
-        if route.transport == .streamable, revision.era == .legacy, session == nil,
+        if route.transport == .streamable, revision.era == .legacy, session == nil, !incoming.isForwardedByOthers,
             shared.sessions.areGiven(on: route.path),
             !(messages.count == 1 && messages[0].method == "initialize")
         {
@@ -102,6 +107,7 @@ struct Judge {
             case .passes: continue
             case .refused(let refusal): return .refused(refusal)
             case .denied(let error):
+                denial = denial ?? error
                 guard let range = message.idRange else { return .denied }
                 denials.append((Self.copy(bytes, range), error))
             }

@@ -8,6 +8,7 @@ package final class Shared: Sendable {
     let inputs = InputRequests()
     package let counters = Counters()
     package let tls = TLSState()
+    package let observatory = Observatory()
     package let asks: Asks
     package let revocations: Revocations
     package let modes: Modes

@@ -4,6 +4,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
     case contentLength, contentType, contentEncoding, transferEncoding
     case protocolVersion, method, name, session, lastEventID
     case retryAfter, authenticate, allow
+    case traceparent, tracestate
     /// `Mcp-Param-…`, which mirrors an argument.
     case parameter
     case other
@@ -32,6 +33,8 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         case .retryAfter: "Retry-After"
         case .authenticate: "WWW-Authenticate"
         case .allow: "Allow"
+        case .traceparent: "traceparent"
+        case .tracestate: "tracestate"
         case .parameter: "Mcp-Param-"
         case .other: ""
         }
@@ -40,7 +43,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
     /// Whether two fields of the name could be read in two ways, so that the second is refused.
     var isSingle: Bool {
         switch self {
-        case .accept, .connection, .allow, .authenticate, .parameter, .other: false
+        case .accept, .connection, .allow, .authenticate, .traceparent, .tracestate, .parameter, .other: false
         default: true
         }
     }

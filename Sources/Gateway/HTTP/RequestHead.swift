@@ -14,7 +14,7 @@ package struct RequestHead: Sendable {
     package let head: MessageHead
     package let method: Method
     /// The path as it was sent; routes are compared with it byte for byte.
-    package let path: String
+    package private(set) var path: String
     /// What follows the question mark.
     package let query: String?
     /// Host and port of an absolute target, which counts more than `Host` (RFC 9112 §3.2.2).
@@ -72,6 +72,14 @@ package struct RequestHead: Sendable {
             expectsContinue = false
         }
         self.head = head
+    }
+
+    /// The same request as it was before somebody who asks about it put a prefix before its path.
+    func without(prefix: String) -> RequestHead? {
+        guard path.hasPrefix(prefix + "/") else { return nil }
+        var original = self
+        original.path = String(path.dropFirst(prefix.count))
+        return original
     }
 
     private static func target(

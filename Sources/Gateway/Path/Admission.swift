@@ -16,19 +16,30 @@ struct Admission {
 
     let worker: Worker
     let request: ClientRequest
+    let observation: Observation
+    /// Whether somebody else forwards the request, and only asks what is decided about it.
+    var isForwardedByOthers = false
     var shared: Shared { worker.shared }
     var settings: Settings { worker.settings }
     var head: MessageHead { request.head.head }
 
     func run() -> Outcome {
-        guard settings.isOwn(authority: request.head.authority) else { return refuse(421, "host") }
+        observe()
+        // Who forwards it says to whom it was sent, and has looked at that.
+        guard isForwardedByOthers || settings.isOwn(authority: request.head.authority) else {
+            return refuse(421, "host")
+        }
         if let origin = head.value(of: .origin), !isAllowed(origin: origin) { return refuse(403, "origin") }
-        if let metadata = protectedResource() { return .answer(metadata) }
+        if !isForwardedByOthers, let metadata = protectedResource() { return .answer(metadata) }
         guard let route = settings.route(request.head.path) else { return refuse(404, "route") }
-        let now = shared.now()
+        observation.event.route = route.path
+        observation.event.server = route.server
+        let now = observation.event.time
         var caller: Caller
         switch authenticate(route, now) {
-        case .caller(let known): caller = known
+        case .caller(let known):
+            caller = known
+            observation.event.principal = known.principal
         case .refused(let status, let error): return challenge(status, error, route)
         }
         if shared.revocations.denies(caller) { return denied(caller) }
@@ -38,6 +49,7 @@ struct Admission {
             return refuse(error, caller, route)
         }
         switch request.head.method {
+        case .get where isForwardedByOthers, .delete where isForwardedByOthers: return stream(route, caller)
         case .post: return post(route, caller, now)
         case .get: return get(route, caller, now)
         case .delete: return delete(route, caller, now)
@@ -47,11 +59,13 @@ struct Admission {
 
     func refuse(_ status: Int, _ reason: String) -> Outcome {
         shared.counters.count(.refused)
+        observation.refused(.refused, reason, fault: String(status))
         return .answer(Answer(status: status, reason: reason))
     }
 
     func refuse(_ refusal: Refusal, status: Int? = nil) -> Outcome {
         shared.counters.count(.refused)
+        observation.refused(.refused, refusal.reason.rawValue, fault: String(refusal.code))
         return .answer(
             Answer(status: status ?? refusal.status, body: refusal.body(in: request.body.readableBytesUInt8Span))
         )
@@ -77,6 +91,7 @@ struct Admission {
 
     private func challenge(_ status: Int, _ error: String?, _ route: GatewayConfiguration.Route) -> Outcome {
         shared.counters.count(.refused)
+        observation.refused(.unauthenticated, error ?? "unauthorized", fault: String(status))
         let address = settings.configuration.address ?? "http://\(settings.configuration.listen.authority)"
         var text = "Bearer resource_metadata=\"\(address)\(Self.metadataPath)\(route.path)\""
         if let error { text += ", error=\"\(error)\"" }
@@ -86,6 +101,7 @@ struct Admission {
     /// Who was killed is told so and nothing else; an error in JSON-RPC, as clients show it to people.
     private func denied(_ caller: Caller) -> Outcome {
         shared.counters.count(.denied)
+        observation.refused(.revoked, "revoked", fault: GatewayError.revoked.code)
         return .answer(Answer(status: 403, body: GatewayError.revoked.body(id: nil)))
     }
 
@@ -151,6 +167,24 @@ struct Admission {
         return session
     }
 
+    /// A stream, or its end, on a session that is kept elsewhere: whoever is proven and not denied may have it.
+    private func stream(_ route: GatewayConfiguration.Route, _ caller: Caller) -> Outcome {
+        guard request.head.framing == .none, route.transport == .streamable else { return refuse(400, "body") }
+        return .pass(
+            Passage(
+                verb: request.head.method == .get ? .get : .delete,
+                route: route,
+                revision: .latestLegacy,
+                caller: caller,
+                session: nil,
+                body: ByteBuffer(),
+                calls: [],
+                fields: [],
+                entries: []
+            )
+        )
+    }
+
     private func delete(_ route: GatewayConfiguration.Route, _ caller: Caller, _ now: Timestamp) -> Outcome {
         guard let session = openSession(route, caller, now) else { return noSession() }
         return .pass(passage(.delete, route, caller, session, []))
@@ -196,9 +230,15 @@ struct Admission {
             return .answer(Answer(status: 405, reason: "method", fields: [(.allow, "POST")]))
         }
         shared.counters.count(.refused)
+        observation.refused(.refused, "no-session", fault: GatewayError.noSession.code)
         guard head.has(.session) else {
             return .answer(Answer(status: 405, reason: "no-session", fields: [(.allow, "POST")]))
         }
+        return unknownSession()
+    }
+
+    private func unknownSession() -> Outcome {
+        observation.refused(.refused, "no-session", fault: GatewayError.noSession.code)
         return .answer(Answer(status: 404, body: GatewayError.noSession.body(id: nil)))
     }
 
@@ -219,10 +259,10 @@ struct Admission {
             }
             let stated = try HeaderAgreement.revision(of: head.mirrored, session: nil)
             // The era without sessions passes over the id (2026-07-28, transports).
-            if let id = head.value(of: .session), stated?.era != .modern {
+            if !isForwardedByOthers, let id = head.value(of: .session), stated?.era != .modern {
                 guard let known = shared.sessions.find(id, route: route.path),
                     known.principal == caller.principal.id
-                else { return .answer(Answer(status: 404, body: GatewayError.noSession.body(id: nil))) }
+                else { return unknownSession() }
                 _ = try HeaderAgreement.revision(of: head.mirrored, session: known.revision)
                 known.state.withLock { $0.lastUse = now }
                 session = known
@@ -253,17 +293,20 @@ struct Admission {
         let incoming = Incoming(
             worker: worker,
             body: request.body,
-            peer: request.peer,
+            peer: isForwardedByOthers ? nil : request.peer,
             head: Incoming.Head(
                 mirrored: head.mirrored,
                 namesSession: head.has(.session),
                 hasParameters: head.has(.parameter)
-            )
+            ),
+            isForwardedByOthers: isForwardedByOthers
         )
         var judge = Judge(incoming, route: route, caller: caller, revision: spoken, session: session, now: now)
+        let ruling = judge.run(messages, isBatch: isBatch)
+        observe(messages, judge, ruling)
         let outcome: Outcome =
-            switch judge.run(messages, isBatch: isBatch) {
-            case .passes(let passage): .pass(passage)
+            switch ruling {
+            case .passes(let passage): .pass(withTrace(passage))
             case .refused(let refusal): refuse(refusal)
             case .answered(let status, let body): .answer(Answer(status: status, body: body))
             case .denied: refuse(403, "denied")

@@ -68,6 +68,8 @@ final class ClientConnection: ChannelInboundHandler {
     private(set) var work: (any RequestWork)?
     private var isReading = false
     private var isInputClosed = false
+    /// Bytes of the answer at hand so far.
+    private(set) var written = 0
 
     private let proven: ProvenCertificate
     private var lastChance: Scheduled<Void>?
@@ -221,6 +223,7 @@ final class ClientConnection: ChannelInboundHandler {
     private func begin(_ head: RequestHead, _ body: ByteBuffer) {
         search.reset()
         state = .working
+        written = 0
         if arrived.readableBytes == 0 { arrived = ByteBuffer() }
         let request = ClientRequest(head: head, body: body, peer: peer, began: began, svid: proven.workload)
         work = worker.take(request, from: self)
@@ -229,7 +232,10 @@ final class ClientConnection: ChannelInboundHandler {
 
     // MARK: What a request's work says
 
-    func write(_ bytes: ByteBuffer) { context?.write(wrapOutboundOut(bytes), promise: nil) }
+    func write(_ bytes: ByteBuffer) {
+        written += bytes.readableBytes
+        context?.write(wrapOutboundOut(bytes), promise: nil)
+    }
 
     func flush() { context?.flush() }
 

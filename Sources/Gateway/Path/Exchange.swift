@@ -29,8 +29,17 @@ final class Exchange: RequestWork, AnswerReader {
     private(set) var deadline: NIODeadline
     private var hasBegunStream = false
     private let isOldClient: Bool
+    /// Until the answer is over.
+    private var observation: Observation?
 
-    init(_ passage: Passage, worker: Worker, connection: ClientConnection, isOldClient: Bool) {
+    init(
+        _ passage: Passage,
+        worker: Worker,
+        connection: ClientConnection,
+        observation: Observation,
+        isOldClient: Bool
+    ) {
+        self.observation = observation
         self.passage = passage
         self.worker = worker
         self.connection = connection
@@ -87,6 +96,7 @@ final class Exchange: RequestWork, AnswerReader {
             guard let upstream else { return answerFailed(.unreachable) }
             self.upstream = upstream
             state = .waiting
+            observation?.wasSent()
             upstream.send(RequestWriter.head(of: passage), passage.body, for: self)
         }
     }
@@ -104,6 +114,7 @@ final class Exchange: RequestWork, AnswerReader {
 
     func answerBegan(_ head: ResponseHead) {
         guard case .waiting = state else { return }
+        observation?.wasAnswered()
         let type = head.head.value(of: .contentType) ?? ""
         let isPlain = head.head.value(of: .contentEncoding).map { MessageHead.isSame($0.utf8, "identity") } ?? true
         let isRedirect = (300..<400).contains(head.status)
@@ -209,6 +220,7 @@ final class Exchange: RequestWork, AnswerReader {
     }
 
     private func write(_ status: Int, _ body: ByteBuffer, _ head: ResponseHead) {
+        observation?.event.status = status
         var fields: [(name: FieldName, value: String)] = []
         if let session = desk.opened(head) { fields.append((.session, session)) }
         if let delay = head.head.value(of: .retryAfter), delay.utf8.count < 32 { fields.append((.retryAfter, delay)) }
@@ -258,12 +270,14 @@ final class Exchange: RequestWork, AnswerReader {
     private func answer(_ answer: Answer) {
         var answer = answer
         if answer.status == 204 || answer.status == 202 { answer.body = [] }
+        observation?.event.status = answer.status
         connection.write(answer.bytes(closes: connection.closesAfterAnswer))
         finish()
     }
 
     private func refuse(_ error: GatewayError, status: Int) {
         let id = desk.onlyID
+        observation?.event.fault = error.reason
         answer(Answer(status: status, body: error.body(id: id)))
     }
 
@@ -271,6 +285,7 @@ final class Exchange: RequestWork, AnswerReader {
         state = .done
         leaveStream()
         desk.settle()
+        observed()
         connection.finish(closes: closes)
     }
 
@@ -286,6 +301,7 @@ final class Exchange: RequestWork, AnswerReader {
         }
         state = .streaming(PassingEvents(limit: worker.limits.answerBytes))
         hasBegunStream = true
+        observation?.event.status = 200
         deadline = .distantFuture
         var fields: [(name: FieldName, value: String)] = []
         if let session = desk.opened(head) { fields.append((.session, session)) }
@@ -336,6 +352,15 @@ final class Exchange: RequestWork, AnswerReader {
         finish(closes: isOldClient)
     }
 
+    /// What was seen of it is complete.
+    private func observed() {
+        guard let observation else { return }
+        self.observation = nil
+        observation.event.bytesOut = connection.written
+        if let fault = desk.fault { observation.event.fault = fault }
+        worker.observer.end(observation)
+    }
+
     // MARK: Ends from outside
 
     func clientLeft() {
@@ -347,6 +372,8 @@ final class Exchange: RequestWork, AnswerReader {
             state = .done
             leaveStream()
             desk.settle()
+            if !hasBegunStream { observation?.event.status = 499 }
+            observed()
             return
         }
     }
@@ -358,6 +385,8 @@ final class Exchange: RequestWork, AnswerReader {
         switch reason {
         case .killed:
             desk.killed()
+            observation?.refused(.revoked, "revoked", fault: GatewayError.revoked.code)
+            if !hasBegunStream { observation?.event.status = 403 }
             if hasBegunStream {
                 finish(closes: true)
             } else {

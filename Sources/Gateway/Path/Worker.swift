@@ -18,12 +18,14 @@ final class Worker: ConnectionOwner {
     var reader: PassingReader
     var authenticator = Authenticator()
     var postures = PostureCache()
+    let observer: Observer
     private var tick: RepeatedTask?
 
     init(loop: any EventLoop, settings: Settings, shared: Shared) {
         self.loop = loop
         self.settings = settings
         self.shared = shared
+        observer = Observer(shared.observatory)
         reader = PassingReader(limits: JSON.Limits(maxDepth: settings.configuration.limits.depth))
     }
 
@@ -45,9 +47,14 @@ final class Worker: ConnectionOwner {
         pools = [:]
     }
 
-    func opened(_ connection: ClientConnection) { connections[connection.id] = connection }
+    func opened(_ connection: ClientConnection) {
+        connections[connection.id] = connection
+        observer.opened()
+    }
 
-    func closed(_ connection: ClientConnection) { connections[connection.id] = nil }
+    func closed(_ connection: ClientConnection) {
+        if connections.removeValue(forKey: connection.id) != nil { observer.closed() }
+    }
 
     var connectionCount: Int { connections.count }
 
@@ -85,12 +92,24 @@ final class Worker: ConnectionOwner {
     /// Begins the work on a request; nothing where it was answered at once.
     func take(_ request: ClientRequest, from connection: ClientConnection) -> (any RequestWork)? {
         shared.counters.count(.requests)
-        switch Admission(worker: self, request: request).run() {
+        let observation = observer.begin()
+        let outcome = Admission(worker: self, request: request, observation: observation).run()
+        observation.decided()
+        switch outcome {
         case .answer(let answer):
             connection.write(answer.bytes(closes: connection.closesAfterAnswer))
+            observation.event.status = answer.status
+            observation.event.bytesOut = connection.written
+            observer.end(observation)
             return nil
         case .pass(let passage):
-            return Exchange(passage, worker: self, connection: connection, isOldClient: request.head.isOld)
+            return Exchange(
+                passage,
+                worker: self,
+                connection: connection,
+                observation: observation,
+                isOldClient: request.head.isOld
+            )
         }
     }
 }

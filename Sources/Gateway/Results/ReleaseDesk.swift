@@ -44,6 +44,8 @@ struct ReleaseDesk {
     /// Records that the answer has brought so far, in all its messages.
     private var items = 0
     private var isEnded = false
+    /// What the last answer says that went wrong: a code of JSON-RPC, `tool_error`, or why it was kept back.
+    private(set) var fault: String?
     /// Tells the server that what it asked of the client will not be answered.
     private let refusesServer: ([UInt8]) -> Void
 
@@ -249,7 +251,8 @@ struct ReleaseDesk {
         return screened(message, call, bytes)
     }
 
-    private func withhold(_ call: PendingCall, _ reason: String) -> Verdict {
+    private mutating func withhold(_ call: PendingCall, _ reason: String) -> Verdict {
+        fault = reason
         shared.counters.count(.withheld)
         if let use = call.use { finish(use, nil, isError: true) }
         return .replaced(GatewayError.withheld(reason: reason).body(id: call.id))
@@ -286,6 +289,7 @@ struct ReleaseDesk {
     // MARK: Counting and screening
 
     private mutating func screened(_ message: PassingMessage, _ call: PendingCall?, _ bytes: Span<UInt8>) -> Verdict {
+        if message.kind == .error { fault = code(of: message, bytes) }
         let results = configuration.results
         let isCounted = results.mostItems != nil || results.mostItemsASession != nil
         let mayHoldSigns = results.instructions != .pass && ResultScreen.mayHoldSigns(bytes)
@@ -304,10 +308,12 @@ struct ReleaseDesk {
         }
         let signs = mayHoldSigns ? ResultScreen.screen(value) : []
         if let use = call?.use {
+            if value["result"]?["isError"]?.bool == true { fault = "tool_error" }
             finish(use, value, items: count, isError: message.kind == .error, signs: !signs.isEmpty)
         }
         guard !signs.isEmpty, configuration.mode == .enforce else { return .passes }
         shared.counters.count(.withheld)
+        if results.instructions == .block, call != nil { fault = signs[0].code }
         switch results.instructions {
         case .pass: return .passes
         case .annotate where call?.meaning == .call:
@@ -336,11 +342,21 @@ struct ReleaseDesk {
         let call = call ?? order.first { pending[$0] != nil }.flatMap { pending[$0] }
         shared.counters.count(.withheld)
         shared.counters.count(.killed)
+        fault = "limit"
         if let use = call?.use { finish(use, nil, isError: true, outcome: .killed) }
         pending = [:]
         isEnded = true
         shared.kill(passage.caller.principal.id, reason: "result-limit")
         return .overLimit(GatewayError.withheld(reason: "limit").body(id: call?.id))
+    }
+
+    /// The code of an error, as text.
+    private func code(of message: PassingMessage, _ bytes: Span<UInt8>) -> String {
+        let outline = worker.reader.outline
+        guard let node = message.error.flatMap({ outline.member("code", of: $0, in: bytes) }) else { return "_OTHER" }
+        let range = outline.range(of: node)
+        guard range.count <= 12 else { return "_OTHER" }
+        return String(decoding: Judge.copy(bytes, range), as: UTF8.self)
     }
 
     // MARK: What becomes of calls
