@@ -69,6 +69,8 @@ final class AdminDesk: ConnectionOwner {
         case (.post, 3, "v1", "revocations") where parts[2] == "lift": return lift(request)
         case (.post, 3, "v1", "revocations") where parts[2] == "reach": return reach(request)
         case (.post, 2, "v1", "mode"): return changeMode(request)
+        case (.post, 2, "v1", "canaries"): return permitCanary(request)
+        case (.post, 2, "v1", "reload"): return reload()
         case (.post, 3, "v1", "mode") where parts[2] == "reviewed": return review(request)
         default: return Answer(status: 404, reason: "path")
         }
@@ -210,6 +212,35 @@ final class AdminDesk: ConnectionOwner {
         return json(status)
     }
 
+    /// Lets whoever may command the gateway call in the name of a principal, for two minutes.
+    private func permitCanary(_ request: ClientRequest) -> Answer {
+        let members = members(request)
+        guard let principal = members["principal"]?.string, !principal.isEmpty, principal.utf8.count <= 2_048,
+            let kind = CallRecord.PrincipalKind(rawValue: members["kind"]?.string ?? "declared"),
+            let isHeld = members["held"]?.bool
+        else { return Answer(status: 400, reason: "a principal is needed, and whether its calls are held") }
+        let token = shared.canaries.issue(
+            for: CallRecord.Principal(id: principal, kind: kind),
+            purpose: members["task"]?.string,
+            isHeld ? .held : .sent,
+            at: shared.now()
+        )
+        guard let token else { return Answer(status: 503, reason: "too many canaries") }
+        note(
+            "gateway.canary",
+            [
+                "by": .string(members["by"]?.string ?? "admin"), "principal": .string(principal),
+                "held": .bool(isHeld),
+            ]
+        )
+        return json(["token": .string(token.revealed), "seconds": .integer(Canaries.life.components.seconds)])
+    }
+
+    private func reload() -> Answer {
+        guard let number = shared.reloads.ask() else { return Answer(status: 503, reason: "nothing can be read anew") }
+        return json(["reload": .integer(Int64(number))])
+    }
+
     private func review(_ request: ClientRequest) -> Answer {
         let by = members(request)["by"]?.string ?? "admin"
         guard shared.modes.review(by: by, at: shared.now()) else {
@@ -225,6 +256,7 @@ final class AdminDesk: ConnectionOwner {
         var counts: JSON.Object = [:]
         for name in Counters.Name.allCases { counts["\(name)"] = .integer(Int64(shared.counters[name])) }
         let state = shared.modes.state
+        let reloads = shared.reloads.state
         var glass: JSON.Value = .null
         if let broken = state.breakGlass, broken.reviewed == nil {
             glass = [
@@ -235,6 +267,10 @@ final class AdminDesk: ConnectionOwner {
         return [
             "gateway": .string(settings.configuration.id), "mode": .string(settings.configuration.mode.rawValue),
             "break-glass": glass,
+            "reloads": [
+                "asked": .integer(Int64(reloads.asked)), "done": .integer(Int64(reloads.done)),
+                "fault": reloads.fault.map(JSON.Value.string) ?? .null,
+            ],
             "policy": .string(settings.policyName), "counters": .object(counts),
             "changed_definitions": .array(
                 shared.definitions.changed.map { ["server": .string($0.server), "tool": .string($0.tool)] }

@@ -9,16 +9,20 @@ package struct Caller: Sendable {
     package let purpose: String?
     /// What identifies the credential, so that it can be refused alone: token id, thumbprint of its key.
     package let credentials: [String]
+    /// Of a call that people send to see what the policy makes of it; nil for every other.
+    package let canary: CanaryMark?
 
     package init(
         principal: CallRecord.Principal,
         delegation: [String] = [],
         purpose: String? = nil,
-        credentials: [String] = []
+        credentials: [String] = [],
+        canary: CanaryMark? = nil
     ) {
         self.principal = principal
         self.delegation = delegation
         self.purpose = purpose
         self.credentials = credentials
+        self.canary = canary
     }
 }

@@ -59,6 +59,7 @@ package final class Settings: Sendable {
             policyName: policyName,
             authorities: authorities,
             proofs: proofs,
+            tls: tls,
             dial: dial
         )
     }

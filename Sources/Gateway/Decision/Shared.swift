@@ -10,6 +10,8 @@ package final class Shared: Sendable {
     package let asks: Asks
     package let revocations: Revocations
     package let modes: Modes
+    package let canaries = Canaries()
+    package let reloads = Reloads()
     package let definitions: PinnedDefinitions
     let audit: any AuditSink
     let records: (any RecordSink)?
@@ -69,7 +71,7 @@ package final class Shared: Sendable {
 /// What the gateway counted since it began.
 package final class Counters: Sendable {
     package enum Name: Int, Sendable, CaseIterable {
-        case requests, allowed, denied, asked, shadowed, refused, withheld, killed, shedRecords, upstreamFaults
+        case requests, allowed, denied, asked, shadowed, refused, withheld, killed, shedRecords, upstreamFaults, canaries
     }
 
     private let values: [Counter] = Name.allCases.map { _ in Counter() }

@@ -59,6 +59,7 @@ struct Admission {
     // MARK: Who calls
 
     private func authenticate(_ route: GatewayConfiguration.Route, _ now: Timestamp) -> Authenticator.Outcome {
+        if let canary = shared.canaries.caller(head.values(of: .authorization), at: now) { return .caller(canary) }
         let method = request.head.method == .post ? "POST" : request.head.method == .get ? "GET" : "DELETE"
         return worker.authenticator.authenticate(
             head,
@@ -296,6 +297,8 @@ enum GatewayError {
     case noSession
     case withheld(reason: String)
     case unavailable(reason: String)
+    /// A canary that the policy allows and that must not reach the server.
+    case held
 
     /// The error as a response; the id goes back byte for byte.
     func body(id: [UInt8]?) -> [UInt8] {
@@ -326,6 +329,11 @@ enum GatewayError {
             return [
                 "code": 40304, "message": "the result was withheld",
                 "data": ["reason": .string(reason), "retryable": false],
+            ]
+        case .held:
+            return [
+                "code": 40305, "message": "the policy allows this canary, and it was held back",
+                "data": ["reason": "held", "retryable": false],
             ]
         case .unavailable(let reason):
             return ["code": 50301, "message": "not available", "data": ["reason": .string(reason), "retryable": true]]
