@@ -36,7 +36,7 @@ package final class GatewayRuntime: Sendable {
         self.file = file
         let document = try Self.document(file)
         let files = GatewayFiles(document, beside: file)
-        let policy = try files.policy()
+        let policy = try files.policy(now: clock())
         let folder: GatewayFolder
         do throws(FileFault) {
             folder = try GatewayFolder(files.path(document.state))
@@ -82,17 +82,32 @@ package final class GatewayRuntime: Sendable {
         }
         id = document.configuration.id
         self.folder = folder
+        shared.reloads.perform { [weak self] in self?.reloadFault() }
     }
 
     /// Reads everything anew; where something is wrong nothing changes.
     package func reload() throws {
         let document = try Self.document(file)
         let files = GatewayFiles(document, beside: file)
-        let (policy, proofs, tls) = (try files.policy(), try files.proofs(), try files.tls(shared.clock))
+        let (policy, proofs, tls) = (try files.policy(now: shared.clock()), try files.proofs(), try files.tls(shared.clock))
         let contexts = try files.contexts()
         let control = try files.control()
         gateway.change(to: Self.settings(document, policy, proofs, tls, contexts, at: listening))
         shared.revocations.believe(control)
+    }
+
+    /// Reads everything anew, and says in words why nothing changed.
+    private func reloadFault() -> String? {
+        do {
+            try reload()
+            return nil
+        } catch let input as InvalidInput {
+            return input.diagnostics.sorted.first { $0.severity == .error }?.message ?? "the document is invalid"
+        } catch let failure as Failure {
+            return failure.message
+        } catch {
+            return "the document could not be read"
+        }
     }
 
     /// Answers what was begun, and closes the log and the recordings.
@@ -193,7 +208,7 @@ struct GatewayFiles {
 
     func path(_ name: String) -> String { name.hasPrefix("/") ? name : "\(folder)/\(name)" }
 
-    private func bytes(_ name: String, as what: String) throws -> [UInt8] {
+    func bytes(_ name: String, as what: String) throws -> [UInt8] {
         do throws(FileFault) {
             return try StoredFile.read(path(name), limit: 64 << 20)
         } catch {
@@ -207,9 +222,10 @@ struct GatewayFiles {
     }
 
     /// The policy in force; without one everything is denied, but in record mode.
-    func policy() throws -> LoadedPolicy? {
+    func policy(now: Timestamp) throws -> LoadedPolicy? {
         guard let name = document.policy else { return nil }
         let bytes = try bytes(name, as: "the policy")
+        if Release.isOne(bytes) { return try released(bytes, name, now: now) }
         let (policy, diagnostics) = PolicyReader.read(bytes, file: name)
         guard let policy else { throw InvalidInput(diagnostics) }
         return LoadedPolicy(compiled: CompiledPolicy(policy), digest: .sha256(bytes))

@@ -265,7 +265,8 @@ final class AdminDesk: ConnectionOwner {
             ]
         }
         return [
-            "gateway": .string(settings.configuration.id), "mode": .string(settings.configuration.mode.rawValue),
+            "gateway": .string(settings.configuration.id),
+            "listen": .string(settings.configuration.listen.authority), "mode": .string(settings.configuration.mode.rawValue),
             "break-glass": glass,
             "reloads": [
                 "asked": .integer(Int64(reloads.asked)), "done": .integer(Int64(reloads.done)),
