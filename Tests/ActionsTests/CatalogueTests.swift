@@ -13,9 +13,11 @@ import Testing
         #expect(
             Self.actions.map(\.name.text) == [
                 "discovery.configurations", "discovery.launch", "discovery.models", "discovery.network",
-                "discovery.probe", "discovery.processes", "exec.run", "gateway.canary", "gateway.deploy", "gateway.mode",
+                "discovery.probe", "discovery.processes", "exec.run", "gateway.canary", "gateway.deploy",
+                "gateway.mode",
                 "gateway.restore", "inventory.assign", "inventory.diff",
-                "inventory.export", "inventory.snapshot", "policy.deploy", "policy.export", "policy.mine", "policy.release",
+                "inventory.export", "inventory.snapshot", "policy.deploy", "policy.export", "policy.mine",
+                "policy.release",
                 "policy.replay", "policy.unexport", "report.progress", "traffic.import", "traffic.record",
             ]
         )

@@ -14,7 +14,8 @@ import Workspace
         workspace = try TestWorkspace()
         var estate = workspace.estate
         estate.configuration.gateways = [
-            .init(id: "edge-1", config: "gateways/edge-1/gateway.yaml"), .init(id: "edge-2", config: "/etc/edge-2.yaml"),
+            .init(id: "edge-1", config: "gateways/edge-1/gateway.yaml"),
+            .init(id: "edge-2", config: "/etc/edge-2.yaml"),
         ]
         estate.configuration.servers = [
             .init(id: "files", url: "http://127.0.0.1:9001/mcp"), .init(id: "notes", url: "http://127.0.0.1:9002/sse"),
@@ -45,9 +46,13 @@ import Workspace
         ("gateway.mode", ["gateways": ["edge-3"], "mode": "shadow"], "there is no gateway `edge-3` in lockstep.yaml"),
         ("gateway.mode", ["gateways": ["edge-1"], "mode": "open"], "a mode is needed"),
         ("gateway.canary", ["gateways": ["edge-1"], "as": "bot", "attacks": []], "no attack is declared"),
-        ("gateway.canary", ["gateways": ["edge-1"], "as": "bot", "attacks": [["server": "files"]]], "number 1 of `attacks`"),
         (
-            "gateway.canary", ["gateways": ["edge-1"], "as": "bot", "attacks": [["server": "files", "tool": "x", "args": [:]]]],
+            "gateway.canary", ["gateways": ["edge-1"], "as": "bot", "attacks": [["server": "files"]]],
+            "number 1 of `attacks`"
+        ),
+        (
+            "gateway.canary",
+            ["gateways": ["edge-1"], "as": "bot", "attacks": [["server": "files", "tool": "x", "args": [:]]]],
             "unknown key `args`"
         ),
         (
@@ -61,9 +66,15 @@ import Workspace
         ("gateway.deploy", ["gateways": ["edge-1"], "servers": []], "no server to write one for"),
         ("gateway.deploy", ["gateways": ["edge-1"], "servers": ["flies"]], "there is no server `flies`"),
         ("gateway.deploy", ["gateways": ["edge-1"], "servers": ["program"]], "has no `url`"),
-        ("gateway.deploy", ["gateways": ["edge-1"], "servers": ["files"]], "nothing says whom the gateway `edge-1` believes"),
+        (
+            "gateway.deploy", ["gateways": ["edge-1"], "servers": ["files"]],
+            "nothing says whom the gateway `edge-1` believes"
+        ),
         ("gateway.deploy", ["gateways": ["edge-2"], "servers": ["files"]], "does not lie inside the workspace"),
-        ("gateway.deploy", ["gateways": ["edge-1"], "servers": ["files"], "declared": "bot", "listen": "here"], "`listen` must be"),
+        (
+            "gateway.deploy", ["gateways": ["edge-1"], "servers": ["files"], "declared": "bot", "listen": "here"],
+            "`listen` must be"
+        ),
         ("traffic.record", ["gateways": ["edge-1"]], "cannot be read"),
     ]
 
@@ -105,7 +116,10 @@ import Workspace
         // Nobody has started it; what was written stays for whoever does.
         for _ in 0..<2 {
             #expect(await fault("gateway.deploy", parameters)?.code == .transient)
-            let document = try GatewayDocument.read(Array(Data(contentsOf: URL(filePath: document))), file: "gateway.yaml")
+            let document = try GatewayDocument.read(
+                Array(Data(contentsOf: URL(filePath: document))),
+                file: "gateway.yaml"
+            )
             #expect(document.controlPeople == "../../lockstep.yaml" && document.policy == "policy.json")
         }
         let text = try String(contentsOfFile: document, encoding: .utf8)

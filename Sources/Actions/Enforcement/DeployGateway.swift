@@ -38,7 +38,11 @@ package struct DeployGateway: StepAction {
                 ),
                 .init("declared", .string, summary: "whom callers without any credential are taken for"),
                 .init("issuer", .string, summary: "whose tokens are believed"),
-                .init("keys", .string, summary: "the issuer's JSON Web Key Set, by its whole path or inside the workspace"),
+                .init(
+                    "keys",
+                    .string,
+                    summary: "the issuer's JSON Web Key Set, by its whole path or inside the workspace"
+                ),
                 .init("start", .boolean, summary: "whether a gateway that does not answer is started"),
             ],
             outputs: [("written", .list), ("started", .map), ("listen", .map), ("modes", .map)]
@@ -156,7 +160,8 @@ private struct GatewayPlan {
     /// The first line of a document that this action may replace.
     private static let sign = "# Written by gateway.deploy, and written anew by its next run: do not change it by hand."
     /// In force until a release is: nothing is allowed, which matters to gateways that enforce.
-    private static let empty = "apiVersion: lockstep/v1\nkind: Policy\nname: nothing is released yet\nscope: agent\nagents: {}\n"
+    private static let empty =
+        "apiVersion: lockstep/v1\nkind: Policy\nname: nothing is released yet\nscope: agent\nagents: {}\n"
 
     let gateway: NamedGateway
     private(set) var files: [File] = []
@@ -256,7 +261,9 @@ private struct GatewayPlan {
         lines.append("identity:")
         if let declared { lines.append("  declared: \(quoted(declared))") }
         if !issuers.isEmpty { lines.append("  tokens:") }
-        for issuer in issuers { lines += ["    - issuer: \(quoted(issuer.name))", "      keys: \(quoted(issuer.keys))"] }
+        for issuer in issuers {
+            lines += ["    - issuer: \(quoted(issuer.name))", "      keys: \(quoted(issuer.keys))"]
+        }
         return lines.joined(separator: "\n") + "\n"
     }
 
@@ -273,7 +280,8 @@ private struct GatewayPlan {
             throw StepError(
                 .permanent,
                 "there is no server `\(name)` in lockstep.yaml",
-                help: near.map { "did you mean `\($0)`?" } ?? "list it: `servers: {files: {url: http://127.0.0.1:9001/mcp}}`"
+                help: near.map { "did you mean `\($0)`?" }
+                    ?? "list it: `servers: {files: {url: http://127.0.0.1:9001/mcp}}`"
             )
         }
         guard server.url != nil else {

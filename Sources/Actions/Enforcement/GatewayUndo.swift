@@ -37,7 +37,7 @@ struct GatewayUndo {
     private let path: String
     private(set) var entries: [Entry] = []
 
-    /// - Parameter step: As it prints: `enforce`, `enforce[inventory]`.
+    /// Reads what was written down for a step, which is called as it prints: `enforce`, `enforce[inventory]`.
     init(_ estate: Estate, run: RunID, step: String) throws(StepError) {
         let name = Digest.sha256(JSON.canonical([.string(run.text), .string(step)])).hex
         path = "\(estate.folder.state)/gateways/\(name.prefix(40)).json"

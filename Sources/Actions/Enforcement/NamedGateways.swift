@@ -162,7 +162,11 @@ extension Estate {
             )
         }
         let isWhole = listed.config.hasPrefix("/")
-        return NamedGateway(id: id, written: listed.config, file: isWhole ? listed.config : "\(folder.root)/\(listed.config)")
+        return NamedGateway(
+            id: id,
+            written: listed.config,
+            file: isWhole ? listed.config : "\(folder.root)/\(listed.config)"
+        )
     }
 
     /// Asks all of them; where one does not answer, all that do not are named and nothing is done.

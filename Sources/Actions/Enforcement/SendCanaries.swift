@@ -20,7 +20,12 @@ package struct SendCanaries: StepAction {
             isAdditive: true,
             parameters: [
                 .gateways,
-                .init("as", .string, isRequired: true, summary: "the agent in whose name the calls come, as the policy calls it"),
+                .init(
+                    "as",
+                    .string,
+                    isRequired: true,
+                    summary: "the agent in whose name the calls come, as the policy calls it"
+                ),
                 .init("task", .string, summary: "the task of the calls, as if it were proven"),
                 .init(
                     "attacks",
@@ -76,7 +81,15 @@ package struct SendCanaries: StepAction {
                 guard !own.isEmpty else { continue }
                 tally.tried.insert(route.server)
                 // A benign call is sent on; an attack only where nothing but enforcement is left to be proven.
-                try await send(own.filter(\.isAttack), gateway, route, agent, request, isHeld: gateway.mode != "enforce", &tally)
+                try await send(
+                    own.filter(\.isAttack),
+                    gateway,
+                    route,
+                    agent,
+                    request,
+                    isHeld: gateway.mode != "enforce",
+                    &tally
+                )
                 try await send(own.filter { !$0.isAttack }, gateway, route, agent, request, isHeld: false, &tally)
             }
         }
@@ -98,7 +111,8 @@ package struct SendCanaries: StepAction {
                 "modes": .object(JSON.Object(gateways.map { ($0.id, .string($0.mode)) })),
                 "policies": .array(Set(gateways.map(\.policy)).sorted().map { .string($0) }),
             ],
-            summary: "\(counted(tally.denied, "attack")) denied and \(counted(tally.passed, "benign call")) let pass at "
+            summary:
+                "\(counted(tally.denied, "attack")) denied and \(counted(tally.passed, "benign call")) let pass at "
                 + gateways.map { "\($0.id) (\($0.mode))" }.joined(separator: ", ")
                 + (benign.isEmpty ? "; no benign call was declared, and who denies everything passes too" : "")
         )
@@ -178,7 +192,8 @@ package struct SendCanaries: StepAction {
     }
 
     private static func endpoint(_ gateway: ReachedGateway) throws(StepError) -> GatewayConfiguration.Endpoint {
-        guard let listen = gateway.status["listen"]?.string, let url = RoutedURL("http://" + listen), let port = url.port
+        guard let listen = gateway.status["listen"]?.string, let url = RoutedURL("http://" + listen),
+            let port = url.port
         else { throw StepError(.permanent, "`\(gateway.id)` does not say where it listens") }
         return GatewayConfiguration.Endpoint(host: url.host, port: port)
     }
@@ -211,10 +226,18 @@ package struct SendCanaries: StepAction {
                 throw StepError(.permanent, "number \(index + 1) of `\(name)` names no server and tool", help: form)
             }
             guard call["arguments"] == nil || call["arguments"]?.object != nil else {
-                throw StepError(.permanent, "the arguments of number \(index + 1) of `\(name)` are no mapping", help: form)
+                throw StepError(
+                    .permanent,
+                    "the arguments of number \(index + 1) of `\(name)` are no mapping",
+                    help: form
+                )
             }
             if let other = call.keys.first(where: { !["server", "tool", "arguments"].contains($0) }) {
-                throw StepError(.permanent, "number \(index + 1) of `\(name)` has an unknown key `\(other)`", help: form)
+                throw StepError(
+                    .permanent,
+                    "number \(index + 1) of `\(name)` has an unknown key `\(other)`",
+                    help: form
+                )
             }
             canaries.append(
                 Canary(server: server, tool: tool, arguments: call["arguments"]?.object ?? [:], isAttack: areAttacks)
@@ -226,7 +249,7 @@ package struct SendCanaries: StepAction {
 
     package func preview(_ request: ActionRequest) async -> [String] {
         let calls = [("attacks", "that must be denied"), ("benign", "that must pass")].map { name, words in
-            "\(request.parameters[name]?.array?.count ?? 0) calls \(words)"
+            "\(counted(request.parameters[name]?.array?.count ?? 0, "call")) \(words)"
         }
         return (request.parameters.texts("gateways") ?? []).map { "send \(calls.joined(separator: " and ")) to \($0)" }
     }

@@ -23,9 +23,14 @@ package struct WouldDeny: MetricSource {
                     "of",
                     .string,
                     allowed: Quantity.allCases.map(\.rawValue),
-                    summary: "share or count of denied calls, or calls: how many were decided at all; share unless given"
+                    summary:
+                        "share or count of denied calls, or calls: how many were decided at all; share unless given"
                 ),
-                .init("policy", .string, summary: "digest of the policy; the one in force at each gateway unless given"),
+                .init(
+                    "policy",
+                    .string,
+                    summary: "digest of the policy; the one in force at each gateway unless given"
+                ),
                 .since,
             ],
             remedy: "lockstep gateway status"

@@ -6,12 +6,9 @@ import Workspace
 extension Release {
     /// Whether a file is a release rather than a policy document, which is never JSON with this schema.
     static func isOne(_ bytes: [UInt8]) -> Bool {
-        guard bytes.first == UInt8(ascii: "{"),
-            let schema = (try? JSON.parse(bytes, limits: .init(maxBytes: 80 << 20, maxDepth: 32, maxMembers: 100_000)))?[
-                "schema"
-            ]?.string
-        else { return false }
-        return schema.hasPrefix("lockstep.release/")
+        let limits = JSON.Limits(maxBytes: 80 << 20, maxDepth: 32, maxMembers: 100_000)
+        guard bytes.first == UInt8(ascii: "{"), let json = try? JSON.parse(bytes, limits: limits) else { return false }
+        return json["schema"]?.string?.hasPrefix("lockstep.release/") ?? false
     }
 }
 

@@ -89,7 +89,8 @@ package final class GatewayRuntime: Sendable {
     package func reload() throws {
         let document = try Self.document(file)
         let files = GatewayFiles(document, beside: file)
-        let (policy, proofs, tls) = (try files.policy(now: shared.clock()), try files.proofs(), try files.tls(shared.clock))
+        let policy = try files.policy(now: shared.clock())
+        let (proofs, tls) = (try files.proofs(), try files.tls(shared.clock))
         let contexts = try files.contexts()
         let control = try files.control()
         gateway.change(to: Self.settings(document, policy, proofs, tls, contexts, at: listening))

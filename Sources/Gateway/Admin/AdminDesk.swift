@@ -266,7 +266,8 @@ final class AdminDesk: ConnectionOwner {
         }
         return [
             "gateway": .string(settings.configuration.id),
-            "listen": .string(settings.configuration.listen.authority), "mode": .string(settings.configuration.mode.rawValue),
+            "listen": .string(settings.configuration.listen.authority),
+            "mode": .string(settings.configuration.mode.rawValue),
             "break-glass": glass,
             "reloads": [
                 "asked": .integer(Int64(reloads.asked)), "done": .integer(Int64(reloads.done)),

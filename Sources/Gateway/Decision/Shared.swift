@@ -71,7 +71,8 @@ package final class Shared: Sendable {
 /// What the gateway counted since it began.
 package final class Counters: Sendable {
     package enum Name: Int, Sendable, CaseIterable {
-        case requests, allowed, denied, asked, shadowed, refused, withheld, killed, shedRecords, upstreamFaults, canaries
+        case requests, allowed, denied, asked, shadowed, refused, withheld, killed, shedRecords, upstreamFaults,
+            canaries
     }
 
     private let values: [Counter] = Name.allCases.map { _ in Counter() }

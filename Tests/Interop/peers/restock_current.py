@@ -38,6 +38,8 @@ async def restock(client: Client, number: int, supplier: str) -> list:
 
 async def main(url: str, wanted: dict) -> list:
     async with Client(streamable_http_client(url), read_timeout_seconds=20) as client:
+        # Listed once, as results are checked by what was listed.
+        await client.list_tools()
         numbers = range(wanted.get("from", 0), wanted.get("from", 0) + wanted["sessions"])
         return [await restock(client, number, wanted.get("supplier", "SUP-014")) for number in numbers]
 
