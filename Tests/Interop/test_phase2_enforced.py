@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from conftest import CURRENT, PEERS, Person, Shell, free_ports, write_workspace
+from gateway_peers import until
 from test_lab import entry, laboratory
 from test_release import approve
 
@@ -32,37 +33,58 @@ def url(programs, tmp_path_factory):
         yield entry(manifest, SERVER)["url"]
 
 
+@pytest.fixture(scope="module")
+def agent():
+    """The official SDK, started once: that takes longer than what it is asked to do."""
+    child = subprocess.Popen(
+        [str(CURRENT), str(PEERS / "restock_current.py")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )
+    yield child
+    child.stdin.close()
+    child.kill()
+    child.wait(10)
+
+
 class Pilot:
     """A workspace in which one gateway is to stand in front of one server, and the agent that works through it."""
 
-    def __init__(self, workspace: Shell, people: list[Person], url: str):
-        self.shell, self.people = workspace, people
+    def __init__(self, workspace: Shell, people: list[Person], url: str, agent: subprocess.Popen):
+        self.shell, self.people, self.agent = workspace, people, agent
         (self.port,) = free_ports(1)
         write_workspace(
             workspace, people,
             hooks=f"servers:\n  {SERVER}: {{url: \"{url}\"}}\ngateways:\n  - {{id: edge-1, config: gateways/edge-1/gateway.yaml}}",
         )
 
-    def begin(self, **more) -> None:
+    def runs(self) -> list[str]:
+        return [run["run"] for run in self.shell("status", "--format", "json").expect(0).json or []]
+
+    def inputs(self, **more) -> list[str]:
         given = {
             "gateways": json.dumps(["edge-1"]), "servers": json.dumps([SERVER]), "listen": f"127.0.0.1:{self.port}",
             "declared": AGENT, "start_gateways": "true", "attacks": json.dumps(ATTACKS), "benign": json.dumps(BENIGN),
-            "canary_agent": AGENT, "min_shadow_calls": 30, "shadow_time": "1s", "max_would_deny": 0.5, **more,
+            "canary_agent": AGENT, "min_shadow_calls": 30, "min_sessions": 20, "shadow_time": "1s", "max_would_deny": 0.5, **more,
         }
-        self.shell("run", PLAYBOOK, *(w for name, value in given.items() for w in ("--input", f"{name}={value}"))).expect(4)
+        return [word for name, value in given.items() for word in ("--input", f"{name}={value}")]
+
+    def begin(self) -> None:
+        self.shell("run", PLAYBOOK, *self.inputs()).expect(4)
 
     def work(self, sessions: int, **more) -> list:
-        done = subprocess.run(
-            [str(CURRENT), str(PEERS / "restock_current.py"), f"http://127.0.0.1:{self.port}/{SERVER}",
-             json.dumps({"sessions": sessions, **more})],
-            capture_output=True, text=True, timeout=60,
-        )
-        assert done.returncode == 0, done.stderr[-3000:]
-        return json.loads(done.stdout)
+        self.agent.stdin.write(json.dumps({"url": f"http://127.0.0.1:{self.port}/{SERVER}", "sessions": sessions, **more}) + "\n")
+        self.agent.stdin.flush()
+        told = self.agent.stdout.readline()
+        assert told, self.agent.stderr.read()[-3000:]
+        return json.loads(told)
 
     def tick(self) -> str:
         done = self.shell("tick", "latest", "--now")
         return done.out + done.err
+
+    def soak(self, words: str) -> None:
+        """Measures until the decisions are in the log and the time in shadow is over."""
+        assert until(lambda: words in self.tick() + self.shell("status", "latest").out)
 
     def approve(self, step: str) -> None:
         approve(self.shell, self.people[1], step).expect(0)
@@ -70,7 +92,7 @@ class Pilot:
     def to_shadow(self) -> None:
         """Records, mines, and has the policy approved."""
         self.begin()
-        assert all(told == ["ok"] * 3 for told in self.work(36))
+        assert all(told == ["ok"] * 3 for told in self.work(24))
         told = self.tick()
         assert "policy_review waits for approval" in told, told
         self.approve("policy_review")
@@ -101,10 +123,32 @@ class Pilot:
 
 
 @pytest.fixture
-def pilot(workspace: Shell, people: list[Person], url: str):
-    pilot = Pilot(workspace, people, url)
+def pilot(workspace: Shell, people: list[Person], url: str, agent: subprocess.Popen):
+    pilot = Pilot(workspace, people, url, agent)
     yield pilot
     pilot.close()
+
+
+def test_killed_while_it_starts_a_gateway_it_starts_one(pilot: Pilot):
+    given = pilot.inputs()
+    for delay in (0.0, 0.1, 0.2, 0.3, 0.4, 0.6):
+        child = pilot.shell.start("tick") if pilot.runs() else pilot.shell.start("run", PLAYBOOK, *given)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(delay)
+        child.kill()
+        child.wait(10)
+        child.stderr.close()
+    if not pilot.runs():
+        pilot.shell("run", PLAYBOOK, *given).expect(4)
+    # Runs that a killed command left name the same group: only the last one goes on.
+    for run in pilot.runs()[:-1]:
+        pilot.shell("cancel", run, "--reason", "only the last one is needed")
+    assert until(lambda: "observed" in pilot.tick() + pilot.shell("status", "latest").out)
+    assert pilot.status["mode"] == "record" and len(pilot.processes()) == 1
+    pilot.shell("rollback", "latest", "--reason", "over")
+    told = pilot.shell("tick").out
+    assert pilot.state == "rolled-back", told + pilot.shell("status", "latest").out
+    assert pilot.processes() == []
 
 
 def decisions(pilot: Pilot) -> list[dict]:
@@ -119,9 +163,8 @@ def test_from_the_first_call_to_enforcement(pilot: Pilot):
     assert pilot.status["policy"] == release["terms"]["policy"] and release["terms"]["mode"] == "shadow"
     # In shadow everything passes and is decided on; nobody is asked before enough was.
     assert "soaked" in pilot.shell("status", "latest").out
-    assert all(told == ["ok"] * 3 for told in pilot.work(15, **{"from": 100}))
-    told = pilot.tick()
-    assert "enforcement waits for approval" in told, told
+    assert all(told == ["ok"] * 3 for told in pilot.work(10, **{"from": 100}))
+    pilot.soak("enforcement waits for approval")
     pilot.approve("enforcement")
     told = pilot.tick()
     assert pilot.state == "succeeded", told + pilot.shell("status", "latest").out
@@ -137,21 +180,21 @@ def test_from_the_first_call_to_enforcement(pilot: Pilot):
         (mode, effective) for mode in ("shadow", "enforce") for effective in ("deny", "deny", "deny", "allow")
     ], canaries
     recorded = [each for each in made if not each.get("canary")]
-    assert len(recorded) == 3 * (36 + 15 + 3 + 2)
+    assert len(recorded) == 3 * (24 + 10 + 3 + 2)
     taken = pilot.shell.query("SELECT outputs FROM step WHERE instance = 'taken'")
-    assert json.loads(taken[0][0])["calls"] == 36 * 3, taken
+    assert json.loads(taken[0][0])["calls"] == 24 * 3, taken
     # Everything is taken back by one command: the process that was started is gone, and so is what was written.
     assert len(pilot.processes()) == 1
     pilot.shell("rollback", "latest", "--reason", "the pilot is over")
-    pilot.tick()
+    pilot.shell("tick")
     assert pilot.state == "rolled-back", pilot.shell("status", "latest").out
     assert pilot.processes() == [] and not (pilot.shell.folder / "gateways/edge-1/gateway.yaml").exists()
 
 
 def test_enforcement_that_does_not_hold_goes_back_to_shadow(pilot: Pilot):
     pilot.to_shadow()
-    pilot.work(15, **{"from": 100})
-    pilot.tick()
+    pilot.work(10, **{"from": 100})
+    pilot.soak("enforcement waits for approval")
     # From here on the agent is denied everything, which the canaries find out.
     pilot.shell("monitor", "kill", AGENT, "--reason", "for the test").expect(0)
     pilot.approve("enforcement")
@@ -169,7 +212,6 @@ def test_enforcement_that_does_not_hold_goes_back_to_shadow(pilot: Pilot):
 
 def test_what_would_be_denied_in_shadow_keeps_it_from_being_enforced(pilot: Pilot):
     pilot.to_shadow()
-    assert all(told == ["ok"] * 3 for told in pilot.work(15, **{"from": 100}, supplier="SUP-999"))
-    told = pilot.tick()
-    assert "A share of 0.333 of 45 calls would have been denied" in told + pilot.shell("status", "latest").out, told
+    assert all(told == ["ok"] * 3 for told in pilot.work(10, **{"from": 100}, supplier="SUP-999"))
+    pilot.soak("A share of 0.333 of 30 calls would have been denied")
     assert pilot.state == "paused" and pilot.status["mode"] == "shadow"

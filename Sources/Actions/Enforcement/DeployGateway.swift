@@ -121,6 +121,14 @@ package struct DeployGateway: StepAction {
 
     /// Whether it runs by its document; a mode that people gave it since is theirs.
     private func check(_ gateway: ReachedGateway) throws(StepError) {
+        let wanted = gateway.document.configuration.listen
+        guard wanted.port == 0 || gateway.status["listen"]?.string == wanted.authority else {
+            throw StepError(
+                .permanent,
+                "`\(gateway.id)` listens at \(gateway.status["listen"]?.string ?? "?"), and its document says \(wanted.authority)",
+                help: "end it and start it again: where it listens is not changed while it runs"
+            )
+        }
         let declared = gateway.document.configuration.mode.rawValue
         let files = GatewayFiles(gateway.document, beside: gateway.named.file)
         let isOrdered = FileManager.default.fileExists(atPath: files.path(gateway.document.state) + "/control/mode")

@@ -1,4 +1,4 @@
-"""Restocks shops with the current official SDK: `restock_current.py URL {"sessions","from","supplier"}`; prints JSON.
+"""Restocks shops with the current official SDK: reads lines `{"url","sessions","from","supplier"}`, answers each in JSON.
 
 Every session has a trace of its own, as an agent's framework would give it, and asks what runs low, looks at one product
 and orders more of it. What was denied is told by its code, in the order of the calls.
@@ -36,12 +36,13 @@ async def restock(client: Client, number: int, supplier: str) -> list:
     return told
 
 
-async def main(url: str, wanted: dict) -> list:
-    async with Client(streamable_http_client(url), read_timeout_seconds=20) as client:
+async def work(wanted: dict) -> list:
+    async with Client(streamable_http_client(wanted["url"]), read_timeout_seconds=20) as client:
         # Listed once, as results are checked by what was listed.
         await client.list_tools()
         numbers = range(wanted.get("from", 0), wanted.get("from", 0) + wanted["sessions"])
         return [await restock(client, number, wanted.get("supplier", "SUP-014")) for number in numbers]
 
 
-print(json.dumps(asyncio.run(asyncio.wait_for(main(sys.argv[1], json.loads(sys.argv[2])), 50))))
+for line in sys.stdin:
+    print(json.dumps(asyncio.run(asyncio.wait_for(work(json.loads(line)), 50))), flush=True)
