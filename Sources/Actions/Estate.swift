@@ -111,9 +111,11 @@ extension Estate {
                 ExportInventory(estate: self), ImportTraffic(estate: self), MinePolicy(estate: self),
                 ReplayPolicy(estate: self), ExportPolicy(estate: self), RemoveExport(estate: self),
                 ReleasePolicy(estate: self), ReportProgress(estate: self), RunHook(estate: self),
+                DeployGateway(estate: self), SetGatewayMode(estate: self), DeployPolicy(estate: self),
+                RestoreGateway(estate: self), RecordTraffic(estate: self), SendCanaries(estate: self),
             ],
             metrics: InventoryMetric.Quantity.allCases.map { InventoryMetric(quantity: $0, estate: self) }
-                + [MissingRecordings(estate: self)]
+                + [MissingRecordings(estate: self), RecordedTraffic(estate: self), WouldDeny(estate: self)]
         )
     }
 }

@@ -63,6 +63,11 @@ package struct Configuration: Sendable {
         package var id: String
         /// Its document, relative to the workspace.
         package var config: String
+
+        package init(id: String, config: String) {
+            self.id = id
+            self.config = config
+        }
     }
 
     /// A command that playbooks may name but never write.

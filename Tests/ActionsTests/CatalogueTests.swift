@@ -13,16 +13,18 @@ import Testing
         #expect(
             Self.actions.map(\.name.text) == [
                 "discovery.configurations", "discovery.launch", "discovery.models", "discovery.network",
-                "discovery.probe", "discovery.processes", "exec.run", "inventory.assign", "inventory.diff",
-                "inventory.export", "inventory.snapshot", "policy.export", "policy.mine", "policy.release",
-                "policy.replay",
-                "policy.unexport", "report.progress", "traffic.import",
+                "discovery.probe", "discovery.processes", "exec.run", "gateway.canary", "gateway.deploy",
+                "gateway.mode",
+                "gateway.restore", "inventory.assign", "inventory.diff",
+                "inventory.export", "inventory.snapshot", "policy.deploy", "policy.export", "policy.mine",
+                "policy.release",
+                "policy.replay", "policy.unexport", "report.progress", "traffic.import", "traffic.record",
             ]
         )
         #expect(
             Self.metrics.map(\.name) == [
                 "inventory.coverage", "inventory.findings", "inventory.news", "inventory.servers", "inventory.unowned",
-                "inventory.unreviewed", "traffic.missing",
+                "inventory.unreviewed", "policy.would_deny", "traffic.missing", "traffic.recorded",
             ]
         )
     }
@@ -31,14 +33,16 @@ import Testing
         let changing = Self.actions.filter { $0.effect == .change }
         #expect(
             changing.map(\.name.text) == [
-                "exec.run", "inventory.assign", "inventory.export", "policy.export", "policy.mine", "policy.release",
-                "policy.unexport", "report.progress", "traffic.import",
+                "exec.run", "gateway.canary", "gateway.deploy", "gateway.mode", "gateway.restore", "inventory.assign",
+                "inventory.export", "policy.deploy", "policy.export", "policy.mine", "policy.release",
+                "policy.unexport", "report.progress", "traffic.import", "traffic.record",
             ]
         )
         #expect(
             changing.filter(\.isAdditive).map(\.name.text) == [
-                "inventory.export", "policy.export", "policy.mine", "policy.release", "policy.unexport",
-                "report.progress", "traffic.import",
+                "gateway.canary", "gateway.deploy", "gateway.restore", "inventory.export", "policy.export",
+                "policy.mine", "policy.release", "policy.unexport", "report.progress", "traffic.import",
+                "traffic.record",
             ]
         )
         #expect(Self.actions.filter { $0.effect == .read && $0.isAdditive }.isEmpty)

@@ -51,6 +51,21 @@ import Workspace
             "policy.release", ["policy": "policy.yaml", "approval": "policy_review", "path": "release.json"],
             ["write release.json with the votes of policy_review"]
         ),
+        (
+            "gateway.deploy", ["gateways": ["edge-1"], "servers": ["files"]],
+            ["deploy edge-1"]
+        ),
+        (
+            "gateway.mode", ["gateways": ["edge-1", "edge-2"], "mode": "enforce"],
+            ["change gateway edge-1 to enforce", "change gateway edge-2 to enforce"]
+        ),
+        (
+            "gateway.canary", ["gateways": ["edge-1"], "as": "bot", "attacks": [["server": "files", "tool": "read"]]],
+            ["send 1 call that must be denied and 0 calls that must pass to edge-1"]
+        ),
+        ("gateway.restore", ["step": "enforce"], ["put gateways back as `enforce` found them"]),
+        ("policy.deploy", ["gateways": ["edge-1"], "release": "r.json"], ["put r.json in force at edge-1"]),
+        ("traffic.record", ["gateways": ["edge-1"]], ["read the recordings of edge-1", "write .lockstep/recordings"]),
         ("exec.run", ["hook": "deploy"], ["run /usr/bin/true --now (at most 5s)"]),
         ("exec.run", ["hook": "none"], ["run the hook `none`, which lockstep.yaml does not hold"]),
     ]

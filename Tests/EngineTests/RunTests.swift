@@ -187,6 +187,24 @@ struct RunTests {
         #expect(try world.check(summary.run) == [])
     }
 
+    @Test func aGateMayLeadBackToAStepOnly() async throws {
+        let world = try World()
+        let undo = ActionCall(action: "test.undo", version: 1)
+        let plan = try EngineTests.plan(
+            "p",
+            [
+                step("a", uses("test.change")) { $0.rollback = undo },
+                step("b", uses("test.change")) { $0.rollback = undo },
+                step("c", uses("test.change")) { $0.rollback = undo },
+                step("check", .gate(Gate(pass: cel("1 == 2"), onFail: .rollback, rollbackTo: "a"))),
+            ]
+        )
+        let summary = try await world.run(plan)
+        #expect(summary.state == .rolledBack)
+        #expect(world.outside.done == ["a", "b", "c", "rollback:c", "rollback:b"])
+        #expect(try world.check(summary.run) == [])
+    }
+
     @Test func aSecretReachesTheActionAndNothingElse() async throws {
         let world = try World()
         let plan = try EngineTests.plan(

@@ -15,6 +15,14 @@ struct ExampleMetric: MetricSource {
 }
 
 extension Catalogue {
+    private static let gateways = ActionSchema.Parameter(
+        "gateways",
+        .list,
+        items: .string,
+        isRequired: true,
+        summary: "The gateways."
+    )
+
     private static func action(
         _ name: String,
         _ effect: ActionSchema.Effect = .read,
@@ -127,6 +135,50 @@ extension Catalogue {
                 isAdditive: true
             ),
             action(
+                "gateway.deploy",
+                .change,
+                [
+                    gateways,
+                    .init("servers", .list, items: .string, summary: "The servers behind them."),
+                    .init("listen", .string, summary: "Where they listen."),
+                    .init("declared", .string, summary: "Whom callers are taken for."),
+                    .init("start", .boolean, summary: "Whether they are started."),
+                ],
+                gives: [("modes", .map)],
+                isAdditive: true
+            ),
+            action(
+                "gateway.mode",
+                .change,
+                [gateways, .init("mode", .string, isRequired: true, summary: "The mode.")],
+                gives: [("since", .string)]
+            ),
+            action(
+                "gateway.restore",
+                .change,
+                [.init("step", .string, isRequired: true, isName: true, summary: "The step that is undone.")],
+                isAdditive: true
+            ),
+            action(
+                "gateway.canary",
+                .change,
+                [
+                    gateways,
+                    .init("as", .string, isRequired: true, summary: "The agent."),
+                    .init("attacks", .list, items: .map, isRequired: true, summary: "Calls that must be denied."),
+                    .init("benign", .list, items: .map, summary: "Calls that must pass."),
+                ],
+                gives: [("reasons", .list)],
+                isAdditive: true
+            ),
+            action(
+                "policy.deploy",
+                .change,
+                [gateways, .init("release", .string, isRequired: true, summary: "The release.")],
+                gives: [("policy", .string), ("since", .string)]
+            ),
+            action("traffic.record", .change, [gateways], gives: [("recording", .string)], isAdditive: true),
+            action(
                 "inventory.diff",
                 .read,
                 [
@@ -199,6 +251,14 @@ extension Catalogue {
         metrics: [
             metric("inventory.servers"), metric("inventory.unowned"), metric("inventory.unreviewed"),
             metric("inventory.coverage"),
+            metric("traffic.recorded", [gateways, .init("of", .string, summary: "What is counted.")]),
+            metric(
+                "policy.would_deny",
+                [
+                    gateways, .init("of", .string, summary: "What is counted."),
+                    .init("policy", .string, summary: "The policy."), .init("since", .string, summary: "From when on."),
+                ]
+            ),
             metric(
                 "traffic.missing",
                 [.init("files", .list, items: .string, isRequired: true, summary: "Recordings.")]

@@ -44,7 +44,7 @@ package final class GatewayRuntime: Sendable {
         self.file = file
         let document = try Self.document(file)
         let files = GatewayFiles(document, beside: file)
-        let policy = try files.policy()
+        let policy = try files.policy(now: clock())
         let folder: GatewayFolder
         do throws(FileFault) {
             folder = try GatewayFolder(files.path(document.state))
@@ -119,13 +119,15 @@ package final class GatewayRuntime: Sendable {
         id = document.configuration.id
         self.folder = folder
         pulling = feed?.watch(into: shared)
+        shared.reloads.perform { [weak self] in self?.reloadFault() }
     }
 
     /// Reads everything anew; where something is wrong nothing changes.
     package func reload() throws {
         let document = try Self.document(file)
         let files = GatewayFiles(document, beside: file)
-        let (policy, proofs) = (try files.policy(), try files.proofs(possession: held.proofs.possession))
+        let policy = try files.policy(now: shared.clock())
+        let proofs = try files.proofs(possession: held.proofs.possession)
         let control = try files.control()
         let (tls, contexts) = try certificates(of: files)
         let keeper = try files.bundles(in: folder, shared.clock)
@@ -167,6 +169,20 @@ package final class GatewayRuntime: Sendable {
         (new.tls, new.contexts) = try certificates(of: GatewayFiles(new.document, beside: file))
         put(new)
         delivery.serve(new.settings)
+    }
+
+    /// Reads everything anew, and says in words why nothing changed.
+    private func reloadFault() -> String? {
+        do {
+            try reload()
+            return nil
+        } catch let input as InvalidInput {
+            return input.diagnostics.sorted.first { $0.severity == .error }?.message ?? "the document is invalid"
+        } catch let failure as Failure {
+            return failure.message
+        } catch {
+            return "the document could not be read"
+        }
     }
 
     /// Answers what was begun, and closes the log and the recordings.
@@ -235,9 +251,10 @@ struct GatewayFiles {
     }
 
     /// The policy in force; without one everything is denied, but in record mode.
-    func policy() throws -> LoadedPolicy? {
+    func policy(now: Timestamp) throws -> LoadedPolicy? {
         guard let name = document.policy else { return nil }
         let bytes = try bytes(name, as: "the policy")
+        if Release.isOne(bytes) { return try released(bytes, name, now: now) }
         let (policy, diagnostics) = PolicyReader.read(bytes, file: name)
         guard let policy else { throw InvalidInput(diagnostics) }
         return LoadedPolicy(compiled: CompiledPolicy(policy), digest: .sha256(bytes))

@@ -115,7 +115,9 @@ package struct Incident: Sendable {
             guard call["principal"]?.string == principal || delegation.contains(principal) else { return }
             let effective = entry["effective"]?.string ?? ""
             let reason = entry["reason"]?.string ?? ""
-            let word = effective == "allow" || reason.isEmpty ? effective : "\(effective): \(reason)"
+            var word = effective == "allow" || reason.isEmpty ? effective : "\(effective): \(reason)"
+            // Sent in the name of the principal, by whoever commands the gateway.
+            if entry["canary"]?.bool == true { word = "canary \(word)" }
             let use = Use(server: call["server"]?.string ?? "", tool: call["tool"]?.string ?? "", word: word)
             decisions[use, default: 0] += 1
             let time = entry["time"]?.string ?? ""

@@ -35,7 +35,7 @@ package final class WrapRuntime: Sendable {
             )
         }
         self.declared = declared
-        let policy = try files.policy()
+        let policy = try files.policy(now: clock())
         let pins = try files.pins()
         let proofs = try files.proofs()
         let folder: GatewayFolder

@@ -118,7 +118,7 @@ package struct RecordingImport {
         for part in parts { try add(part, format, body) }
     }
 
-    private mutating func add(
+    mutating func add(
         _ part: RecordingSource.Part,
         _ format: String,
         _ body: (CallRecord) -> Void

@@ -69,6 +69,8 @@ package enum RecordingSource {
         fileprivate var place: String
         /// Whether the journal was asked about the shard.
         fileprivate var isListed = false
+        /// Of a gateway of this workspace, which seals with keys of its own.
+        fileprivate var gatewayKeys: KeyRing?
     }
 
     private static let pieceBytes = 1 << 20
@@ -93,6 +95,25 @@ package enum RecordingSource {
         }
         if let doubt { throw .altered(doubt.sentence) }
         return shards.map { Part(name: $0.name, place: $0.place, isListed: true) }
+    }
+
+    /// What a gateway has recorded, for whoever may read its folder.
+    ///
+    /// Sealed with the gateway's own key, which lies beside: to be asked for gateways of this workspace alone, since what
+    /// such a recording says of itself is believed.
+    static func parts(ofGateway id: String, at state: String) throws(RecordingFault) -> [Part] {
+        let ring: KeyRing
+        do throws(KeyStoreError) {
+            ring = try KeyStore(directory: state + "/keys").load(.recording)
+        } catch {
+            throw .workspace("cannot be opened: \(error.message)")
+        }
+        guard let names = try? FileManager.default.contentsOfDirectory(atPath: state + "/recordings") else {
+            throw .file(.missing)
+        }
+        return names.sorted().filter { !$0.hasPrefix(".") }.map { name in
+            Part(name: "\(id)/\(name)", place: "\(state)/recordings/\(name)", isListed: true, gatewayKeys: ring)
+        }
     }
 
     /// Hands over the plain bytes in pieces, each with whether this workspace sealed it.
@@ -145,6 +166,7 @@ package enum RecordingSource {
     ) throws(RecordingFault) -> String? {
         // A shard is read from its file, whose place says whose it is.
         guard !isInput else { throw .shard(.header) }
+        if let ring = part.gatewayKeys { return try opened(part, ring, body) }
         let own = here()
         let owner = workspace(of: part.place) ?? own
         if !part.isListed, let owner { try check(part, owner) }
@@ -162,6 +184,21 @@ package enum RecordingSource {
             guard case .unfinished(let lost)? = reader.ending else { return nil }
             return "`\(part.name)` has no end mark: its writer still runs or was killed"
                 + (lost > 0 ? ", \(lost) bytes of its last chunk are lost" : "")
+        } catch {
+            throw .shard(error)
+        }
+    }
+
+    private static func opened(
+        _ part: Part,
+        _ ring: KeyRing,
+        _ body: (Span<UInt8>, Bool) -> Void
+    ) throws(RecordingFault) -> String? {
+        do throws(ShardFault) {
+            var reader = try ShardReader(part.place) { id throws(ShardFault) in ring.key(id: id) }
+            // A gateway that runs has its last shard open: what it wrote until now is whole.
+            while let chunk = try reader.next() { body(chunk.span, true) }
+            return nil
         } catch {
             throw .shard(error)
         }

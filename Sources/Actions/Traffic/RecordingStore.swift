@@ -52,7 +52,8 @@ package struct RecordingStore: Sendable {
         format: String,
         _ recording: inout RecordingImport,
         now: Timestamp,
-        includesPurged: Bool = false
+        includesPurged: Bool = false,
+        gateways: [RecordingSource.Part] = []
     ) throws -> Addition {
         var reading = recording
         let answer = try folder.change(now: now) { shards, additions in
@@ -62,6 +63,15 @@ package struct RecordingStore: Sendable {
                 intake.beginFile()
                 var fault: (any Error)?
                 try reading.add(file, format: format) { call in
+                    guard fault == nil else { return }
+                    do { try intake.take(call, &additions) } catch { fault = error }
+                }
+                if let fault { throw fault }
+            }
+            for part in gateways {
+                intake.beginFile()
+                var fault: (any Error)?
+                try reading.add(part, "native") { call in
                     guard fault == nil else { return }
                     do { try intake.take(call, &additions) } catch { fault = error }
                 }

@@ -103,7 +103,11 @@ extension Session {
         case .rollback:
             try fail(name, StepError(.permanent, "the gate did not pass: \(reason)"))
             try stage(
-                .rollbackRequested(by: "gate `\(name)`", reason: "gate `\(name)` did not pass: \(reason)", to: nil)
+                .rollbackRequested(
+                    by: "gate `\(name)`",
+                    reason: "gate `\(name)` did not pass: \(reason)",
+                    to: gate.rollbackTo
+                )
             )
         }
     }

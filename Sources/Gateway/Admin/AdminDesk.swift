@@ -85,6 +85,8 @@ final class AdminDesk: ConnectionOwner, Sendable {
         case (.post, 3, "v1", "revocations") where parts[2] == "lift": return .later { self.lift(request) }
         case (.post, 3, "v1", "revocations") where parts[2] == "reach": return .now(reach(request))
         case (.post, 2, "v1", "mode"): return .later { self.changeMode(request) }
+        case (.post, 2, "v1", "canaries"): return .now(permitCanary(request))
+        case (.post, 2, "v1", "reload"): return .now(reload())
         case (.post, 3, "v1", "mode") where parts[2] == "reviewed": return .later { self.review(request) }
         default: return .now(Answer(status: 404, reason: "path"))
         }
@@ -218,6 +220,35 @@ final class AdminDesk: ConnectionOwner, Sendable {
         return json(status)
     }
 
+    /// Lets whoever may command the gateway call in the name of a principal, for two minutes.
+    private func permitCanary(_ request: ClientRequest) -> Answer {
+        let members = members(request)
+        guard let principal = members["principal"]?.string, !principal.isEmpty, principal.utf8.count <= 2_048,
+            let kind = CallRecord.PrincipalKind(rawValue: members["kind"]?.string ?? "declared"),
+            let isHeld = members["held"]?.bool
+        else { return Answer(status: 400, reason: "a principal is needed, and whether its calls are held") }
+        let token = shared.canaries.issue(
+            for: CallRecord.Principal(id: principal, kind: kind),
+            purpose: members["task"]?.string,
+            isHeld ? .held : .sent,
+            at: shared.now()
+        )
+        guard let token else { return Answer(status: 503, reason: "too many canaries") }
+        note(
+            "gateway.canary",
+            [
+                "by": .string(members["by"]?.string ?? "admin"), "principal": .string(principal),
+                "held": .bool(isHeld),
+            ]
+        )
+        return json(["token": .string(token.revealed), "seconds": .integer(Canaries.life.components.seconds)])
+    }
+
+    private func reload() -> Answer {
+        guard let number = shared.reloads.ask() else { return Answer(status: 503, reason: "nothing can be read anew") }
+        return json(["reload": .integer(Int64(number))])
+    }
+
     private func review(_ request: ClientRequest) -> Answer {
         let by = members(request)["by"]?.string ?? "admin"
         guard shared.modes.review(by: by, at: shared.now()) else {
@@ -233,6 +264,7 @@ final class AdminDesk: ConnectionOwner, Sendable {
         var counts: JSON.Object = [:]
         for name in Counters.Name.allCases { counts["\(name)"] = .integer(Int64(shared.counters[name])) }
         let state = shared.modes.state
+        let reloads = shared.reloads.state
         var glass: JSON.Value = .null
         if let broken = state.breakGlass, broken.reviewed == nil {
             glass = [
@@ -241,8 +273,14 @@ final class AdminDesk: ConnectionOwner, Sendable {
             ]
         }
         return [
-            "gateway": .string(settings.configuration.id), "mode": .string(settings.configuration.mode.rawValue),
+            "gateway": .string(settings.configuration.id),
+            "listen": .string(settings.configuration.listen.authority),
+            "mode": .string(settings.configuration.mode.rawValue),
             "break-glass": glass, "tls": shared.tls.json,
+            "reloads": [
+                "asked": .integer(Int64(reloads.asked)), "done": .integer(Int64(reloads.done)),
+                "fault": reloads.fault.map(JSON.Value.string) ?? .null,
+            ],
             "policy": .string(settings.policyName), "bundle": shared.delivery.json, "counters": .object(counts),
             "changed_definitions": .array(
                 shared.definitions.changed.map { ["server": .string($0.server), "tool": .string($0.tool)] }

@@ -11,16 +11,20 @@ package struct Caller: Sendable {
     package var credentials: [String]
     /// The thumbprint of the key that the caller proved to have, where it proved one.
     package var provenKey: [UInt8]?
+    /// Of a call that people send to see what the policy makes of it; nil for every other.
+    package let canary: CanaryMark?
 
     package init(
         principal: CallRecord.Principal,
         delegation: [String] = [],
         purpose: String? = nil,
-        credentials: [String] = []
+        credentials: [String] = [],
+        canary: CanaryMark? = nil
     ) {
         self.principal = principal
         self.delegation = delegation
         self.purpose = purpose
         self.credentials = credentials
+        self.canary = canary
     }
 }

@@ -13,6 +13,7 @@ struct DecisionEntry {
     let effective: String
     let policy: String
     let mode: GatewayConfiguration.Mode
+    var isCanary = false
 
     var bytes: [UInt8] {
         var call: JSON.Object = [
@@ -27,6 +28,7 @@ struct DecisionEntry {
             "mode": .string(mode.rawValue), "kind": "gateway.decision", "schema": "lockstep.audit/1",
             "time": .string(record.time.description),
         ]
+        if isCanary { entry["canary"] = true }
         if !policy.isEmpty { entry["policy"] = .string(policy) }
         if let decision {
             entry["verdict"] = .string(decision.verdict.rawValue)

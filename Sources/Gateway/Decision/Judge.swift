@@ -52,6 +52,9 @@ struct Judge {
     private var shared: Shared { incoming.worker.shared }
     private var settings: Settings { incoming.worker.settings }
     var mode: GatewayConfiguration.Mode { settings.configuration.mode }
+    private var isCanary: Bool { caller.canary != nil }
+    /// Whether a denial is more than words; for a canary in every mode.
+    private var isEnforced: Bool { mode == .enforce || isCanary }
 
     init(
         _ incoming: Incoming,
@@ -291,7 +294,7 @@ extension Judge {
         switch self.task(message, outline, bytes) {
         case .success(let found): (task, isProven) = found
         case .failure(let refusal):
-            guard mode != .enforce else { return .denied(refusal.error) }
+            guard !isEnforced else { return .denied(refusal.error) }
             (task, isProven) = (nil, false)
         }
         var definition: Digest?
@@ -306,7 +309,10 @@ extension Judge {
         }
         let thread = Self.trace(message, outline, bytes) ?? task?.id ?? ""
         let conversation = shared.conversations.find(
-            Conversations.Key(principal: caller.principal.id, thread: thread),
+            Conversations.Key(
+                principal: isCanary ? caller.credentials[0] : caller.principal.id,
+                thread: thread
+            ),
             at: now,
             taskText: isProven ? task?.text : nil
         )
@@ -332,13 +338,14 @@ extension Judge {
             return state.observer.begin(record)
         }
         shared.conversations.weigh(conversation, at: now)
-        let decision = mode == .record ? nil : decide(observed, record, isProven, fault)
+        let decision = mode == .record && !isCanary ? nil : decide(observed, record, isProven, fault)
         let use = PendingCall.Use(
             record: record,
             conversation: conversation,
             open: open,
             observed: observed,
-            decision: decision
+            decision: decision,
+            isCanary: isCanary
         )
         add(message, id, name: name, use)
         return settle(use, decision)
@@ -370,13 +377,14 @@ extension Judge {
 
     /// What becomes of a decision in this mode, and what is written about it.
     private mutating func settle(_ use: PendingCall.Use, _ decision: Decision?) -> Verdict {
+        if let decision, isCanary { return settle(canary: use, decision) }
         guard let decision else {
             shared.counters.count(.allowed)
             passage.entries.append((entry(use, nil, "allow"), isDurable(use)))
             return .passes
         }
         // A forbid beats everything in every mode but record.
-        let counts = mode == .enforce || decision.reason == "forbidden"
+        let counts = isEnforced || decision.reason == "forbidden"
         guard counts, decision.verdict != .allow else {
             shared.counters.count(decision.verdict == .allow ? .allowed : .shadowed)
             passage.entries.append((entry(use, decision, "allow"), isDurable(use)))
@@ -398,6 +406,21 @@ extension Judge {
         shared.counters.count(.denied)
         passage.entries.append((entry(use, decision, "deny"), false))
         return .denied(.denied(reason: decision.reason, argument: decision.argument))
+    }
+
+    /// What the policy does not allow is denied to a canary in every mode, and nobody is asked.
+    private mutating func settle(canary use: PendingCall.Use, _ decision: Decision) -> Verdict {
+        shared.counters.count(.canaries)
+        guard decision.verdict == .allow else {
+            passage.entries.append((entry(use, decision, "deny"), false))
+            return .denied(.denied(reason: decision.reason, argument: decision.argument))
+        }
+        guard caller.canary == .sent else {
+            passage.entries.append((entry(use, decision, "held"), false))
+            return .denied(.held)
+        }
+        passage.entries.append((entry(use, decision, "allow"), isDurable(use)))
+        return .passes
     }
 
     /// Whether what is done can be more than reading: then nothing is forwarded before it is on disk.
@@ -423,7 +446,8 @@ extension Judge {
             decision: decision,
             effective: effective,
             policy: settings.policyName,
-            mode: mode
+            mode: mode,
+            isCanary: isCanary
         ).bytes
     }
 

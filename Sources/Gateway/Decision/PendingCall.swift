@@ -22,6 +22,8 @@ struct PendingCall: Sendable {
         let open: SessionObserver.OpenCall
         var observed: ObservedCall
         let decision: Decision?
+        /// Whether it is kept out of recordings, and so out of what is learned.
+        var isCanary = false
     }
 }
 

@@ -12,6 +12,8 @@ package final class Shared: Sendable {
     package let asks: Asks
     package let revocations: Revocations
     package let modes: Modes
+    package let canaries = Canaries()
+    package let reloads = Reloads()
     package let definitions: PinnedDefinitions
     package let delivery = PolicyDelivery()
     /// Everything that waits for the disk and is not the audit log.
@@ -129,7 +131,7 @@ package final class Shared: Sendable {
 package final class Counters: Sendable {
     package enum Name: Int, Sendable, CaseIterable {
         case requests, allowed, denied, asked, shadowed, refused, withheld, killed, shedRecords, upstreamFaults
-        case refusedBundles
+        case refusedBundles, canaries
     }
 
     private let values: [Counter] = Name.allCases.map { _ in Counter() }

@@ -10,7 +10,7 @@ package protocol RecordSink: Sendable {
 extension Shared {
     /// Records a call that has ended; what cannot be recorded is counted.
     func record(_ use: PendingCall.Use) {
-        guard let records, !records.take(use.record, use.observed) else { return }
+        guard !use.isCanary, let records, !records.take(use.record, use.observed) else { return }
         counters.count(.shedRecords)
     }
 }

@@ -346,7 +346,8 @@ struct ReleaseDesk {
         if let use = call?.use { finish(use, nil, isError: true, outcome: .killed) }
         pending = [:]
         isEnded = true
-        shared.kill(passage.caller.principal.id, reason: "result-limit")
+        // The principal in whose name a canary came did nothing.
+        if passage.caller.canary == nil { shared.kill(passage.caller.principal.id, reason: "result-limit") }
         return .overLimit(GatewayError.withheld(reason: "limit").body(id: call?.id))
     }
 

@@ -130,6 +130,7 @@ extension Counters.Name {
         case .refused: "Requests that were malformed, unproven or not meant for the gateway."
         case .withheld: "Messages of servers that were kept back."
         case .killed: "Principals that were killed for what they were about to get."
+        case .canaries: "Calls that people sent to see what the policy makes of them."
         case .refusedBundles: "Bundles of policies that were not taken."
         case .shedRecords: "Calls that could not be recorded."
         case .upstreamFaults: "Requests to which a server gave no answer that can be used."

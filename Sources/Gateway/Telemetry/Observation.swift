@@ -150,29 +150,3 @@ extension Observation {
         mode == .enforce && decision.verdict == .ask
     }
 }
-
-extension GatewayError {
-    /// The code in JSON-RPC, as text.
-    var code: String {
-        switch self {
-        case .denied: "40301"
-        case .asked: "40302"
-        case .revoked: "40303"
-        case .posture: "40305"
-        case .noSession: "-32001"
-        case .withheld: "40304"
-        case .unavailable: "50301"
-        }
-    }
-
-    /// The word for logs.
-    var reason: String {
-        switch self {
-        case .denied(let reason, _), .withheld(let reason), .unavailable(let reason): reason
-        case .asked: "asked"
-        case .revoked: "revoked"
-        case .posture(let fault): fault.rawValue
-        case .noSession: "no-session"
-        }
-    }
-}

@@ -45,10 +45,37 @@ extension DocumentCheck {
             failureLimit: node["failure-limit"]?.integer ?? 0,
             consecutiveErrors: node["consecutive-errors"]?.integer ?? 4,
             onFail: node.choice("on-fail") ?? .abort,
+            rollbackTo: rollbackTarget(node, in: outer),
             onInconclusive: node.choice("inconclusive") ?? .pause,
             isDryRun: node["dry-run"]?.bool ?? false,
             message: message
         )
+    }
+
+    /// The step back to which a failed gate rolls back: one that has been done when the gate is asked.
+    private mutating func rollbackTarget(_ node: Node, in scope: Scope) -> StepID? {
+        guard let target = node["rollback-to"], let name = target.string else { return nil }
+        let onFail: Gate.OnFail? = node.choice("on-fail")
+        guard onFail == .rollback else {
+            report(
+                Code.invalidValue,
+                "`rollback-to` has a meaning only where a failure leads to a rollback",
+                at: target.place,
+                help: "write `on-fail: rollback` beside it"
+            )
+            return nil
+        }
+        guard case .before(let position, _, _) = scope.steps, let step = names.steps[name], step.position < position
+        else {
+            report(
+                Code.unknownName,
+                "`rollback-to` names \(quoted(name)), which is no step before this one",
+                at: target.place,
+                help: suggest(name, among: names.steps.keys.sorted(), called: "steps")
+            )
+            return nil
+        }
+        return StepID(name)
     }
 
     /// A template that becomes text.

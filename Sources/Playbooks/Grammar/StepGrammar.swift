@@ -83,6 +83,7 @@ extension PlaybookGrammar {
             .init("consecutive-errors", .integer(1...1_000_000), "How many sensor errors in a row are borne."),
             .init("inconclusive", .choice(Gate.OnInconclusive.allCases.map(\.rawValue)), "What no answer leads to."),
             .init("on-fail", .choice(Gate.OnFail.allCases.map(\.rawValue)), "What a failed gate leads to."),
+            .init("rollback-to", .text(.name), "The step after which a rollback undoes; without it, everything."),
             .init("dry-run", .boolean, "Whether the answer is recorded without effect."),
             .init("message", .template, "What people read when the gate does not pass."),
         ],

@@ -38,6 +38,8 @@ package struct Gate: Sendable {
     /// How many sensor errors in a row are borne before the gate's answer is `error`.
     package var consecutiveErrors: Int
     package var onFail: OnFail
+    /// Of a rollback that a failure leads to: only what comes after this step is undone.
+    package var rollbackTo: StepID?
     package var onInconclusive: OnInconclusive
     package var isDryRun: Bool
     package var message: Template?
@@ -55,6 +57,7 @@ package struct Gate: Sendable {
         failureLimit: Int = 0,
         consecutiveErrors: Int = 4,
         onFail: OnFail = .abort,
+        rollbackTo: StepID? = nil,
         onInconclusive: OnInconclusive = .pause,
         isDryRun: Bool = false,
         message: Template? = nil
@@ -69,6 +72,7 @@ package struct Gate: Sendable {
         self.failureLimit = failureLimit
         self.consecutiveErrors = consecutiveErrors
         self.onFail = onFail
+        self.rollbackTo = rollbackTo
         self.onInconclusive = onInconclusive
         self.isDryRun = isDryRun
         self.message = message

@@ -194,7 +194,8 @@ struct StepDescriber {
         }
         if let within = gate.within { outline.add("within", within.brief) }
         if gate.minSamples > 1 { outline.add("samples", "at least \(gate.minSamples)") }
-        outline.add("if it fails", gate.isDryRun ? "nothing (dry run)" : gate.onFail.rawValue)
+        let undoing = gate.rollbackTo.map { " of what comes after \($0)" } ?? ""
+        outline.add("if it fails", gate.isDryRun ? "nothing (dry run)" : gate.onFail.rawValue + undoing)
         if !gate.isDryRun { outline.add("if it cannot tell", gate.onInconclusive.rawValue) }
     }
 
