@@ -123,8 +123,8 @@ private func sources() throws -> [SourceFile] {
             let found = lines.filter { line in
                 let words = line.split(separator: " ")
                 // `open` is also a plain name, as of a member that is assigned.
-                return words.first == "public"
-                    || words.first == "open" && words.dropFirst().contains { ["class", "func", "var", "init"].contains($0) }
+                let declares = words.contains { ["class", "func", "var", "init"].contains($0) }
+                return words.first == "public" || words.first == "open" && declares
             }
             #expect(found.isEmpty, "\(file.path): \(found.first ?? "")")
         }

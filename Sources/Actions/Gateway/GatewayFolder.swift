@@ -181,8 +181,8 @@ extension GatewayFolder {
             throw GatewayRuntime.Failure(
                 "revocations",
                 error.message,
-                help: "a folder is one gateway's, under one id; where it is this one's, put `control/revocations` back from "
-                    + "a backup of `\(document.state)`: the gateway's audit log says who was denied"
+                help: "a folder is one gateway's, under one id; where it is this one's, put `control/revocations` back "
+                    + "from a backup of `\(document.state)`: the gateway's audit log says who was denied"
             )
         }
         let mode: Modes

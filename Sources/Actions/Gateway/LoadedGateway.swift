@@ -62,4 +62,3 @@ struct LoadedGateway: Sendable {
         }
     }
 }
-
