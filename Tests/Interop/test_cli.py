@@ -230,7 +230,7 @@ def test_help_has_one_line_a_command(shell: Shell):
     for name in ("init", "discover", "lint", "run", "status", "approve", "retry", "report", "exception"):
         assert names.count(name) == 1
     heads = [line for line in lines if line.endswith("SUBCOMMANDS:")]
-    assert [head.split(" SUB")[0] for head in heads] == ["SET UP", "FIND OUT", "PLAN", "POLICIES", "ROLL OUT", "DECIDE", "STEER", "PROVE"]
+    assert [head.split(" SUB")[0] for head in heads] == ["SET UP", "FIND OUT", "PLAN", "POLICIES", "ROLL OUT", "DECIDE", "STEER", "ENFORCE", "PROVE"]
     wrapped = [line for line in lines if line.startswith(" " * 20)]
     assert wrapped == [], wrapped
 

@@ -152,7 +152,7 @@ package struct GatewayLog: AuditSink {
         // Refused on this very thread where there is no room; what comes later from the log's own thread is too late to
         // stop a call that only reads, and stops the next one.
         let isTaken = Taken()
-        queue.submit(entry) { result in
+        queue.submit(entry, isAwaited: false) { result in
             if case .failure = result { isTaken.flag.store(false, ordering: .relaxed) }
         }
         return isTaken.flag.load(ordering: .relaxed)

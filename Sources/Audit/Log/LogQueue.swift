@@ -18,6 +18,8 @@ package final class LogQueue<Disk: LogDisk & SendableMetatype>: Sendable {
         package var entries: Int
         package var bytes: Int
         package var gathering: Duration
+        /// The same for entries for which nobody waits.
+        package var patience: Duration
         package var publishing: Duration
         /// Between two attempts to open a log that failed.
         package var retrying: Duration
@@ -26,12 +28,14 @@ package final class LogQueue<Disk: LogDisk & SendableMetatype>: Sendable {
             entries: Int = 65_536,
             bytes: Int = 32 << 20,
             gathering: Duration = .milliseconds(5),
+            patience: Duration = .milliseconds(20),
             publishing: Duration = .seconds(1),
             retrying: Duration = .seconds(1)
         ) {
             self.entries = entries
             self.bytes = bytes
             self.gathering = gathering
+            self.patience = patience
             self.publishing = publishing
             self.retrying = retrying
         }
@@ -58,8 +62,8 @@ package final class LogQueue<Disk: LogDisk & SendableMetatype>: Sendable {
     private struct State {
         var items: [Item] = []
         var itemBytes = 0
-        /// When the first of them came.
-        var first: ContinuousClock.Instant?
+        /// When they are written at the latest.
+        var due: ContinuousClock.Instant?
         var status = Status()
         var isOpen = false
         var isClosing = false
@@ -106,19 +110,21 @@ package final class LogQueue<Disk: LogDisk & SendableMetatype>: Sendable {
 
     /// Gives an entry to the log.
     ///
-    /// `durable` is called once: on this thread before it returns where the entry is refused, else on that of the log,
-    /// where it has to be brief and must not call `close`.
-    package func submit(_ entry: [UInt8], durable: @escaping Answer) {
+    /// One for which nobody waits may share a sync with those that come a little later. `durable` is called once: on this
+    /// thread before it returns where the entry is refused, else on that of the log, where it has to be brief and must not
+    /// call `close`.
+    package func submit(_ entry: [UInt8], isAwaited: Bool = true, durable: @escaping Answer) {
         let (refusal, isDue) = state.withLock { state -> (AuditError?, Bool) in
             if let refusal = self.refusal(of: entry, state) { return (refusal, false) }
-            let isFirst = state.items.isEmpty
-            if isFirst { state.first = .now }
+            let due = ContinuousClock.now + (isAwaited ? limits.gathering : max(limits.gathering, limits.patience))
+            let isSooner = state.due.map { due < $0 } ?? true
+            if isSooner { state.due = due }
             let wasFull = state.itemBytes >= Self.fullBatch
             state.items.append(Item(entry: entry, answer: durable))
             state.itemBytes += entry.count
             state.status.waiting += 1
             state.status.waitingBytes += entry.count
-            return (nil, isFirst || (!wasFull && state.itemBytes >= Self.fullBatch))
+            return (nil, isSooner || (!wasFull && state.itemBytes >= Self.fullBatch))
         }
         if let refusal { return durable(.failure(refusal)) }
         if isDue { work.ring() }
@@ -229,8 +235,7 @@ package final class LogQueue<Disk: LogDisk & SendableMetatype>: Sendable {
             var items: [Item]?
             var wake = publishing
             let isClosing = state.withLock { state in
-                if let first = state.first {
-                    let due = first + limits.gathering
+                if let due = state.due {
                     if state.isClosing || due <= now || state.itemBytes >= Self.fullBatch {
                         items = Self.takeAll(&state)
                     } else {
@@ -250,7 +255,7 @@ package final class LogQueue<Disk: LogDisk & SendableMetatype>: Sendable {
         defer {
             state.items = []
             state.itemBytes = 0
-            state.first = nil
+            state.due = nil
         }
         return state.items
     }

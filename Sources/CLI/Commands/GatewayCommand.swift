@@ -9,7 +9,7 @@ import UnixSignals
 struct GatewayCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gateway",
-        abstract: "Stand in front of MCP servers: identify, decide, record, enforce.",
+        abstract: "Stand in front of servers: decide, record, enforce.",
         subcommands: [Run.self, Wrap.self, Install.self, TunnelCommand.self, Status.self, SetMode.self]
     )
 

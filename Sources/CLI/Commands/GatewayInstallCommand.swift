@@ -48,13 +48,15 @@ extension GatewayCommand {
                 }
                 let edit = try installation.plan(servers, gateway: absolute(file), program: Self.program)
                 guard !edit.isEmpty else {
-                    Output.talk("all \(edit.unchanged.count) servers stand behind the gateway already")
+                    Output.talk("nothing to change: behind the gateway already: \(edit.unchanged.joined(separator: ", "))")
                     return
                 }
                 Output.answer("--- \(installation.file)\n+++ \(installation.file)\n\(edit.difference)")
                 guard !dryRun else { return }
                 let backup = try installation.install(edit)
-                Output.talk("\(edit.changed.count) servers stand behind the gateway; the file as it was is `\(backup)`")
+                Output.talk(
+                    "behind the gateway now: \(edit.changed.joined(separator: ", ")); the file as it was is `\(backup)`"
+                )
             } catch let failure as GatewayRuntime.Failure {
                 throw CommandFailure(failure)
             }

@@ -6,7 +6,7 @@ import Identity
 struct IdentityCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "identity",
-        abstract: "Name agents by a small authority of the workspace, for hours at most.",
+        abstract: "Issue identities that end within hours.",
         subcommands: [Issue.self, Rotate.self, Bundle.self, Posture.self]
     )
 

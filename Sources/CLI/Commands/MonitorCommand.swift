@@ -5,7 +5,7 @@ import Gateway
 struct MonitorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "monitor",
-        abstract: "Deny an agent everything at once, and give access back.",
+        abstract: "Deny an agent everything, and give access back.",
         subcommands: [Kill.self, Lift.self, Publish.self]
     )
 

@@ -25,7 +25,7 @@ import Testing
         }
         #expect(
             line == """
-                {"time":"2023-11-14T22:13:20Z","gateway":"edge-1","peer":"127.0.0.1","verb":"POST","route":"/files",\
+                {"time":"2023-11-14T22:13:20.000Z","gateway":"edge-1","peer":"127.0.0.1","verb":"POST","route":"/files",\
                 "server":"files","principal":"alice","identity":"jwt","method":"tools/call","tool":"read_file",\
                 "decision":"deny","reason":"value","rule":"files.read","mode":"enforce","status":200,"error":"40301",\
                 "decide_us":42,"duration_us":1500,"bytes_in":300,"bytes_out":200,\
@@ -36,7 +36,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("a\nb", #"a\nb"#), ("a\"b\\c", #"a\"b\\c"#), ("\u{1B}[2J", #"\u001b[2J"#), ("\u{7F}", #"\u007f"#),
+        ("a\nb", #"a\u000ab"#), ("a\"b\\c", #"a\"b\\c"#), ("\u{1B}[2J", #"\u001b[2J"#), ("\u{7F}", #"\u007f"#),
         ("\u{85}", #"\u0085"#), ("\u{202E}x", #"\u202ex"#), ("\u{2028}", #"\u2028"#), ("\u{E0041}", #"\udb40\udc41"#),
         ("\u{0}", #"\u0000"#), ("straße 部品 📦", "straße 部品 📦"), ("é\"\n", #"é\"\u000a"#),
     ])
