@@ -48,7 +48,8 @@ extension GatewayCommand {
                 }
                 let edit = try installation.plan(servers, gateway: absolute(file), program: Self.program)
                 guard !edit.isEmpty else {
-                    Output.talk("nothing to change: behind the gateway already: \(edit.unchanged.joined(separator: ", "))")
+                    let names = edit.unchanged.joined(separator: ", ")
+                    Output.talk("nothing to change: behind the gateway already: \(names)")
                     return
                 }
                 Output.answer("--- \(installation.file)\n+++ \(installation.file)\n\(edit.difference)")
