@@ -31,6 +31,10 @@ let nio: [Target.Dependency] = ["NIOCore", "NIOPosix", "NIOHTTP1"].map { .produc
 let nioTLS: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let tlsEvents: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 
+// Fuzzing needs to see which way an input takes: the compiler counts the edges of what is fuzzed.
+let isFuzzed = Context.environment["LOCKSTEP_BENCHMARKS"] == "fuzz"
+let counted: Set = ["Core", "Wire", "Inspection", "Identity", "Gateway"]
+
 func library(
     _ name: String,
     _ dependencies: [Target.Dependency] = [],
@@ -42,7 +46,7 @@ func library(
         dependencies: dependencies,
         exclude: excluding,
         resources: resources,
-        swiftSettings: house
+        swiftSettings: house + (isFuzzed && counted.contains(name) ? [.unsafeFlags(["-sanitize=fuzzer"])] : [])
     )
 }
 
@@ -55,10 +59,21 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], data: [String] =
     )
 }
 
-// The benchmarks are no part of the product: they are built when asked for only.
+// The benchmarks are no part of the product: they are built when asked for only, and so is the fuzzer, by
+// `Benchmarks/fuzz.sh`.
 let measures: [Target] =
     Context.environment["LOCKSTEP_BENCHMARKS"] == nil
     ? []
+    : isFuzzed
+    ? [
+        .systemLibrary(name: "CFuzzer", path: "Benchmarks/CFuzzer"),
+        .executableTarget(
+            name: "Fuzz",
+            dependencies: ["Core", "Wire", "Inspection", "Identity", "Gateway", "CFuzzer", crypto, x509, asn1],
+            path: "Benchmarks/Fuzz",
+            swiftSettings: house
+        ),
+    ]
     : [
         .executableTarget(
             name: "Benchmarks",
