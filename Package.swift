@@ -60,29 +60,26 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], data: [String] =
 
 // The benchmarks are no part of the product: they are built when asked for only, and so is the fuzzer, by
 // `Benchmarks/fuzz.sh`.
-let measures: [Target] =
-    Context.environment["LOCKSTEP_BENCHMARKS"] == nil
-    ? []
-    : isFuzzed
-    ? [
-        .systemLibrary(name: "CFuzzer", path: "Benchmarks/CFuzzer"),
-        .executableTarget(
-            name: "Fuzz",
-            dependencies: ["Core", "Wire", "Inspection", "Identity", "Gateway", "CFuzzer", crypto, x509, asn1],
-            path: "Benchmarks/Fuzz",
-            swiftSettings: house
-        ),
-    ]
-    : [
-        .executableTarget(
-            name: "Benchmarks",
-            dependencies: [
-                "Core", "Audit", "Playbooks", "Ledger", "Engine", "Policies", "Traffic", sqlite,
-            ],
-            path: "Benchmarks/Sources",
-            swiftSettings: house
-        )
-    ]
+let benchmarks: [Target] = [
+    .executableTarget(
+        name: "Benchmarks",
+        dependencies: [
+            "Core", "Audit", "Playbooks", "Ledger", "Engine", "Policies", "Traffic", sqlite,
+        ],
+        path: "Benchmarks/Sources",
+        swiftSettings: house
+    )
+]
+let fuzzer: [Target] = [
+    .systemLibrary(name: "CFuzzer", path: "Benchmarks/CFuzzer"),
+    .executableTarget(
+        name: "Fuzz",
+        dependencies: ["Core", "Wire", "Inspection", "Identity", "Gateway", "CFuzzer", crypto, x509, asn1],
+        path: "Benchmarks/Fuzz",
+        swiftSettings: house
+    ),
+]
+let measures = isFuzzed ? fuzzer : Context.environment["LOCKSTEP_BENCHMARKS"] == nil ? [] : benchmarks
 
 let package = Package(
     name: "lockstep",

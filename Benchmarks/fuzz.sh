@@ -21,6 +21,8 @@ mkdir -p "$folder/findings"
 cp "$(swift build "${options[@]}" --show-bin-path)/Fuzz" "$folder/Fuzz"
 [[ "$minutes" == 0 ]] && exit
 
+# A trap has to reach libFuzzer, which keeps the input.
+export SWIFT_BACKTRACE=enable=no
 end=$((SECONDS + minutes * 60))
 while ((SECONDS < end)); do
     "$folder/Fuzz" --minutes $(((end - SECONDS + 59) / 60)) --seed "$seed" \

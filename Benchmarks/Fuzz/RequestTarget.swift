@@ -191,7 +191,7 @@ enum RequestTarget {
                 }
             }
         } catch {
-            result = Read(end: "\(error.status) \(error.reason)")
+            result = Read(end: "\(error.status) \(error.reason)", head: result.head)
         }
         return result
     }

@@ -9,6 +9,9 @@ package struct ResponseHead: Sendable {
     /// - Throws: `HTTPFault`, after which the connection to the server is closed.
     package init(_ bytes: [UInt8]) throws(HTTPFault) {
         let head = try MessageHead(bytes)
+        for at in head.startLine where bytes[at] < 0x20 && bytes[at] != 0x09 || bytes[at] == 0x7F {
+            throw .malformed("status-line")
+        }
         let line = head.text(head.startLine)
         let parts = line.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
         guard parts.count >= 2, parts[0] == "HTTP/1.1" || parts[0] == "HTTP/1.0", parts[1].utf8.count == 3,

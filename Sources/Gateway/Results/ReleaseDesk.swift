@@ -315,7 +315,10 @@ struct ReleaseDesk {
         case .block where call != nil && call?.meaning != .lifecycle:
             return .replaced(GatewayError.withheld(reason: signs[0].code).body(id: call?.id))
         case .block where call == nil: return .dropped
-        case .annotate, .redact, .block: return .replaced(JSON.canonical(ResultScreen.redacted(value, signs)))
+        case .annotate, .redact, .block:
+            if let redacted = ResultScreen.redacted(value, signs) { return .replaced(JSON.canonical(redacted)) }
+            guard let call else { return .dropped }
+            return .replaced(GatewayError.withheld(reason: signs[0].code).body(id: call.id))
         }
     }
 

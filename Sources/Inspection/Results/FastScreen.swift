@@ -435,7 +435,8 @@ struct FastPass {
             let byte = bytes[at]
             at += 1
             if byte == 0x7B || byte == 0x5B { depth += 1 }
-            if byte == 0x7D || byte == 0x5D { depth -= 1 }
+            // What is no JSON may close more than it opens.
+            if byte == 0x7D || byte == 0x5D { depth = max(0, depth - 1) }
             guard byte == 0x22 else { continue }
             let start = at
             while at < bytes.count, bytes[at] != 0x22 { at += bytes[at] == 0x5C ? 2 : 1 }

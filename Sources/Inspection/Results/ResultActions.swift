@@ -1,14 +1,26 @@
 package import Core
 
 extension ResultScreen {
-    /// The message with each string that holds a sign replaced by a sentence that names the code.
+    /// How often what is left of a message is looked at again.
+    private static let mostRounds = 4
+
+    /// The message with each string that holds a sign replaced by a sentence that names the code, or nothing where signs
+    /// are left all the same.
     ///
     /// A sign over a list stands for a text that is cut over its elements, so all texts of the list are replaced. A key that
-    /// holds a sign is replaced with its value. Everything else stays as it was.
-    package static func redacted(_ message: JSON.Value, _ signs: [Sign]) -> JSON.Value {
-        var codes: [String: String] = [:]
-        for sign in signs where codes[sign.pointer] == nil { codes[sign.pointer] = sign.code }
-        return codes.isEmpty ? message : replaced(message, at: "", codes, depth: 0)
+    /// holds a sign is replaced with its value. Everything else stays as it was. What is left is looked through again: one
+    /// sign hides another where it stands in an element of a list that is cut, or before the last that is listed.
+    package static func redacted(_ message: JSON.Value, _ signs: [Sign]) -> JSON.Value? {
+        var message = message
+        var signs = signs
+        for _ in 0..<mostRounds {
+            if signs.isEmpty { return message }
+            var codes: [String: String] = [:]
+            for sign in signs where codes[sign.pointer] == nil { codes[sign.pointer] = sign.code }
+            message = replaced(message, at: "", codes, depth: 0)
+            signs = screen(message)
+        }
+        return signs.isEmpty ? message : nil
     }
 
     private static func replaced(_ value: JSON.Value, at pointer: String, _ codes: [String: String], depth: Int)

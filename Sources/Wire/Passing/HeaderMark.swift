@@ -93,7 +93,9 @@ struct ExactDecimal: Hashable {
         var isFraction = false
         for (at, byte) in text.enumerated() {
             if byte | 0x20 == UInt8(ascii: "e") {
-                guard let power = Int(String(decoding: text[(at + 1)...], as: UTF8.self)) else { return nil }
+                // The digits move the exponent on, which must not leave its range: no double needs half as much.
+                guard let power = Int(String(decoding: text[(at + 1)...], as: UTF8.self)), power.magnitude < 1 << 20
+                else { return nil }
                 exponent += power
                 break
             }

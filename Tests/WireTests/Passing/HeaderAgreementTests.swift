@@ -23,6 +23,13 @@ private let rows: [Row] = [
     Row(fields: head + [("mcp-param-region", "=?base64?ZXU=?=")] + parameters.dropFirst(), isGood: true),
     Row(fields: head + parameters.map { ($0.0, $0.1 == "10" ? "1.0e1" : $0.1) }, isGood: true),
     Row(fields: head + parameters.map { ($0.0, $0.1 == "10" ? "010" : $0.1) }, isGood: false),
+    // Exponents at the ends of 64 bits, found by fuzzing: the digits before them led out of the range.
+    Row(
+        fields: head + parameters.map { ($0.0, $0.1 == "10" ? "0.1e-9223372036854775808" : $0.1) },
+        isGood: false
+    ),
+    Row(fields: head + parameters.map { ($0.0, $0.1 == "10" ? "00e9223372036854775807" : $0.1) }, isGood: false),
+    Row(fields: head + parameters.map { ($0.0, $0.1 == "10" ? "0.0e-9223372036854775808" : $0.1) }, isGood: false),
     Row(fields: head + parameters.dropLast(), isGood: false),
     Row(fields: head + parameters + [("Mcp-Param-Other", "x")], isGood: false),
     Row(fields: head + parameters + [("Mcp_Name", "run")], isGood: false),
