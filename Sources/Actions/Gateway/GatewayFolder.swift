@@ -21,8 +21,12 @@ package struct GatewayFolder: Sendable {
 
     var keys: KeyStore { KeyStore(directory: root + "/keys") }
 
-    /// The token of the admin port, made once.
-    package func adminToken() throws -> Redacted<String> { try token("admin-token") }
+    /// A token of the admin port, made anew at each start: where a gateway died, somebody else may have listened at its
+    /// address and been told the last one.
+    package func adminToken() throws -> Redacted<String> {
+        try? FileManager.default.removeItem(atPath: "\(root)/control/admin-token")
+        return try token("admin-token")
+    }
 
     /// The token of those who ask for decisions, made once; it opens nothing else.
     package func decisionsToken() throws -> Redacted<String> { try token("decisions-token") }

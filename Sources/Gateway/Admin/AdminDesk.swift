@@ -16,6 +16,8 @@ final class AdminDesk: ConnectionOwner, Sendable {
         idleSeconds: 60
     )
     let isDraining = false
+    private static let mostConnections = 128
+    private let connections: NIOLoopBoundBox<[ClientConnection]>
     private let shared: Shared
     private let settings: @Sendable () -> Settings
     private let token: Redacted<String>
@@ -31,13 +33,34 @@ final class AdminDesk: ConnectionOwner, Sendable {
     ) {
         self.apply = apply
         self.loop = loop
+        connections = NIOLoopBoundBox.makeBoxSendingValue([], eventLoop: loop)
         self.shared = shared
         self.token = token
         self.settings = settings
     }
 
-    func opened(_ connection: ClientConnection) {}
-    func closed(_ connection: ClientConnection) {}
+    /// Whoever holds connections open without a request gives way to who comes with one.
+    func opened(_ connection: ClientConnection) {
+        connections.value.append(connection)
+        if connections.value.count > Self.mostConnections,
+            let oldest = connections.value.first(where: { $0.work == nil && $0 !== connection })
+        {
+            loop.assumeIsolated().execute { oldest.close() }
+        }
+        watch(connection)
+    }
+
+    func closed(_ connection: ClientConnection) { connections.value.removeAll { $0 === connection } }
+
+    private func watch(_ connection: ClientConnection) {
+        loop.assumeIsolated().scheduleTask(in: .seconds(1)) {
+            guard self.connections.value.contains(where: { $0 === connection }) else { return }
+            let isLate = connection.deadline < .now()
+            if isLate, let work = connection.work { work.end(.late) }
+            if isLate, connection.work == nil { connection.close() }
+            self.watch(connection)
+        }
+    }
 
     func take(_ request: ClientRequest, from connection: ClientConnection) -> (any RequestWork)? {
         switch answer(request) {

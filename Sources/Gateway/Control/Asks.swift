@@ -22,6 +22,8 @@ package final class Asks: Sendable {
 
     package static let validity: Duration = .seconds(900)
     static let most = 10_000
+    /// One that asks without end leaves room for the others.
+    private static let mostOfOne = 100
 
     private let questions = Mutex<[String: Question]>([:])
     private let newID: @Sendable () -> String
@@ -59,6 +61,8 @@ package final class Asks: Sendable {
                 case nil: return .asked(id: known.id)
                 }
             }
+            let open = questions.values.count { $0.principal == principal && now - $0.at <= Self.validity }
+            guard open < Self.mostOfOne else { return .denied }
             if questions.count >= Self.most {
                 questions = questions.filter { now - $0.value.at <= Self.validity }
                 guard questions.count < Self.most else { return .denied }

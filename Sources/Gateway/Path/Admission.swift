@@ -78,7 +78,10 @@ struct Admission {
     // MARK: Who calls
 
     private func authenticate(_ route: GatewayConfiguration.Route, _ now: Timestamp) -> Authenticator.Outcome {
-        if let canary = shared.canaries.caller(head.values(of: .authorization), at: now) { return .caller(canary) }
+        // What others forward cannot be held back here.
+        if !isForwardedByOthers, let canary = shared.canaries.caller(head.values(of: .authorization), at: now) {
+            return .caller(canary)
+        }
         let method = request.head.method == .post ? "POST" : request.head.method == .get ? "GET" : "DELETE"
         return worker.authenticator.authenticate(
             head,
@@ -218,11 +221,17 @@ struct Admission {
         _ now: Timestamp
     ) -> ProtocolSession? {
         guard let id = head.value(of: .session), let session = shared.sessions.find(id, route: route.path),
-            session.principal == caller.principal.id
+            session.principal == caller.principal.id, isOneOfItsOwn(session, caller)
         else { return nil }
         if let text = head.value(of: .protocolVersion), text != session.revision.rawValue { return nil }
         session.state.withLock { $0.lastUse = now }
         return session
+    }
+
+    /// A canary has no part in the sessions of its principal, nor the principal in those of a canary.
+    private func isOneOfItsOwn(_ session: ProtocolSession, _ caller: Caller) -> Bool {
+        guard session.caller.canary != nil || caller.canary != nil else { return true }
+        return session.caller.credentials == caller.credentials
     }
 
     private func noSession() -> Outcome {

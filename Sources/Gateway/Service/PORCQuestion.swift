@@ -18,7 +18,8 @@ struct PORCQuestion {
         guard let question = try? DecisionService.toolHive(body) else { return nil }
         switch question {
         case .call(let call):
-            guard let named = call.server else { return nil }
+            // Arguments that are not told are not known to be none.
+            guard let named = call.server, body["context"]?["mcp"]?["args"]?.object != nil else { return nil }
             (principal, server, tool, isList) = (call.principal, named, call.tool, false)
             message = Self.message("tools/call", ["name": .string(call.tool), "arguments": .object(call.arguments)])
         case .other(let operation):

@@ -34,6 +34,7 @@ final class StdioExchange {
     }
 
     static let mostOpen = 1_024
+    private static let mostCancelled = 65_536
     private static let mostQueued = 1 << 20
 
     let worker: Worker
@@ -49,6 +50,11 @@ final class StdioExchange {
     private var opening: LinePassage?
     /// Requests that wait for their answer, by the key of their id.
     private var open: [[UInt8]: LinePassage] = [:]
+    /// Ids of requests that were cancelled and may be answered all the same.
+    ///
+    /// None of them is used again in the session
+    /// (MCP, basic protocol: requests), or the late answer would pass for the answer to another request.
+    private var cancelled: Set<Digest> = []
     /// The same in their order.
     private var order: [LinePassage] = []
     private var queue: [LinePassage] = []
@@ -194,10 +200,11 @@ final class StdioExchange {
         for message in messages where message.kind == .request {
             guard let range = message.idRange else { continue }
             let id = messages.count == 1 ? range : nil
-            if open[ReleaseDesk.key(Judge.copy(bytes, range))] != nil {
+            let key = ReleaseDesk.key(Judge.copy(bytes, range))
+            if open[key] != nil || !cancelled.isEmpty && cancelled.contains(.sha256(key)) {
                 return Refusal(.invalidRequest, .id, "a request with this id is not answered yet", id: id)
             }
-            if open.count + messages.count > Self.mostOpen {
+            if open.count + messages.count > Self.mostOpen || cancelled.count >= Self.mostCancelled {
                 return Refusal(.invalidRequest, .tooLarge, "too many requests are not answered yet", id: id)
             }
         }
@@ -209,6 +216,7 @@ final class StdioExchange {
         guard let node = message.params.flatMap({ outline.member("requestId", of: $0, in: bytes) }) else { return }
         let key = ReleaseDesk.key(Judge.copy(bytes, outline.range(of: node)))
         guard let waiting = open.removeValue(forKey: key) else { return }
+        cancelled.insert(.sha256(key))
         waiting.desk.cancel(key)
         forget(waiting)
     }

@@ -20,7 +20,8 @@ extension ResultScreen {
             message = replaced(message, at: "", codes, depth: 0)
             signs = screen(message)
         }
-        return signs.isEmpty ? message : nil
+        // A plain `nil` would be the JSON value of that name.
+        return signs.isEmpty ? .some(message) : .none
     }
 
     private static func replaced(_ value: JSON.Value, at pointer: String, _ codes: [String: String], depth: Int)
