@@ -239,6 +239,46 @@ def test_a_kill_by_another_gateway_of_the_same_folder_ends_it(desk: Shell):
         edge.stdout.close()
 
 
+def test_a_change_of_mode_by_another_gateway_of_the_same_folder_holds_here_too(desk: Shell):
+    write(desk, "edge.yaml", listen="127.0.0.1:0", admin="127.0.0.1:0", mode="shadow",
+          routes=[{"path": "/x", "server": "x", "upstream": "http://127.0.0.1:9/mcp"}])
+    write(desk, "gateway.yaml", mode="shadow")
+    edge = subprocess.Popen(
+        [str(desk.programs.lockstep), "gateway", "run", "--config", "edge.yaml"], cwd=desk.folder, env=environment(desk.home),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    )
+    try:
+        admin = json.loads(edge.stdout.readline())["admin"]
+        with Wrapped(desk, "text(message['id'])") as wrapped:
+            wrapped.call(1, "/etc/shadow")
+            assert "result" in wrapped.hear()
+            done = desk("gateway", "mode", "edge-1", "enforce", "--reason", "test", "--config", "edge.yaml")
+            assert done.code == 0, (admin, done.out + done.err)
+            end = time.monotonic() + 10
+            for number in range(2, 1_000):
+                wrapped.call(number, "/etc/shadow")
+                if "error" in wrapped.hear() or time.monotonic() > end:
+                    break
+            assert time.monotonic() < end
+            wrapped.end()
+        # One that starts later begins in it.
+        with Wrapped(desk, "text(message['id'])") as wrapped:
+            wrapped.call(1, "/etc/shadow")
+            assert wrapped.hear()["error"]["data"]["reason"] == "value"
+    finally:
+        edge.terminate()
+        edge.wait(10)
+        edge.stdout.close()
+
+
+def test_a_cancelled_id_is_not_used_again(desk: Shell):
+    with Wrapped(desk, "time.sleep(0.2); text(message['id'])") as wrapped:
+        wrapped.call(1)
+        wrapped.say({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}})
+        wrapped.say({"jsonrpc": "2.0", "id": 1, "method": "ping"})
+        assert "not answered yet" in wrapped.hear()["error"]["message"]
+
+
 def test_two_clients_can_wrap_the_same_server_at_once(desk: Shell):
     with Wrapped(desk, "text(message['id'])") as one, Wrapped(desk, "text(message['id'])") as other:
         for each in (one, other):

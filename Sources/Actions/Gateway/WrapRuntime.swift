@@ -141,7 +141,7 @@ package final class WrapRuntime: Sendable {
     /// Ends the program and everything that it started.
     package func stop() { gateway.stop() }
 
-    /// Who is denied may be written by another process that has the same folder.
+    /// Who is denied, and the mode, may be written by another process that has the same folder.
     private func watch() async {
         while !Task.isCancelled {
             try? await Task.sleep(for: .milliseconds(250))
@@ -152,6 +152,8 @@ package final class WrapRuntime: Sendable {
                 // Who is denied cannot be known any more, so that nobody can be let through.
                 gateway.stop()
             }
+            // A mode that cannot be read changes nothing.
+            if (try? shared.modes.refresh(at: shared.clock())) != nil { gateway.applyMode() }
         }
     }
 

@@ -46,12 +46,23 @@ package final class Modes: Sendable {
     /// - Throws: what the store says; a gateway that does not know its mode does not begin.
     package init(store: (any ModeStore)? = nil, now: Timestamp = Timestamp(microseconds: 0)) throws {
         self.store = store
-        let state = try store?.load() ?? State()
+        held = Mutex(Self.held(try store?.load() ?? State(), now, clock.now))
+    }
+
+    private static func held(_ state: State, _ now: Timestamp, _ instant: ContinuousClock.Instant) -> Held {
         var held = Held(state: state)
         if let until = state.breakGlass?.until, until > now {
-            held.deadline = clock.now + min(until - now, Self.longest)
+            held.deadline = instant + min(until - now, Self.longest)
         }
-        self.held = Mutex(held)
+        return held
+    }
+
+    /// Reads anew what another process on the same folder may have written.
+    ///
+    /// - Throws: what the store says; then what was known stays.
+    package func refresh(at now: Timestamp) throws {
+        guard let state = try store?.load() else { return }
+        held.withLock { if $0.state != state { $0 = Self.held(state, now, clock.now) } }
     }
 
     package var state: State { held.withLock(\.state) }

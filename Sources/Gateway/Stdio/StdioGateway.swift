@@ -25,6 +25,13 @@ package final class StdioGateway: Sendable {
         loop = group.next()
     }
 
+    /// Puts the mode in force that people gave to the gateway of this folder.
+    package func applyMode() {
+        let mode = shared.modes.mode(declared: settings.configuration.mode, at: shared.now())
+        let bound = stand.withLock { $0 }
+        loop.execute { [settings] in bound?.value.change(to: settings.inMode(mode)) }
+    }
+
     /// Whether the declared caller may not begin at all.
     package func isDenied(_ name: String) -> Bool { shared.revocations.denies(Self.caller(name)) }
 
@@ -49,7 +56,8 @@ package final class StdioGateway: Sendable {
             throw Gateway.Failure(message: "the program cannot be started: \(error.reason)")
         }
         let done = loop.makePromise(of: Int32.self)
-        let (loop, settings, shared, route) = (loop, settings, shared, route)
+        let mode = shared.modes.mode(declared: settings.configuration.mode, at: shared.now())
+        let (loop, settings, shared, route) = (loop, settings.inMode(mode), shared, route)
         let bound = try await loop.submit {
             let worker = Worker(loop: loop, settings: settings, shared: shared)
             let stand = StdioStand(worker, route: route, caller: Self.caller(name), program: program) {
@@ -147,6 +155,8 @@ final class StdioStand: PipeOwner {
     }
 
     func stop() { exchange?.end(.stopped) }
+
+    func change(to settings: Settings) { worker.change(to: settings) }
 
     func enforceRevocations() { exchange?.enforceRevocations() }
 
