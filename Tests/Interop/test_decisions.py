@@ -163,8 +163,8 @@ def test_toolhive_is_told_whether_and_by_which_rule(asker):
     assert (allowed.status, allowed.message) == (200, {"allow": True, "decision": "allow", "reason": "allowed", "rule": "files.read"})
     denied = ask.toolhive(args={"path": "/etc/shadow"})
     assert denied.status == 200 and denied.message == {"allow": False, "decision": "deny", "reason": "value", "rule": "files.read"}
-    # An authorizer that sends no arguments asks about a call without any.
-    assert ask.toolhive().message["allow"] is False
+    # An authorizer that tells no arguments asks about a call that nobody knows.
+    assert ask.toolhive().message == {"allow": False, "decision": "deny", "reason": "question"}
     assert ask.toolhive("mrn:mcp:files:tool:format_disk", args={"x": 1}).message["reason"] == "unseen-tool"
     assert ask.toolhive("mrn:mcp:other:tool:read_file", args={"path": "/srv/project/a"}).message["allow"] is False
     assert ask.toolhive(args={"path": "/srv/project/a"}, sub="mallory").message["allow"] is False

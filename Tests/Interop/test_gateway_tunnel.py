@@ -155,7 +155,7 @@ def test_two_gateways_talk_through_it(programs, tunnels, tmp_path):
         until(lambda: "read anew" in back.said)
         front.start()
         body, fields = call(arguments={"size": MUCH, "pad": "p" * MUCH})
-        status, text = post(front.port, "/files", body, fields)
+        status, text = post(front.port, "/files", body, fields, timeout=180)
         assert status == 200, text[:300]
         assert len(json.loads(text)["result"]["content"][0]["text"]) == MUCH and upstream.bytes_in == [len(body)]
         shown = near.status

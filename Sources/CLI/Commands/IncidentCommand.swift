@@ -7,7 +7,7 @@ import Gateway
 struct IncidentCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "incident",
-        abstract: "Say what a principal did behind the gateways: calls, data, what was denied, asked and withheld.",
+        abstract: "Say what a principal did behind the gateways.",
         discussion: "It reads the folders of the gateways, whose owner alone may; the gateways need not run."
     )
 

@@ -135,7 +135,9 @@ final class DecisionDesk: ConnectionOwner {
             return deny("revoked", .revoked)
         }
         if request.head.query == "probe=true" { return probe(question, observation, connection) }
-        guard let passage = judge(question, route, caller, observation) else { return deny("question", .deny) }
+        guard question.tellsArguments, let passage = judge(question, route, caller, observation) else {
+            return deny("question", .deny)
+        }
         observation.decided()
         return DecisionWork(passage, worker: worker, connection: connection, observation: observation, form: form)
     }

@@ -11,6 +11,8 @@ struct PORCQuestion {
     /// As rules name it.
     let tool: String
     let isList: Bool
+    /// Arguments of a call that are not told are not known to be none.
+    let tellsArguments: Bool
     /// The request in JSON-RPC that the client sent to ToolHive, as far as it is told.
     let message: [UInt8]
 
@@ -18,8 +20,8 @@ struct PORCQuestion {
         guard let question = try? DecisionService.toolHive(body) else { return nil }
         switch question {
         case .call(let call):
-            // Arguments that are not told are not known to be none.
-            guard let named = call.server, body["context"]?["mcp"]?["args"]?.object != nil else { return nil }
+            guard let named = call.server else { return nil }
+            tellsArguments = body["context"]?["mcp"]?["args"]?.object != nil
             (principal, server, tool, isList) = (call.principal, named, call.tool, false)
             message = Self.message("tools/call", ["name": .string(call.tool), "arguments": .object(call.arguments)])
         case .other(let operation):
@@ -27,6 +29,7 @@ struct PORCQuestion {
                 let resource = body["resource"]?.string
             else { return nil }
             principal = caller
+            tellsArguments = true
             let arguments = body["context"]?["mcp"]?["args"]?.object ?? [:]
             switch operation {
             case "mcp:prompt:get":
