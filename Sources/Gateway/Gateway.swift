@@ -1,4 +1,5 @@
 package import Core
+import Glibc
 import NIOCore
 package import NIOPosix
 import Synchronization
@@ -81,7 +82,7 @@ package final class Gateway: Sendable {
         do {
             channel = try await bootstrap.bind(host: endpoint.host, port: endpoint.port).get()
         } catch {
-            throw Failure(message: "cannot listen at \(endpoint.authority): \(error)")
+            throw Failure(listeningAt: endpoint, error)
         }
         listeners.withLock { $0.append(channel) }
         return GatewayConfiguration.Endpoint(
@@ -116,7 +117,7 @@ package final class Gateway: Sendable {
                 port: channel.localAddress?.port ?? endpoint.port
             )
         } catch {
-            throw Failure(message: "cannot listen at \(endpoint.authority): \(error)")
+            throw Failure(listeningAt: endpoint, error)
         }
     }
 
@@ -147,7 +148,7 @@ package final class Gateway: Sendable {
                 port: channel.localAddress?.port ?? endpoint.port
             )
         } catch {
-            throw Failure(message: "cannot listen at \(endpoint.authority): \(error)")
+            throw Failure(listeningAt: endpoint, error)
         }
     }
 
@@ -212,5 +213,18 @@ package final class Gateway: Sendable {
             count += (try? await worker.eventLoop.submit { worker.value.connectionCount }.get()) ?? 0
         }
         return count
+    }
+}
+
+extension Gateway.Failure {
+    fileprivate init(listeningAt endpoint: GatewayConfiguration.Endpoint, _ error: any Error) {
+        let reason =
+            switch (error as? IOError)?.errnoCode {
+            case EADDRINUSE: "something listens there already"
+            case EADDRNOTAVAIL: "this machine has no such address"
+            case EACCES: "this user may not open that port"
+            default: "\(error)"
+            }
+        self.init(message: "cannot listen at \(endpoint.authority): \(reason)")
     }
 }
