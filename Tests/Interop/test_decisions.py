@@ -130,6 +130,7 @@ def test_envoy_lets_pass_what_is_allowed_and_answers_the_rest(asker):
 
 @pytest.mark.parametrize("case", [
     "no body", "half a body", "cut body", "duplicate key", "unknown method", "answer", "no token", "wrong token", "foreign route", "query",
+    "query of a good call",
     "metadata", "encoded", "options", "no type",
 ])
 def test_envoy_is_never_told_to_pass_what_was_not_understood(asker, case):
@@ -146,6 +147,7 @@ def test_envoy_is_never_told_to_pass_what_was_not_understood(asker, case):
         "wrong token": lambda: ask.envoy(READ, token="abc.def.ghi"),
         "foreign route": lambda: ask.envoy(READ, path="/other"),
         "query": lambda: ask.envoy(ELSEWHERE, path="/files?x=1"),
+        "query of a good call": lambda: ask.envoy(READ, path="/files?x=1"),
         "metadata": lambda: ask.envoy(None, verb="GET", path="/.well-known/oauth-protected-resource/files"),
         "encoded": lambda: ask.envoy(READ, Content_Encoding="gzip"),
         "options": lambda: ask.envoy(None, verb="OPTIONS"),

@@ -78,8 +78,12 @@ final class DecisionDesk: ConnectionOwner {
         let partial = original.head.written(.other).contains {
             $0.name.lowercased() == "x-envoy-auth-partial-body" && $0.value.lowercased() != "false"
         }
-        // What the filter cut off would reach the server, and nobody would have looked at it.
-        let outcome = partial ? admission.refuse(413, "partial-body") : admission.run()
+        // What the filter cut off would reach the server, and nobody would have looked at it; so would a query, which only
+        // the transport of two endpoints has.
+        let hasQuery = original.query != nil && worker.settings.route(original.path)?.transport != .sse
+        let outcome =
+            partial
+            ? admission.refuse(413, "partial-body") : hasQuery ? admission.refuse(400, "query") : admission.run()
         observation.decided()
         switch outcome {
         case .pass(let passage):
