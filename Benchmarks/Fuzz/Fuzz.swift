@@ -3,7 +3,7 @@ import Foundation
 
 /// Feeds the gateway's readers with inputs that libFuzzer changes, and compares what they say with other readers.
 ///
-///     Fuzz --minutes 60 --seed 1 --cases Tests/Interop/Cases/bypass --corpus FOLDER --findings FOLDER [--only LETTER]
+///     Fuzz --minutes 60 --seed 1 --cases Tests/Interop/Cases/bypass --corpus FOLDER --findings FOLDER [--only LETTERS]
 ///     Fuzz --replay FILE…
 ///
 /// A crash, a hang or a trap ends the process, and its input stays in the folder of findings as `crash-…` or
@@ -29,7 +29,7 @@ enum Fuzz {
             exit(1)
         }
         unsafe Findings.shared.folder = findings
-        unsafe Target.only = options.only
+        if let only = options.only { unsafe Target.chosen = Set(only.utf8.compactMap { Target(rawValue: $0) }) }
         var words = [
             "Fuzz", corpus, "-artifact_prefix=\(findings)/", "-max_total_time=\(options.minutes * 60)",
             "-seed=\(options.seed)", "-max_len=16384", "-timeout=20", "-rss_limit_mb=3072", "-print_final_stats=1",
@@ -49,8 +49,8 @@ enum Fuzz {
         var count = CInt(words.count)
         var start: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?> = unsafe pointers
         let code = unsafe LLVMFuzzerRunDriver(&count, &start) { data, size in
-            Target.run(unsafe Array(UnsafeBufferPointer(start: data, count: size)))
-            return 0
+            // What is not for this run is not kept in its corpus.
+            Target.run(unsafe Array(UnsafeBufferPointer(start: data, count: size))) ? 0 : -1
         }
         exit(code)
     }
@@ -63,7 +63,7 @@ enum Fuzz {
                 return 1
             }
             print(path)
-            Target.run(Array(data))
+            _ = Target.run(Array(data))
         }
         return unsafe Findings.shared.isClean ? 0 : 2
     }
@@ -74,7 +74,7 @@ enum Fuzz {
         var cases: String?
         var corpus: String?
         var findings: String?
-        var only: UInt8?
+        var only: String?
         var replays: [String] = []
 
         init(_ words: [String]) {
@@ -86,7 +86,7 @@ enum Fuzz {
                 case "--cases": cases = rest.popFirst()
                 case "--corpus": corpus = rest.popFirst()
                 case "--findings": findings = rest.popFirst()
-                case "--only": only = rest.popFirst()?.utf8.first
+                case "--only": only = rest.popFirst()
                 case "--replay":
                     replays = Array(rest)
                     rest = []

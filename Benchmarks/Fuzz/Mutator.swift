@@ -280,20 +280,20 @@ enum Mutator {
 
     /// Changes a value of DER and mends the lengths of those that it stands in.
     private static func der(_ bytes: [UInt8], _ numbers: inout Choice) -> [UInt8] {
-        var tree = DERTree.read(bytes[...], depth: 0)
+        var tree = DERTree.read(bytes[...], levels: 16)
         tree.change(&numbers)
         return tree.bytes
     }
 }
 
 /// A value of DER by its tags and lengths, as far as they make sense.
-private struct DERTree {
+struct DERTree {
     var tag: UInt8?
     var content: [UInt8] = []
     var parts: [DERTree] = []
 
-    /// Values one after the other; what is none is kept as it is.
-    static func read(_ bytes: ArraySlice<UInt8>, depth: Int) -> DERTree {
+    /// Values one after the other, and so many levels of what is in them; what is none is kept as it is.
+    static func read(_ bytes: ArraySlice<UInt8>, levels: Int) -> DERTree {
         var tree = DERTree()
         var rest = bytes
         while let tag = rest.first {
@@ -307,9 +307,9 @@ private struct DERTree {
                 length = rest[at..<at + count].reduce(0) { $0 << 8 | Int($1) }
                 at += count
             }
-            guard at + length <= rest.endIndex, depth < 16 else { break }
+            guard at + length <= rest.endIndex, levels > 0 else { break }
             let inner = rest[at..<at + length]
-            var part = tag & 0x20 != 0 || tag == 4 ? read(inner, depth: depth + 1) : DERTree(content: Array(inner))
+            var part = tag & 0x20 != 0 || tag == 4 ? read(inner, levels: levels - 1) : DERTree(content: Array(inner))
             part.tag = tag
             tree.parts.append(part)
             rest = rest[(at + length)...]

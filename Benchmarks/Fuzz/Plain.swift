@@ -36,6 +36,19 @@ indirect enum Plain: Equatable {
         }
     }
 
+    /// Whether a key holds U+FEFF, which Foundation drops.
+    var hasMarkedKeys: Bool {
+        switch self {
+        case .array(let elements): elements.contains(where: \.hasMarkedKeys)
+        case .object(let members):
+            members.contains { member in
+                let key = String(decoding: member.key, as: UTF8.self)
+                return key.unicodeScalars.contains("\u{FEFF}") || member.value.hasMarkedKeys
+            }
+        default: false
+        }
+    }
+
     /// Whether two keys of one object are the same letters in another spelling; Foundation takes them for one.
     var hasAlikeKeys: Bool {
         switch self {

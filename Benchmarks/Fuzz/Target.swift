@@ -23,18 +23,21 @@ enum Target: UInt8, CaseIterable {
     /// Header values and numbers that are compared by their value.
     case parameter = 0x70  // p
 
-    /// One target alone, where a run is for one; set before libFuzzer begins.
-    nonisolated(unsafe) static var only: UInt8?
+    /// The targets that a run is for; set before libFuzzer begins.
+    nonisolated(unsafe) static var chosen = Set(allCases)
+    /// The longest payload that is worth its time.
+    private var longest: Int { self == .screen ? 1_500 : 16_384 }
 
     /// Any first byte is for some target, so that no change of it is lost.
     static func of(_ byte: UInt8) -> Target {
         Target(rawValue: byte) ?? allCases[Int(byte) % allCases.count]
     }
 
-    static func run(_ input: [UInt8]) {
-        guard input.count >= 2 else { return }
+    /// Whether the input is for a target of this run, and worth keeping.
+    static func run(_ input: [UInt8]) -> Bool {
+        guard input.count >= 2 else { return false }
         let target = of(input[0])
-        if let only = unsafe only, target.rawValue != only { return }
+        guard unsafe chosen.contains(target), input.count <= target.longest else { return false }
         let payload = Array(input.dropFirst(2))
         let choice = Choice(byte: input[1], payload: payload)
         var report = Report()
@@ -51,6 +54,7 @@ enum Target: UInt8, CaseIterable {
         case .parameter: ParameterTarget.run(payload, choice, &report)
         }
         unsafe Findings.shared.note(input, "\(target): \(report.outcome)", report.findings)
+        return true
     }
 }
 

@@ -24,6 +24,17 @@ enum DER {
         let whole: ArraySlice<UInt8>
     }
 
+    /// Whether the content is an object identifier: each of its numbers ends, and none begins with padding (X.690 §8.19.2).
+    static func isObjectID(_ content: ArraySlice<UInt8>) -> Bool {
+        guard let last = content.last, last < 0x80 else { return false }
+        var isFirst = true
+        for byte in content {
+            if isFirst, byte == 0x80 { return false }
+            isFirst = byte < 0x80
+        }
+        return true
+    }
+
     /// Reads one value after the other.
     struct Reader {
         private var rest: ArraySlice<UInt8>
@@ -62,7 +73,7 @@ enum DER {
 
         mutating func next(_ tag: UInt8) throws(SVIDFault) -> Value {
             let value = try next()
-            guard value.tag == tag else { throw Self.fault }
+            guard value.tag == tag, tag != DER.object || DER.isObjectID(value.content) else { throw Self.fault }
             return value
         }
 

@@ -38,7 +38,10 @@ package struct PassingReader: Sendable {
         do throws(Refusal) {
             guard outline.kind(of: root) == .array else {
                 let message = try message(at: root, bytes, revision, sender)
-                if sender == .client { try refuseInexactNumbers(bytes, id: message.idRange) }
+                if sender == .client {
+                    try refuseInexactNumbers(bytes, id: message.idRange)
+                    try refuseMarkedKeys([message], bytes, id: message.idRange)
+                }
                 return .message(message)
             }
             return .batch(try batch(bytes, revision, sender))
@@ -80,6 +83,7 @@ package struct PassingReader: Sendable {
                 throw Refusal(.invalidRequest, .batch, "the batch holds responses and other messages")
             }
             try refuseInexactNumbers(bytes, id: nil)
+            try refuseMarkedKeys(messages, bytes, id: nil)
         }
         try refuseEqualIDs(messages, bytes)
         return messages

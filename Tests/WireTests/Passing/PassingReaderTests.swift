@@ -44,6 +44,19 @@ private let refused: [Row] = [
         reason: .duplicateKey,
         code: .parse
     ),
+    // Foundation's JSONSerialization drops the mark, found by fuzzing.
+    Row(
+        text: "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"ping\",\"params\":{\"a\":[{\"b\":1,\"\u{FEFF}b\":2}]}}",
+        reason: .duplicateKey,
+        code: .invalidRequest,
+        id: "7"
+    ),
+    Row(
+        text: "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"tools/call\",\"params\":{\"name\":\"\u{FEFF}read\"}}",
+        reason: .duplicateKey,
+        code: .invalidRequest,
+        id: "7"
+    ),
     Row(text: #"{"jsonrpc":"2.0","id":7,"method":"ping"}{}"#, reason: .notJSON, code: .parse),
     Row(text: "\u{FEFF}{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"ping\"}", reason: .notJSON, code: .parse),
     Row(text: "", reason: .notJSON, code: .parse),
