@@ -23,6 +23,7 @@ private let leftToOthers: [String: Set<String>] = [
         "text-amount-text-exponent", "text-amount-true",
     ],
     "policy, size": ["text-large-spaces"],
+    "policy, paths": ["text-bom-in-path"],
     "policy and content type, encoding": ["text-utf7"],
     "session, method smuggling": ["method-2026-input-responses-elsewhere", "method-2026-state-of-another"],
     "session, session headers": ["session-missing"],
