@@ -166,13 +166,15 @@ let package = Package(
             dependencies: ["Core", "Wire", x509, asn1, crypto, nioTLS] + nio,
             swiftSettings: house
         ),
+        // Measures how work grows, for the tests of several targets.
+        .target(name: "Growth", path: "Tests/Growth", swiftSettings: house),
         tests("ArchitectureTests", []),
         tests("WorkspaceTests", ["Workspace", "Audit", "Core", "Identity", "Ledger", grdb]),
         tests("EngineTests", ["Core", "Playbooks", "Ledger", "Expressions", "Engine", grdb, sqlite]),
-        tests("LedgerTests", ["Core", "Ledger", grdb], data: ["Cases"]),
+        tests("LedgerTests", ["Core", "Ledger", grdb, "Growth"], data: ["Cases"]),
         tests("CoreTests", ["Core"]),
         tests("WireTests", ["Wire", "Core"]),
-        tests("TrafficTests", ["Traffic", "Wire", "Core"]),
+        tests("TrafficTests", ["Traffic", "Wire", "Core", "Growth"]),
         tests(
             "ActionsTests",
             [
@@ -182,14 +184,18 @@ let package = Package(
             data: ["Cases"]
         ),
         tests("LabTests", ["Lab", "Wire", "Core"] + nio),
-        tests("InspectionTests", ["Core", "Inspection"]),
+        tests("InspectionTests", ["Core", "Inspection", "Growth"]),
         tests("SurveyTests", ["Core", "Inspection", "Survey", "Wire", nioTLS] + nio, data: ["Cases"]),
         tests("GatewayTests", ["Gateway", "Core", "Identity", "Traffic", "Wire", crypto] + nio),
-        tests("AuditTests", ["Audit", "Core"]),
+        tests("AuditTests", ["Audit", "Core", "Growth"]),
         tests("IdentityTests", ["Identity", "Core", crypto]),
         tests("ReportingTests", ["Reporting", "Core"], data: ["Goldens"]),
         tests("DocumentsTests", ["Documents", "Core"]),
-        tests("PlaybooksTests", ["Playbooks", "Core", "Documents", "Expressions"], data: ["Cases", "Goldens"]),
+        tests(
+            "PlaybooksTests",
+            ["Playbooks", "Core", "Documents", "Expressions", "Growth"],
+            data: ["Cases", "Goldens"]
+        ),
         tests("ExpressionsTests", ["Expressions"]),
         tests("BehaviourTests", ["Behaviour", "Core", "Traffic", "Policies", "Wire"]),
         tests("PoliciesTests", ["Policies", "Core", "Traffic", "Expressions"], data: ["Cases"]),
