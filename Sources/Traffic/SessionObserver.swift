@@ -10,28 +10,6 @@ package import Core
 /// do more than read is to be explained. Arguments of closed reads are explained where they name somebody or a place, and fully
 /// with `explainsReads`.
 package struct SessionObserver: Sendable {
-    /// How much of a session is kept.
-    package struct Limits: Sendable, Hashable {
-        /// A longer result is cut, counts as free text only, and marks later calls with `isEvidencePartial`.
-        package var maxTextBytes: Int
-        package var maxSessionBytes: Int
-        package var maxResults: Int
-        /// Distinct values that the agent sent.
-        package var maxValues: Int
-
-        package init(
-            maxTextBytes: Int = 1 << 20,
-            maxSessionBytes: Int = 64 << 20,
-            maxResults: Int = 8192,
-            maxValues: Int = 100_000
-        ) {
-            self.maxTextBytes = maxTextBytes
-            self.maxSessionBytes = maxSessionBytes
-            self.maxResults = maxResults
-            self.maxValues = maxValues
-        }
-    }
-
     private struct SeenResult {
         var tool: ServerTool
         var tier: ToolTier
@@ -235,7 +213,11 @@ package struct SessionObserver: Sendable {
         if isNeeded {
             asksResults = true
             let query = known?.query ?? ValueQuery(value, as: value.text)
-            result.provenance = provenance(of: query, at: record.time)
+            // What shows it may not have been known to hold a secret.
+            let original =
+                value.valueClass == .secret && !record.originals.isEmpty
+                ? record.originals[value.text].flatMap { cache.value($0).query } : nil
+            result.provenance = provenance(of: query, original, at: record.time)
             let recorded = Self.recorded(value, leaf.pointer, record)
             result.provenance = self.known(result.provenance, recorded)
             if Self.asksReadings(result.provenance, value) { result.readings = readings(showing: query, recorded) }
@@ -259,51 +241,44 @@ package struct SessionObserver: Sendable {
         return result
     }
 
-    /// Several values share a pointer where they stand in one text that was opened; then the key names the value.
-    private static func recorded(_ value: CanonicalValue, _ pointer: String, _ record: CallRecord) -> [String]? {
-        guard !record.provenance.isEmpty else { return nil }
-        return record.provenance[Provenance.key(of: value, at: pointer)] ?? record.provenance[pointer]
-    }
-
     /// What the observer sees, or what the recorder saw, where its results were not kept or nothing else explains the value.
     private func known(_ seen: Provenance, _ recorded: [String]?) -> Provenance {
-        guard let recorded, withholdsResults || seen.isUnexplained else { return seen }
+        guard let recorded, withholdsResults || seen.isComposed else { return seen }
         var known = Provenance(sources: recorded)
         known.prompt = max(known.prompt, seen.prompt)
         known.fields.formUnion(seen.fields)
         known.texts.formUnion(seen.texts)
         return known
     }
-
-    private static func asksReadings(_ provenance: Provenance, _ value: CanonicalValue) -> Bool {
-        guard provenance.isTextOnly else { return false }
-        switch value.valueClass {
-        case .email, .url, .account, .phone: return true
-        case .token, .path, .short, .free: return provenance.prompt == .none && value.text.utf8.count < 300
-        default: return false
-        }
-    }
 }
 
 extension SessionObserver {
-    private func provenance(of query: ValueQuery, at time: Timestamp) -> Provenance {
-        let source = promptSource(query, time)
-        var (fields, texts) = evidence(of: query, before: ordinal)
+    private func provenance(of query: ValueQuery, _ original: ValueQuery? = nil, at time: Timestamp) -> Provenance {
+        var source = promptSource(query, time)
+        if let original { source = max(source, promptSource(original, time)) }
+        var (fields, texts) = evidence(of: query, original, before: ordinal)
         if source == .none, !fields.isEmpty {
             if hasForgotten {
                 fields = []
-            } else if let first = firstUses[query.value.text] {
+            } else if let first = firstUse(query, original) {
                 // What was not kept may have shown the value.
                 let isDoubtful = partialSince.map { $0 < first.ordinal } ?? false
-                let earlier = evidence(of: ValueQuery(first.value, as: first.value.text), before: first.ordinal)
+                let used = ValueQuery(first.value, as: first.value.text)
+                let earlier = evidence(of: used, original, before: first.ordinal)
                 if isDoubtful || !earlier.texts.isEmpty {
-                    fields.formIntersection(evidence(of: query, before: first.ordinal).fields)
+                    fields.formIntersection(evidence(of: query, original, before: first.ordinal).fields)
                 }
             } else if firstUses.count >= limits.maxValues {
                 fields = []
             }
         }
         return Provenance(prompt: source, fields: fields, texts: texts)
+    }
+
+    private func firstUse(_ query: ValueQuery, _ original: ValueQuery?) -> FirstUse? {
+        guard let first = firstUses[query.value.text] else { return original.flatMap { firstUses[$0.value.text] } }
+        guard let original, let before = firstUses[original.value.text] else { return first }
+        return before.ordinal < first.ordinal ? before : first
     }
 
     private func promptSource(_ query: ValueQuery, _ time: Timestamp) -> PromptSource {
@@ -320,6 +295,18 @@ extension SessionObserver {
         // Whoever names one person names nobody else at the same domain.
         let named = value.valueClass == .email ? prompt.sites : prompt.hosts
         return named.contains(host) ? .host : .none
+    }
+
+    /// Of a token also what shows the secret itself.
+    private func evidence(
+        of query: ValueQuery,
+        _ original: ValueQuery?,
+        before: Int
+    ) -> (fields: Set<ResultField>, texts: Set<ServerTool>) {
+        let found = evidence(of: query, before: before)
+        guard let original else { return found }
+        let more = evidence(of: original, before: before)
+        return (found.fields.union(more.fields), found.texts.union(more.texts))
     }
 
     /// The fields of earlier results that hold the value, and the tools whose text shows it.
@@ -409,13 +396,4 @@ extension SessionObserver {
     }
 
     private mutating func becomePartial(at call: Int) { partialSince = partialSince ?? call }
-
-    private static func text(of result: CallRecord.Result) -> String? {
-        if let text = result.text { return text }
-        return result.structured.map { String(decoding: JSON.canonical($0), as: UTF8.self) }
-    }
-}
-
-extension Provenance {
-    fileprivate var isUnexplained: Bool { isComposed }
 }

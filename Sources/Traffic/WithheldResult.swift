@@ -72,3 +72,26 @@ extension CallRecord {
         }
     }
 }
+
+extension SessionObserver {
+    /// Several values share a pointer where they stand in one text that was opened; then the key names the value.
+    static func recorded(_ value: CanonicalValue, _ pointer: String, _ record: CallRecord) -> [String]? {
+        guard !record.provenance.isEmpty else { return nil }
+        return record.provenance[Provenance.key(of: value, at: pointer)] ?? record.provenance[pointer]
+    }
+
+    /// Whether it matters which results show the value: it is known from their text alone.
+    static func asksReadings(_ provenance: Provenance, _ value: CanonicalValue) -> Bool {
+        guard provenance.isTextOnly else { return false }
+        switch value.valueClass {
+        case .email, .url, .account, .phone: return true
+        case .token, .path, .short, .free: return provenance.prompt == .none && value.text.utf8.count < 300
+        default: return false
+        }
+    }
+
+    static func text(of result: CallRecord.Result) -> String? {
+        if let text = result.text { return text }
+        return result.structured.map { String(decoding: JSON.canonical($0), as: UTF8.self) }
+    }
+}

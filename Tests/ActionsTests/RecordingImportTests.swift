@@ -117,7 +117,11 @@ private func importer(_ results: ResultStorage = .full) -> RecordingImport {
     )
     func aRawSecretIsReadAsAnImportWouldWriteIt(_ members: JSON.Object) throws {
         let files = try RecordedFiles()
-        let place = try files.file("raw.ndjson", recordedLine("s", 0) + recordedLine("s", 1, members))
+        let again = ["arguments": ["code": "482913", "n": 7, "x": ["sk-ant-0123456789abcdef01"]]] as JSON.Object
+        let place = try files.file(
+            "raw.ndjson",
+            recordedLine("s", 0) + recordedLine("s", 1, members) + recordedLine("s", 2, again)
+        )
         let tokens = { @Sendable (secret: String) in "hmac-sha256:00000000:" + Digest.sha256(secret.utf8).hex.prefix(32)
         }
         var recording = RecordingImport(secretDigest: tokens)
@@ -134,6 +138,32 @@ private func importer(_ results: ResultStorage = .full) -> RecordingImport {
         }
         #expect(read.map(NativeWriter.line) == imported.map(NativeWriter.line))
         #expect(String(decoding: NativeWriter.line(read[1]), as: UTF8.self).contains("hmac-sha256:"))
+    }
+
+    @Test(arguments: [false, true])
+    func aCodeThatWasShownIsOneWhereverTheSessionSendsIt(_ isTwoFiles: Bool) throws {
+        let files = try RecordedFiles()
+        let lines = [
+            recordedLine("s", 0, ["result": ["text": "Your one-time code is 482913."]]),
+            recordedLine("s", 1, ["arguments": ["code": "482913"]]),
+            recordedLine("other", 0, ["arguments": ["code": "482913"]]),
+        ]
+        let places = try (isTwoFiles ? [lines[0], lines[1] + lines[2]] : [lines.joined()]).enumerated().map {
+            try files.file("\($0).ndjson", $1)
+        }
+        var read: [CallRecord] = []
+        _ = try RecordingFiles.read(places) { read.append($0) }
+        var recording = importer()
+        var imported: [CallRecord] = []
+        for place in places { try recording.add(place) { imported.append($0) } }
+        for calls in [read, imported] {
+            let token = try #require(calls[1].arguments["code"]?.string)
+            #expect(token.hasPrefix("hmac-sha256:") && calls[0].result?.text == "Your one-time code is \(token).")
+            #expect(calls[1].originals == [token: "482913"])
+            #expect(calls[2].arguments == ["code": "482913"])
+            // What it was is in memory alone.
+            #expect(!String(decoding: NativeWriter.line(calls[1]), as: UTF8.self).contains("482913"))
+        }
     }
 
     /// What has no line end might have no end.

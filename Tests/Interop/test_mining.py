@@ -80,12 +80,8 @@ def strings(value) -> list[str]:
 
 # ---- what is learned, what is needed, what is refused -----------------------------------------------------------
 
-#: The one-time code of a result is a token in a file that was never imported, and the argument is not.
-RAW_CODES = pytest.mark.xfail(strict=True, reason="raw one-time codes are not allowed again")
-
-
 @pytest.mark.parametrize("setting", SETTINGS)
-@pytest.mark.parametrize("world", [pytest.param(each, marks=[RAW_CODES] if each == "freight" else []) for each in WORLDS])
+@pytest.mark.parametrize("world", WORLDS)
 def test_what_was_learned_is_allowed(lockstep: Path, tmp_path: Path, world: str, setting: str):
     """Every call that was learned from passes; those that were sent to review must be named there, and are few."""
     scope, blind = SETTINGS[setting]

@@ -12,13 +12,14 @@ import Workspace
 package struct RawSecrets: Sendable {
     private let tokeniser: Tokeniser
     private let signs: SecretSigns
+    private var known = SessionSecrets()
     /// By their places below: names without a sign, which mostly come again in the next record.
     private var last = InlineArray<10, String>(repeating: "")
 
     package init(digest: @escaping @Sendable (String) -> String) {
         let signs = SecretSigns(.secrets(digest: digest))
         self.signs = signs
-        tokeniser = Tokeniser { signs.replaced($0, named: $1) }
+        tokeniser = Tokeniser(token: digest) { signs.replaced($0, named: $1) }
     }
 
     /// With the tokens of the workspace that the command works in; outside of one under a key that everybody knows, since
@@ -41,8 +42,9 @@ package struct RawSecrets: Sendable {
         self.init { KeyedDigest(of: $0, key: key).description }
     }
 
+    /// Calls of one session are to come in their order: what an earlier one has shown is replaced in a later one.
     package mutating func replace(in record: inout CallRecord) {
-        if mayHold(record) { tokeniser.apply(to: &record) }
+        if mayHold(record) || known.mayHold(record) { tokeniser.apply(to: &record, &known) }
     }
 
     /// Asks whatever `Tokeniser.apply` changes.
@@ -82,7 +84,7 @@ private final class SecretSigns: Sendable {
         /// Long texts without a sign.
         var plain: Set<Int> = []
         /// By texts with a sign: what takes their place, nil where they hold no secret after all.
-        var replaced: [Int: String?] = [:]
+        var replaced: [Int: Tokeniser.Replacement?] = [:]
         var bytes = 0
     }
 
@@ -136,13 +138,13 @@ private final class SecretSigns: Sendable {
     }
 
     /// As the tokeniser says, which is asked once of a text that stands under no name that matters.
-    func replaced(_ text: String, named name: String?) -> String? {
+    func replaced(_ text: String, named name: String?) -> Tokeniser.Replacement? {
         if let name, isSecret(name) { return tokeniser.replace(text, name) }
         guard mayHold(text) else { return nil }
         let hash = Self.hash(text)
         if let replaced = known.withLock({ $0.replaced[hash] }) { return replaced }
         let replaced = tokeniser.replace(text, nil)
-        let size = 64 + (replaced?.utf8.count ?? 0)
+        let size = 64 + (replaced.map { $0.text.utf8.count + $0.secrets.count * 32 } ?? 0)
         known.withLock { known in
             if known.bytes + size > Self.mostBytes {
                 known.replaced.removeAll(keepingCapacity: true)

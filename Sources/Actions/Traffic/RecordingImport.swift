@@ -86,6 +86,7 @@ package struct RecordingImport {
     /// Replaces personal data in what is handed over; nil where it stays.
     package var personalData: Tokeniser?
     private var follower = SessionFollower()
+    private var secrets = SessionSecrets()
     /// Where each session of an earlier file stopped, so that its numbers go on.
     private var sequences: [String: Int64] = [:]
     package private(set) var summaries: [Summary] = []
@@ -129,11 +130,12 @@ package struct RecordingImport {
         let name = part.name
         let settings = settings
         let map = fieldMap
+        let secrets = secrets
         func decide(_ isSealedHere: Bool) {
             if beginning.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) {
                 failure = .compressed(file: name)
             } else if format == "native" || format == "auto" && map == nil && Self.isNative(beginning) {
-                intake = .native(NativeIntake(name, settings, isSealedHere: isSealedHere))
+                intake = .native(NativeIntake(name, settings, secrets, isSealedHere: isSealedHere))
             } else if let importer = Self.importer(format, beginning, name, settings, map) {
                 intake = .foreign(importer)
             } else {
@@ -178,6 +180,7 @@ package struct RecordingImport {
         switch intake {
         case .native(var native):
             native.finish { hand($0, body) }
+            self.secrets = native.secrets
             summaries.append(native.summary)
         case .foreign(var importer): try take(importer.finish(), name, body)
         case nil: break
@@ -278,8 +281,11 @@ private struct NativeIntake {
 
     private var disbelieved = DisbelievedClaims()
     private let isSealedHere: Bool
+    /// Sessions go on from one file to the next.
+    private(set) var secrets: SessionSecrets
 
-    init(_ file: String, _ settings: ImportSettings, isSealedHere: Bool) {
+    init(_ file: String, _ settings: ImportSettings, _ secrets: SessionSecrets, isSealedHere: Bool) {
+        self.secrets = secrets
         summary = RecordingImport.Summary(file: file, format: "native")
         self.settings = settings
         self.isSealedHere = isSealedHere
@@ -306,7 +312,7 @@ private struct NativeIntake {
         switch result {
         case .success(var call):
             if !isSealedHere { disbelieved.count(call.withdrawClaims()) }
-            let count = settings.tokeniser?.apply(to: &call) ?? 0
+            let count = settings.tokeniser?.apply(to: &call, &secrets) ?? 0
             if count > 0 { summary.notices[ImportNotice.tokenised.rawValue, default: 0] += count }
             if call.source == nil {
                 call.source = CallRecord.Source(importer: "native", file: summary.file, line: line)
@@ -328,10 +334,15 @@ private struct NativeIntake {
 extension Tokeniser {
     /// Replaces secrets by their keyed digests.
     static func secrets(digest: @escaping @Sendable (String) -> String) -> Tokeniser {
-        Tokeniser { text, name in
+        Tokeniser(token: digest) { text, name in
             // What an earlier import put there stays: a token of a token could not be compared.
             if KeyedDigest(text) != nil { return nil }
-            return Credentials.tokenise(text, named: name, token: digest)
+            var secrets: [String] = []
+            let replaced = Credentials.tokenise(text, named: name) { secret in
+                secrets.append(secret)
+                return digest(secret)
+            }
+            return replaced.map { Tokeniser.Replacement(text: $0, secrets: secrets) }
         }
     }
 }

@@ -45,10 +45,14 @@ extension PolicyCommand {
             let source = SourceText(bytes)
             for diagnostic in diagnostics { Output.talk(diagnostic.rendered(source: source)) }
             // A case is decided as the same call in a recording is.
-            var secrets = RawSecrets.here { Output.talk("note: \($0)") }
+            let secrets = RawSecrets.here { Output.talk("note: \($0)") }
             return tests.map { tests in
                 var tests = tests
-                tests.changeCalls { secrets.replace(in: &$0) }
+                tests.changeCalls { calls in
+                    // A session of its own.
+                    var secrets = secrets
+                    for at in calls.indices { secrets.replace(in: &calls[at]) }
+                }
                 return tests
             }
         }

@@ -109,6 +109,9 @@ package struct CallRecord: Sendable {
     /// Then `arguments` is empty, which does not mean that none were sent.
     /// Written as `"arguments_known": false`.
     package var argumentsAreKnown = true
+    /// By their tokens the secrets that whole arguments were, so that they can be looked for in what was not known to hold
+    /// them; never written.
+    package var originals: [String: String] = [:]
     /// Per argument pointer (RFC 6901) the sources that a recorder computed; used where result texts were not kept.
     package var provenance: [String: [String]]
     /// Whether `provenance` was computed without all of what the session had seen before.

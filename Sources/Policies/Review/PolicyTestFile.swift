@@ -57,11 +57,13 @@ package struct PolicyTestFile: Sendable {
         return (problems.hasErrors ? nil : PolicyTestFile(cases: cases), problems.sorted)
     }
 
-    /// Changes every call of the cases and what came before it, such as to tokens where secrets stand.
-    package mutating func changeCalls(_ change: (inout CallRecord) -> Void) {
+    /// Changes the calls of every case, such as to tokens where secrets stand; `change` has those of one case in their order.
+    package mutating func changeCalls(_ change: (inout [CallRecord]) -> Void) {
         for at in cases.indices {
-            change(&cases[at].call)
-            for earlier in cases[at].history.indices { change(&cases[at].history[earlier]) }
+            var calls = cases[at].history + [cases[at].call]
+            change(&calls)
+            if let call = calls.popLast() { cases[at].call = call }
+            cases[at].history = calls
         }
     }
 

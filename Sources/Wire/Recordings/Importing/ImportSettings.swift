@@ -88,13 +88,36 @@ package struct ServerAliases: Sendable, Hashable {
 /// `Wire` knows no secret and holds no key. Whoever wires the importer passes a function that finds secrets and puts a
 /// keyed token in the place of each; equal secrets must get equal tokens.
 package struct Tokeniser: Sendable {
+    /// A text without its secrets.
+    package struct Replacement: Sendable {
+        package var text: String
+        /// What was found, of which the same session may send each again where nothing but its value shows that it is one.
+        package var secrets: [String]
+
+        package init(text: String, secrets: [String] = []) {
+            self.text = text
+            self.secrets = secrets
+        }
+    }
+
     /// The text with its secrets replaced, or nil where it has none.
     ///
     /// The name is that of the member the text stands under, where there is one: a password is known by nothing else.
-    package var replace: @Sendable (_ text: String, _ name: String?) -> String?
+    package var replace: @Sendable (_ text: String, _ name: String?) -> Replacement?
+    /// What takes the place of a secret that is known by its value alone; nil where none is looked for.
+    package var token: (@Sendable (_ secret: String) -> String)?
 
     package init(replace: @escaping @Sendable (_ text: String, _ name: String?) -> String?) {
+        self.replace = { text, name in replace(text, name).map { Replacement(text: $0) } }
+        token = nil
+    }
+
+    package init(
+        token: @escaping @Sendable (_ secret: String) -> String,
+        replace: @escaping @Sendable (_ text: String, _ name: String?) -> Replacement?
+    ) {
         self.replace = replace
+        self.token = token
     }
 }
 

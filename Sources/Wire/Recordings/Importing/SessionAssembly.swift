@@ -22,6 +22,7 @@ extension DraftCalls {
         calls.reserveCapacity(order.count)
         var carried = 0
         var tokenised = 0
+        var secrets = SessionSecrets()
         for index in order {
             let draft = drafts[index]
             let principal = draft.principal ?? settings.principal ?? CallRecord.Principal(id: "unknown", kind: .unknown)
@@ -53,7 +54,7 @@ extension DraftCalls {
                 source: CallRecord.Source(importer: report.format.rawValue, file: settings.file, line: draft.line)
             )
             call.argumentsAreKnown = draft.arguments != nil
-            tokenised += settings.tokeniser?.apply(to: &call) ?? 0
+            tokenised += settings.tokeniser?.apply(to: &call, &secrets) ?? 0
             call.sequence = sequences[call.session, default: 0]
             sequences[call.session] = call.sequence + 1
             Self.count(draft, isNamed: named != nil, in: &report)
