@@ -91,26 +91,24 @@ package final class Gateway: Sendable {
         )
     }
 
-    /// Begins to answer on the admin port.
+    /// Begins to answer at the socket in the gateway's folder, and on the admin port where it has one.
+    ///
+    /// Each has its own connections: agents on this machine can fill the port, and never the socket.
     package func administer(
-        at endpoint: GatewayConfiguration.Endpoint,
+        in socket: AdminSocket,
+        at endpoint: GatewayConfiguration.Endpoint?,
         token: Redacted<String>
-    ) async throws -> GatewayConfiguration.Endpoint {
-        let shared = shared
-        let settings: @Sendable () -> Settings = { self.current.withLock { $0 } }
-        let bootstrap = ServerBootstrap(group: group)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelOption(.autoRead, value: false)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let desk = AdminDesk(loop: channel.eventLoop, shared: shared, token: token, settings: settings) {
-                        self.applyMode()
-                    }
-                    try channel.pipeline.syncOperations.addHandler(ClientConnection(desk))
-                }
-            }
+    ) async throws -> GatewayConfiguration.Endpoint? {
+        let local: any Channel
         do {
-            let channel = try await bootstrap.bind(host: endpoint.host, port: endpoint.port).get()
+            local = try await socket.bind(desk(token))
+        } catch {
+            throw Failure(message: "cannot listen at `\(socket.path)`: \(Failure.reason(error))")
+        }
+        listeners.withLock { $0.append(local) }
+        guard let endpoint else { return nil }
+        do {
+            let channel = try await desk(token).bind(host: endpoint.host, port: endpoint.port).get()
             listeners.withLock { $0.append(channel) }
             return GatewayConfiguration.Endpoint(
                 host: endpoint.host,
@@ -119,6 +117,30 @@ package final class Gateway: Sendable {
         } catch {
             throw Failure(listeningAt: endpoint, error)
         }
+    }
+
+    /// What answers people, with one desk for each event loop.
+    private func desk(_ token: Redacted<String>) -> ServerBootstrap {
+        let settings: @Sendable () -> Settings = { self.current.withLock { $0 } }
+        let desks = Dictionary(
+            uniqueKeysWithValues: workers.map { worker in
+                let desk = AdminDesk(loop: worker.eventLoop, shared: shared, token: token, settings: settings) {
+                    self.applyMode()
+                }
+                return (ObjectIdentifier(worker.eventLoop), desk)
+            }
+        )
+        return ServerBootstrap(group: group)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.autoRead, value: false)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    guard let desk = desks[ObjectIdentifier(channel.eventLoop)] else {
+                        throw Failure(message: "the connection has no event loop of the gateway's")
+                    }
+                    try channel.pipeline.syncOperations.addHandler(ClientConnection(desk))
+                }
+            }
     }
 
     /// Begins to answer other gateways that ask before they pass something on.
@@ -218,13 +240,15 @@ package final class Gateway: Sendable {
 
 extension Gateway.Failure {
     fileprivate init(listeningAt endpoint: GatewayConfiguration.Endpoint, _ error: any Error) {
-        let reason =
-            switch (error as? IOError)?.errnoCode {
-            case EADDRINUSE: "something listens there already"
-            case EADDRNOTAVAIL: "this machine has no such address"
-            case EACCES: "this user may not open that port"
-            default: "\(error)"
-            }
-        self.init(message: "cannot listen at \(endpoint.authority): \(reason)")
+        self.init(message: "cannot listen at \(endpoint.authority): \(Self.reason(error))")
+    }
+
+    fileprivate static func reason(_ error: any Error) -> String {
+        switch (error as? IOError)?.errnoCode {
+        case EADDRINUSE: "something listens there already"
+        case EADDRNOTAVAIL: "this machine has no such address"
+        case EACCES: "this user may not listen there"
+        default: "\(error)"
+        }
     }
 }

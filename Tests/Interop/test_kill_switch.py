@@ -8,6 +8,7 @@ import json
 import os
 import queue
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -196,6 +197,47 @@ def test_a_gateway_that_cannot_be_reached_is_named(edges, programs: Programs):
     assert (done.returncode, done.stdout) == (1, "edge-1 denied\nedge-2 unreachable\n")
     assert "edge-2: nothing answers at" in done.stderr
     assert run(programs.lockstep, here.folder, [here, gone], "gateway", "status").returncode == 1
+
+
+def test_whoever_listens_where_a_dead_gateway_did_is_told_nothing_and_not_believed(edges):
+    # Its folder lies deeper than the address of a socket may say.
+    name = "edge-" + "-".join(str(number) for number in range(20))
+    edge = edges(name).begin()
+    assert len(str(edge.control / "admin-socket")) > 108
+    host, _, port = (edge.control / "admin-address").read_text().strip().rpartition(":")
+    assert edge.command("gateway", "status").returncode == 0
+    edge.stop(signal.SIGKILL)
+    heard: list[bytes] = []
+    body = b'{"principal":"alice","state":"denied","number":1,"durable":true,"signer":null,"list":null}'
+
+    def impostor(listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                line, _ = listener.accept()
+                with line:
+                    heard.append(line.recv(65536))
+                    line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+    with socket.create_server((host, int(port))) as listener:
+        threading.Thread(target=impostor, args=(listener,), daemon=True).start()
+        done = edge.command("monitor", "kill", "alice", "--reason", "leak")
+        assert (done.returncode, done.stdout) == (1, f"{name} unreachable\n")
+        assert f"{name}: nothing answers at" in done.stderr
+        assert edge.command("gateway", "status").returncode == 1
+        listener.shutdown(socket.SHUT_RDWR)
+    assert heard == []
+
+
+def test_a_socket_that_others_could_have_put_there_is_told_nothing(edges):
+    edge = edges().begin()
+    edge.control.chmod(0o777)
+    done = edge.command("monitor", "kill", "alice", "--reason", "leak")
+    assert (done.returncode, done.stdout) == (1, "edge-1 unreachable\n")
+    assert "need not be the gateway and is told nothing" in done.stderr and len(done.stderr.splitlines()) == 1
+    edge.control.chmod(0o700)
+    assert edge.command("monitor", "kill", "alice", "--reason", "leak").returncode == 0
+    edge.stop()
+    assert not any(edge.control.glob("admin-socket")) and edge.command("gateway", "status").returncode == 1
 
 
 def test_a_restart_does_not_forget(edges):

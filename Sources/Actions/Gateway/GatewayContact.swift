@@ -28,25 +28,13 @@ package struct GatewayContact: Sendable {
         let files = GatewayFiles(document, beside: file)
         state = files.path(document.state)
         listFolder = document.controlFrom.map(files.path)
-        client = Self.client(document.configuration.admin, state)
+        client = Self.client(state)
     }
 
-    private static func client(
-        _ admin: GatewayConfiguration.Endpoint?,
-        _ state: String
-    ) -> Result<AdminClient, AdminClient.Unreachable> {
-        guard var endpoint = admin else {
-            return .failure(AdminClient.Unreachable(message: "its document has no `admin`"))
-        }
+    private static func client(_ state: String) -> Result<AdminClient, AdminClient.Unreachable> {
         do throws(FileFault) {
-            if endpoint.port == 0 {
-                let text = try line(state + "/control/admin-address")
-                guard let url = RoutedURL("http://" + text), let port = url.port, url.path.isEmpty else {
-                    return .failure(AdminClient.Unreachable(message: "`control/admin-address` holds no address"))
-                }
-                endpoint = GatewayConfiguration.Endpoint(host: url.host, port: port)
-            }
-            return .success(AdminClient(endpoint, token: Redacted(try line(state + "/control/admin-token"))))
+            let socket = AdminSocket(in: state + "/control")
+            return .success(AdminClient(socket, token: Redacted(try line(state + "/control/admin-token"))))
         } catch {
             return .failure(
                 AdminClient.Unreachable(

@@ -121,13 +121,19 @@ package struct GatewayFolder: Sendable {
         return file
     }
 
-    /// Leaves the address of the admin port, for commands that are run beside the gateway.
+    /// Where commands reach the gateway.
+    var adminSocket: AdminSocket { AdminSocket(in: root + "/control") }
+
+    /// Leaves the address of the admin port, for what else reads how the gateway stands.
     package func note(admin endpoint: GatewayConfiguration.Endpoint) throws(FileFault) {
         try StoredFile.write(Array((endpoint.authority + "\n").utf8), to: adminAddress)
     }
 
     /// An address at which nobody listens is no place to send a token to.
-    package func forgetAdmin() { try? FileManager.default.removeItem(atPath: adminAddress) }
+    package func forgetAdmin() {
+        try? FileManager.default.removeItem(atPath: adminAddress)
+        adminSocket.remove()
+    }
 
     var modes: ModeFile { ModeFile(path: root + "/control/mode") }
 

@@ -101,13 +101,12 @@ package final class GatewayRuntime: Sendable {
             delivery.serve(keeper, loaded.settings)
             delivery.begin()
             gateway.watchMode()
-            if let admin = document.configuration.admin {
-                let bound = try await gateway.administer(at: admin, token: folder.adminToken())
-                try folder.note(admin: bound)
-                administered = bound
-            } else {
-                administered = nil
-            }
+            administered = try await gateway.administer(
+                in: folder.adminSocket,
+                at: document.configuration.admin,
+                token: folder.adminToken()
+            )
+            if let administered { try folder.note(admin: administered) }
             if let decisions = document.telemetry.decisions {
                 deciding = try await gateway.decide(at: decisions, token: folder.decisionsToken())
             } else {

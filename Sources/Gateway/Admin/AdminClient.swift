@@ -2,9 +2,10 @@ package import Core
 import NIOCore
 import NIOPosix
 
-/// Asks a gateway on its admin port, one question a connection.
+/// Asks a gateway at the socket in its folder, one question a connection.
 ///
-/// On loopback only: what is sent holds the token that the gateway's owner alone may read.
+/// Never at its admin port: whoever listens there once the gateway is dead would be told the token, and could say that
+/// somebody is denied who is not.
 package struct AdminClient: Sendable {
     package struct Reply: Sendable {
         package let status: Int
@@ -20,11 +21,11 @@ package struct AdminClient: Sendable {
 
     static let mostBytes = 64 << 20
 
-    package let endpoint: GatewayConfiguration.Endpoint
+    private let socket: AdminSocket
     private let token: Redacted<String>
 
-    package init(_ endpoint: GatewayConfiguration.Endpoint, token: Redacted<String>) {
-        self.endpoint = endpoint
+    package init(_ socket: AdminSocket, token: Redacted<String>) {
+        self.socket = socket
         self.token = token
     }
 
@@ -37,10 +38,10 @@ package struct AdminClient: Sendable {
     }
 
     private func ask(_ verb: String, _ path: String, _ body: [UInt8]?) async throws(Unreachable) -> Reply {
-        guard endpoint.isLoopback else { throw Unreachable(message: "the admin port is not on loopback") }
+        if let doubt = socket.doubt { throw Unreachable(message: doubt) }
         guard path.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { throw Unreachable(message: "no such path") }
         var request = ByteBuffer()
-        request.writeString("\(verb) \(path) HTTP/1.1\r\nHost: \(endpoint.authority)\r\n")
+        request.writeString("\(verb) \(path) HTTP/1.1\r\nHost: localhost\r\n")
         request.writeString("Authorization: Bearer \(token.revealed)\r\nConnection: close\r\n")
         if let body { request.writeString("Content-Type: application/json\r\nContent-Length: \(body.count)\r\n") }
         request.writeString("\r\n")
@@ -51,21 +52,21 @@ package struct AdminClient: Sendable {
             let answered = loop.makePromise(of: [UInt8].self)
             let channel: any Channel
             do {
-                channel = try await ClientBootstrap(group: loop)
+                let bootstrap = ClientBootstrap(group: loop)
                     .connectTimeout(.seconds(2))
                     .channelInitializer { channel in
                         channel.eventLoop.makeCompletedFuture {
                             try channel.pipeline.syncOperations.addHandler(ReplyReader(answered))
                         }
                     }
-                    .connect(host: endpoint.host, port: endpoint.port).get()
+                channel = try await socket.connect(bootstrap)
             } catch {
-                answered.fail(Unreachable(message: "nothing answers at \(endpoint.authority)"))
+                answered.fail(Unreachable(message: "nothing answers at `\(socket.path)`"))
                 _ = try await answered.futureResult.get()
                 throw error
             }
             loop.scheduleTask(in: .seconds(2)) {
-                answered.fail(Unreachable(message: "no answer from \(endpoint.authority) within 2 s"))
+                answered.fail(Unreachable(message: "no answer from `\(socket.path)` within 2 s"))
             }
             channel.writeAndFlush(sent, promise: nil)
             let bytes = try await answered.futureResult.get()
@@ -74,7 +75,7 @@ package struct AdminClient: Sendable {
         } catch let error as Unreachable {
             throw error
         } catch {
-            throw Unreachable(message: "nothing answers at \(endpoint.authority)")
+            throw Unreachable(message: "nothing answers at `\(socket.path)`")
         }
     }
 

@@ -3,8 +3,8 @@ package import Identity
 
 /// Who is denied, as a workspace publishes it: signed, numbered, and made anew all the time.
 ///
-/// Gateways pull it, so that a kill reaches one that could not be told. What counts as new is the number alone; the time is
-/// for people, so that no clock of another machine is believed.
+/// Gateways pull it, so that a kill reaches one that could not be told. What counts as new is the number; the time says
+/// whether it was kept back on its way.
 package struct RevocationList: Sendable, Hashable {
     package static let schema = "lockstep.revocations/1"
     package static let payloadType = "application/vnd.lockstep.revocations+json"

@@ -4,9 +4,12 @@ import Synchronization
 
 /// What a gateway knows of the list that it pulls, and since when it has heard nothing new.
 ///
-/// Age is measured on a clock that only goes forward, from the moment at which a list with a higher number was read: moving
-/// the wall clock neither opens nor closes anything, and an old list that is put back is no news. Before the first list, and
-/// once the last one is too old, a kill may have been missed: then what can be more than reading is denied.
+/// A list with a higher number is applied whenever it comes, since it only denies. It counts as fresh for a minute from the
+/// time that was signed with it, and not from the moment at which it came: whoever passes lists on could keep them back
+/// and hand them over late, one after the other, each of them new. From then on a clock measures that only goes forward,
+/// and an old list that is put back is no news. Before the first fresh list, and once the last one is too old, a kill may
+/// have been missed: then what can be more than reading is denied. So it is where the clocks of the two machines are a
+/// minute apart, as nobody can then tell late from fresh.
 package final class RevocationPull: Sendable {
     package static let interval: Duration = .seconds(2)
     package static let longest: Duration = .seconds(60)
@@ -65,7 +68,17 @@ package final class RevocationPull: Sendable {
     }
 
     /// Takes in what was read, or why nothing was; news only where the list is signed and newer than all before.
-    package func take(_ read: Result<[UInt8], RevocationList.Fault>, keys: [DSSEKey]) -> News? {
+    ///
+    /// - Parameters:
+    ///   - read: The bytes of the list.
+    ///   - keys: Of those whose lists are believed.
+    ///   - time: By the wall clock, which the list's own time is compared with.
+    /// - Returns: What is to be done about it.
+    package func take(
+        _ read: Result<[UInt8], RevocationList.Fault>,
+        keys: [DSSEKey],
+        at time: Timestamp
+    ) -> News? {
         let now = elapsed()
         let list: RevocationList
         let digest: Digest
@@ -90,10 +103,17 @@ package final class RevocationPull: Sendable {
                 return nil
             }
             state.number = list.number
-            state.heard = now
-            state.fault = nil
             state.last = digest
-            good.store(Self.nanoseconds(now + Self.longest), ordering: .releasing)
+            let age = time - list.time
+            let isFresh = .zero - Self.longest < age && age < Self.longest
+            if isFresh {
+                state.heard = now - max(age, .zero)
+                state.fault = nil
+                good.store(Self.nanoseconds(now - max(age, .zero) + Self.longest), ordering: .releasing)
+            } else {
+                let (seconds, way) = (abs(age.components.seconds), age > .zero ? "ago" : "ahead")
+                state.fault = "it came with a time \(seconds) s \(way): late, or a clock is wrong"
+            }
             var seen: Set<Digest> = []
             var kills: [RevocationProof] = []
             for kill in list.kills {

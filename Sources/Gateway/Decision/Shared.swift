@@ -106,7 +106,7 @@ package final class Shared: Sendable {
     ///
     /// - Returns: Whether the list should be written down as the last one that was believed.
     package func take(published read: Result<[UInt8], RevocationList.Fault>) -> Bool {
-        guard let pull, let news = pull.take(read, keys: revocations.workspaceKeys) else { return false }
+        guard let pull, let news = pull.take(read, keys: revocations.workspaceKeys, at: now()) else { return false }
         let new = revocations.deny(published: news.kills, at: now())
         guard !new.isEmpty else { return news.isNoted }
         enforceRevocations()

@@ -41,45 +41,77 @@ private struct Workspace {
     @Test func `before the first list and a minute after the last one it is stale`() throws {
         let pull = pull()
         #expect(pull.isStale)
-        #expect(pull.take(try workspace.list(1), keys: keys) != nil)
+        #expect(pull.take(try workspace.list(1), keys: keys, at: now) != nil)
         #expect(!pull.isStale)
         ticks.advance(.seconds(59))
         #expect(!pull.isStale)
         ticks.advance(.seconds(1))
         #expect(pull.isStale)
         #expect(pull.json["age"]?.int == 60)
-        _ = pull.take(try workspace.list(2), keys: keys)
+        #expect(pull.json["fault"] == .some(.null))
+        _ = pull.take(try workspace.list(2), keys: keys, at: now)
         #expect(!pull.isStale)
     }
 
     @Test func `a list that was there before renews nothing, whatever time it names`() throws {
         let pull = pull()
-        _ = pull.take(try workspace.list(7), keys: keys)
+        _ = pull.take(try workspace.list(7), keys: keys, at: now)
         ticks.advance(.seconds(61))
         let later = RevocationList(number: 7, time: now + .seconds(3_600))
-        #expect(pull.take(try workspace.list(7), keys: keys) == nil)
-        #expect(pull.take(.success(try later.envelope(signer: workspace.signer).bytes), keys: keys) == nil)
-        #expect(pull.take(try workspace.list(6), keys: keys) == nil)
+        #expect(pull.take(try workspace.list(7), keys: keys, at: now) == nil)
+        #expect(pull.take(.success(try later.envelope(signer: workspace.signer).bytes), keys: keys, at: now) == nil)
+        #expect(pull.take(try workspace.list(6), keys: keys, at: now) == nil)
         #expect(pull.isStale)
         #expect(pull.json["fault"]?.string == "it is older than one that was read before")
     }
 
+    @Test func `lists that come late one after the other deny, and none of them counts as fresh`() throws {
+        let (pull, kill) = (pull(), try workspace.kill("alice"))
+        for number: Int64 in 1...5 {
+            let late = try workspace.list(number, [kill])
+            let news = pull.take(late, keys: keys, at: now + .seconds(60 * number))
+            #expect(news?.kills.count == (number == 1 ? 1 : 0))
+            #expect(pull.isStale)
+        }
+        #expect(pull.json["fault"]?.string == "it came with a time 300 s ago: late, or a clock is wrong")
+    }
+
+    @Test func `what a list was kept back for is taken off the minute`() throws {
+        let pull = pull()
+        #expect(pull.take(try workspace.list(1), keys: keys, at: now + .seconds(45)) != nil)
+        #expect(!pull.isStale)
+        #expect(pull.json["age"]?.int == 45)
+        ticks.advance(.seconds(15))
+        #expect(pull.isStale)
+    }
+
+    @Test func `a time ahead is good for no more than the minute, and a whole minute ahead for nothing`() throws {
+        let pull = pull()
+        #expect(pull.take(try workspace.list(1), keys: keys, at: now - .seconds(60)) != nil)
+        #expect(pull.isStale)
+        #expect(pull.take(try workspace.list(2), keys: keys, at: now - .seconds(30)) != nil)
+        ticks.advance(.seconds(59))
+        #expect(!pull.isStale)
+        ticks.advance(.seconds(1))
+        #expect(pull.isStale)
+    }
+
     @Test func `after a restart only a list with a higher number is news`() throws {
         let pull = pull(after: 7)
-        #expect(pull.take(try workspace.list(7), keys: keys) == nil)
+        #expect(pull.take(try workspace.list(7), keys: keys, at: now) == nil)
         #expect(pull.isStale)
-        #expect(pull.take(try workspace.list(8), keys: keys) != nil)
+        #expect(pull.take(try workspace.list(8), keys: keys, at: now) != nil)
         #expect(!pull.isStale)
     }
 
     @Test func `a list of another key, a damaged one and none at all renew nothing`() throws {
         let pull = pull()
         let other = Workspace()
-        #expect(pull.take(try other.list(1), keys: keys) == nil)
-        #expect(pull.take(try workspace.list(1), keys: []) == nil)
-        #expect(pull.take(.success(Array("{}".utf8)), keys: keys) == nil)
-        #expect(pull.take(.success(Array(try workspace.list(1).get().dropLast(8))), keys: keys) == nil)
-        #expect(pull.take(.failure(.init("it does not exist")), keys: keys) == nil)
+        #expect(pull.take(try other.list(1), keys: keys, at: now) == nil)
+        #expect(pull.take(try workspace.list(1), keys: [], at: now) == nil)
+        #expect(pull.take(.success(Array("{}".utf8)), keys: keys, at: now) == nil)
+        #expect(pull.take(.success(Array(try workspace.list(1).get().dropLast(8))), keys: keys, at: now) == nil)
+        #expect(pull.take(.failure(.init("it does not exist")), keys: keys, at: now) == nil)
         #expect(pull.isStale)
         #expect(pull.json["fault"]?.string == "it does not exist")
     }
@@ -87,10 +119,10 @@ private struct Workspace {
     @Test func `a kill is news once, and what was lifted here stays lifted`() throws {
         let (pull, kill) = (pull(), try workspace.kill("alice"))
         let denied = try Revocations(control: ControlKeys(keys: keys))
-        let first = try #require(pull.take(try workspace.list(1, [kill]), keys: keys))
+        let first = try #require(pull.take(try workspace.list(1, [kill]), keys: keys, at: now))
         #expect(denied.deny(published: first.kills, at: now).count == 1)
         #expect(denied.denies(Caller(principal: .init(id: "alice", kind: .jwt))))
-        #expect(pull.take(try workspace.list(2, [kill]), keys: keys)?.kills == [])
+        #expect(pull.take(try workspace.list(2, [kill]), keys: keys, at: now)?.kills == [])
         // After a restart of the gateway the list is read anew, and the entry is known by what was signed.
         #expect(denied.deny(published: [kill], at: now).isEmpty)
         #expect(denied.deny(published: [try workspace.kill("alice", reason: "again")], at: now).count == 1)
