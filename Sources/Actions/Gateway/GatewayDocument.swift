@@ -30,11 +30,16 @@ package struct GatewayDocument: Sendable {
         case listening
         /// To stand around one program; where to listen does not matter then.
         case wrapping
+        /// To reach whatever stands on its folder, be it one that listens or programs alone.
+        case contacting
     }
 
     package var configuration: GatewayConfiguration
     /// Servers that are programs: routes without a path and an upstream.
     package var programs: [String] = []
+    /// Whether it is for programs alone, and nothing of it listens.
+    package var isForProgramsAlone: Bool { !hasListener && !programs.isEmpty }
+    var hasListener = false
     /// Paths as they were written, relative to the document.
     package var state: String
     package var policy: String?
@@ -127,7 +132,7 @@ private struct GatewayReading {
         }
         let read = endpoint("listen", &reader, isRequired: purpose == .listening)
         let nowhere = GatewayConfiguration.Endpoint(host: "127.0.0.1", port: 0)
-        let listen = read ?? (purpose == .wrapping ? nowhere : nil)
+        let listen = read ?? (purpose == .listening ? nil : nowhere)
         let admin = endpoint("admin", &reader, isRequired: false)
         let place = reader.place(ofKey: "admin")
         if let admin, !admin.isLoopback {
@@ -171,6 +176,7 @@ private struct GatewayReading {
             policy: policy
         )
         document.programs = programs
+        document.hasListener = read != nil && !routes.isEmpty
         identity(&reader, &document)
         limits(&reader, &document)
         results(&reader, &document)
@@ -178,7 +184,7 @@ private struct GatewayReading {
         document.configuration.origins = Set((reader.strings("origins")?.value ?? []).map(\.value))
         document.definitions = reader.string("definitions")?.value
         document.tls = tls(&reader)
-        document.bundles = BundlesReading(problems).bundles(&reader, isListening: purpose == .listening)
+        document.bundles = BundlesReading(problems).bundles(&reader, isListening: purpose != .wrapping)
         document.telemetry = TelemetryDocument.read(&reader, problems)
         if var control = reader.mapping("control") {
             document.controlKeys = control.string("keys")?.value

@@ -114,7 +114,9 @@ package struct GatewayFolder: Sendable {
             keys: [ring.current] + ring.retired,
             control: control
         )
-        let hasRun = FileManager.default.fileExists(atPath: root + "/audit/gateway")
+        // The logs of wrapped programs count as well.
+        let logs = (try? FileManager.default.contentsOfDirectory(atPath: root + "/audit")) ?? []
+        let hasRun = !logs.isEmpty
         if !hasRun, !FileManager.default.fileExists(atPath: file.path), !file.save([]) {
             throw RevocationFile.Unreadable(message: "the list of who is denied cannot be written")
         }

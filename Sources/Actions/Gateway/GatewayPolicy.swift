@@ -1,6 +1,8 @@
 import Core
+import Documents
 import Gateway
 import Policies
+import Traffic
 import Workspace
 
 extension Release {
@@ -51,6 +53,70 @@ extension GatewayFiles {
         }
         let (policy, diagnostics) = PolicyReader.read(Array(release.document.utf8), file: name, now: now)
         guard let policy else { throw InvalidInput(diagnostics) }
-        return LoadedPolicy(compiled: CompiledPolicy(policy), digest: release.digest)
+        return LoadedPolicy(
+            compiled: CompiledPolicy(policy),
+            digest: release.digest,
+            warnings: diagnostics.filter { $0.severity == .warning }
+        )
+    }
+}
+
+extension GatewayDocument {
+    private static let mostShown = 20
+
+    /// What of a policy does not do here what it seems to.
+    func warnings(of policy: GatewayFiles.LoadedPolicy?) -> [Diagnostic] {
+        guard let policy else { return [] }
+        let named = policy.compiled.policy
+        let servers = Set(named.rules.map(\.tool.server) + named.unseenReads.map(\.server)).filter { !$0.contains("*") }
+        let routed = configuration.routes.map(\.server) + programs
+        let unrouted = servers.subtracting(routed).sorted().map { server in
+            Diagnostic(
+                .warning,
+                code: "gateway.no-route",
+                message: "the policy names the server \(server.inMessage), and there is no route to it",
+                help: nearest(to: server, in: routed).map { "did you mean \($0.inMessage)?" }
+            )
+        }
+        let all = policy.warnings + unrouted
+        guard all.count > Self.mostShown else { return all }
+        let rest = all.count - Self.mostShown
+        return all.prefix(Self.mostShown) + [
+            Diagnostic(.warning, code: "gateway.warnings", message: "there are \(rest) more warnings like these")
+        ]
+    }
+}
+
+extension GatewayFiles {
+    /// The definitions that people have reviewed, by server and tool.
+    func pins() throws -> [String: [String: JSON.Object]] {
+        guard let name = document.definitions else { return [:] }
+        let fault = GatewayRuntime.Failure(
+            "definitions",
+            "the definitions `\(name)` are not a list of `{\"server\", \"tools\"}`",
+            isInput: true
+        )
+        guard let servers = (try? JSON.parse(bytes(name, as: "the definitions")))?.array else { throw fault }
+        var pins: [String: [String: JSON.Object]] = [:]
+        for entry in servers {
+            guard let server = entry["server"]?.string, let tools = entry["tools"]?.array else { throw fault }
+            for tool in tools {
+                guard let object = tool.object, let toolName = object["name"]?.string else { throw fault }
+                pins[server, default: [:]][toolName] = object
+            }
+        }
+        return pins
+    }
+}
+
+extension GatewayRuntime.Failure {
+    /// Why nothing changed, in words for people.
+    static func words(of error: any Error) -> String {
+        switch error {
+        case let input as InvalidInput:
+            input.diagnostics.sorted.first { $0.severity == .error }?.message ?? "the document is invalid"
+        case let failure as GatewayRuntime.Failure: failure.message
+        default: "the document could not be read"
+        }
     }
 }

@@ -121,8 +121,24 @@ package final class GatewayRuntime: Sendable {
         shared.reloads.perform { [weak self] in self?.reloadFault() }
     }
 
-    /// Reads everything anew; where something is wrong nothing changes.
+    /// Reads everything anew; where something is wrong nothing changes, and the gateway's status says so.
     package func reload() throws {
+        do {
+            try readAnew()
+            shared.noteReload(fault: nil)
+        } catch {
+            shared.noteReload(fault: Failure.words(of: error))
+            throw error
+        }
+    }
+
+    /// What people should know of the document and the policy in force, though neither is wrong.
+    package var warnings: [Diagnostic] {
+        let held = held
+        return held.document.warnings(of: held.policy)
+    }
+
+    private func readAnew() throws {
         let document = try Self.document(file)
         let files = GatewayFiles(document, beside: file)
         let policy = try files.policy(now: shared.clock())
@@ -175,12 +191,8 @@ package final class GatewayRuntime: Sendable {
         do {
             try reload()
             return nil
-        } catch let input as InvalidInput {
-            return input.diagnostics.sorted.first { $0.severity == .error }?.message ?? "the document is invalid"
-        } catch let failure as Failure {
-            return failure.message
         } catch {
-            return "the document could not be read"
+            return Failure.words(of: error)
         }
     }
 
@@ -223,6 +235,8 @@ struct GatewayFiles {
     struct LoadedPolicy: Sendable {
         let compiled: CompiledPolicy
         let digest: Digest
+        /// What its document holds that is not wrong, and does not do what it seems to.
+        var warnings: [Diagnostic] = []
     }
 
     let document: GatewayDocument
@@ -256,7 +270,11 @@ struct GatewayFiles {
         if Release.isOne(bytes) { return try released(bytes, name, now: now) }
         let (policy, diagnostics) = PolicyReader.read(bytes, file: name)
         guard let policy else { throw InvalidInput(diagnostics) }
-        return LoadedPolicy(compiled: CompiledPolicy(policy), digest: .sha256(bytes))
+        return LoadedPolicy(
+            compiled: CompiledPolicy(policy),
+            digest: .sha256(bytes),
+            warnings: diagnostics.filter { $0.severity == .warning }
+        )
     }
 
     /// What callers are proven by; `possession` is kept over a reload, so that proofs it saw do not count again.
@@ -373,25 +391,5 @@ struct GatewayFiles {
         } catch {
             throw GatewayRuntime.Failure("keys", "the key set `\(name)` is wrong: \(error.message)", isInput: true)
         }
-    }
-
-    /// The definitions that people have reviewed, by server and tool.
-    func pins() throws -> [String: [String: JSON.Object]] {
-        guard let name = document.definitions else { return [:] }
-        let fault = GatewayRuntime.Failure(
-            "definitions",
-            "the definitions `\(name)` are not a list of `{\"server\", \"tools\"}`",
-            isInput: true
-        )
-        guard let servers = (try? JSON.parse(bytes(name, as: "the definitions")))?.array else { throw fault }
-        var pins: [String: [String: JSON.Object]] = [:]
-        for entry in servers {
-            guard let server = entry["server"]?.string, let tools = entry["tools"]?.array else { throw fault }
-            for tool in tools {
-                guard let object = tool.object, let toolName = object["name"]?.string else { throw fault }
-                pins[server, default: [:]][toolName] = object
-            }
-        }
-        return pins
     }
 }

@@ -46,7 +46,7 @@ package struct Incident: Sendable {
         self.principal = principal
         self.since = since
         readRecordings(contact.state)
-        readLog(contact.state)
+        readLogs(contact.state)
     }
 
     private mutating func readRecordings(_ state: String) {
@@ -81,8 +81,23 @@ package struct Incident: Sendable {
         stats.count(record)
     }
 
-    private mutating func readLog(_ state: String) {
-        let reader = LogReader(FileDisk(reading: state + "/audit/gateway"))
+    /// The gateway's own log, and one of each program that was wrapped.
+    private mutating func readLogs(_ state: String) {
+        let all = ((try? FileManager.default.contentsOfDirectory(atPath: state + "/audit")) ?? []).sorted()
+        let programs = all.filter { $0.hasPrefix("program-") }
+        // Where programs alone are wrapped, nobody may have written the gateway's.
+        if all.contains("gateway") || programs.isEmpty { readLog(state + "/audit/gateway") }
+        for name in programs { readLog("\(state)/audit/\(name)") }
+        let times = events.map { $0["time"]?.string.flatMap { Timestamp(rfc3339: $0) } ?? since }
+        events = zip(times, events).enumerated().sorted { ($0.element.0, $0.offset) < ($1.element.0, $1.offset) }
+            .map(\.element.1)
+    }
+
+    private mutating func readLog(_ path: String) {
+        let reader = LogReader(FileDisk(reading: path))
+        let before = events
+        events = []
+        defer { events = before + events.reversed() }
         do throws(AuditError) {
             let size = try reader.checkpoint().checkpoint.size
             var end = size
@@ -101,7 +116,6 @@ package struct Incident: Sendable {
                 if isBefore { break }
                 end = begin
             }
-            events.reverse()
         } catch {
             gaps.append("the audit log cannot be read: \(error.message)")
         }
@@ -115,7 +129,11 @@ package struct Incident: Sendable {
             guard call["principal"]?.string == principal || delegation.contains(principal) else { return }
             let effective = entry["effective"]?.string ?? ""
             let reason = entry["reason"]?.string ?? ""
-            var word = effective == "allow" || reason.isEmpty ? effective : "\(effective): \(reason)"
+            let verdict = entry["verdict"]?.string ?? effective
+            // It passed, and would not have if the policy were enforced; what a person allowed is no such thing.
+            let isShadowed = effective == "allow" && verdict != "allow" && entry["mode"]?.string != "enforce"
+            var word = isShadowed ? "would \(verdict)" : effective
+            if effective != "allow" || isShadowed, !reason.isEmpty { word += ": \(reason)" }
             // Sent in the name of the principal, by whoever commands the gateway.
             if entry["canary"]?.bool == true { word = "canary \(word)" }
             let use = Use(server: call["server"]?.string ?? "", tool: call["tool"]?.string ?? "", word: word)

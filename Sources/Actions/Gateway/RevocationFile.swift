@@ -48,18 +48,38 @@ package struct RevocationFile: RevocationStore {
         return entries
     }
 
+    /// Several processes share the folder of wrapped programs: what another one wrote meanwhile is kept.
     package func save(_ entries: [Revocations.Entry]) -> Bool {
-        guard let key = keys.first else { return false }
+        guard let key = keys.first, let name = path.split(separator: "/").last.map(String.init),
+            let folder = try? HeldFolder(String(path.dropLast(name.utf8.count + 1)), isLocked: true)
+        else { return false }
+        let entries = merged(entries, into: (try? load()) ?? [])
         var bytes: [UInt8] = []
         for entry in entries { bytes += JSON.canonical(entry.json) + [0x0A] }
         let seal: JSON.Value = ["count": .integer(Int64(entries.count)), "seal": .string(seal(bytes, key))]
         bytes += JSON.canonical(seal) + [0x0A]
         do throws(FileFault) {
-            try StoredFile.write(bytes, to: path)
+            try folder.write(bytes, to: name)
             return true
         } catch {
             return false
         }
+    }
+
+    /// Both lists in one, in which nobody is missing whom either denies; a list that only grew is as it was.
+    private func merged(
+        _ entries: [Revocations.Entry],
+        into written: [Revocations.Entry]
+    ) -> [Revocations.Entry] {
+        let common = zip(written, entries).prefix { $0.digest == $1.digest }.count
+        var all = entries.prefix(common).enumerated().map { at, entry in
+            var entry = entry
+            entry.lifted = entry.lifted ?? written[at].lifted
+            return entry
+        }
+        all += written.dropFirst(common)
+        for entry in entries.dropFirst(common) { all.append(entry.numbered(all.count + 1)) }
+        return all
     }
 
     /// The id of the gateway is part of it: the list of another one is not taken for this one's.

@@ -16,6 +16,11 @@ package final class WrapRuntime: Sendable {
     private let group: MultiThreadedEventLoopGroup
     private let declared: String
     private let feed: RevocationFeed?
+    private let questions: AskFolder
+    private let server: String
+    private let id: String
+    /// What of the policy does not do what it seems to.
+    package let warnings: [Diagnostic]
 
     /// Reads the document; nothing is started yet.
     ///
@@ -36,6 +41,7 @@ package final class WrapRuntime: Sendable {
         }
         self.declared = declared
         let policy = try files.policy(now: clock())
+        warnings = document.warnings(of: policy)
         let pins = try files.pins()
         let proofs = try files.proofs()
         let folder: GatewayFolder
@@ -44,6 +50,12 @@ package final class WrapRuntime: Sendable {
         } catch {
             throw GatewayRuntime.Failure("state", "the folder `\(document.state)` cannot be used: \(error.sentence)")
         }
+        do throws(FileFault) {
+            questions = try AskFolder(of: folder.root)
+        } catch {
+            throw GatewayRuntime.Failure("state", "the folder `\(document.state)` cannot be used: \(error.sentence)")
+        }
+        (self.server, id) = (name, document.configuration.id)
         let control = try files.control()
         let (revocations, modes) = try folder.denials(of: document, control, clock)
         feed = try files.feed(keptIn: folder, control)
@@ -52,7 +64,7 @@ package final class WrapRuntime: Sendable {
         shared = Shared(
             audit: log,
             records: recorder,
-            asks: Asks {
+            asks: Asks(store: questions) {
                 var random = SystemRandomNumberGenerator()
                 return Hexadecimal.encode((0..<8).map { _ in UInt8.random(in: 0...255, using: &random) })
             },
@@ -85,6 +97,7 @@ package final class WrapRuntime: Sendable {
             loop.makeFailedFuture(GatewayRuntime.Failure("stdio", "a program has no address"))
         }
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        questions.take(into: shared, server: name, gateway: document.configuration.id)
         gateway = StdioGateway(settings, shared: shared, route: route, group: group)
     }
 
@@ -152,12 +165,14 @@ package final class WrapRuntime: Sendable {
                 // Who is denied cannot be known any more, so that nobody can be let through.
                 gateway.stop()
             }
+            questions.look(into: shared, server: server, gateway: id)
             // A mode that cannot be read changes nothing.
             if (try? shared.modes.refresh(at: shared.clock())) != nil { gateway.applyMode() }
         }
     }
 
     private func close() async {
+        await questions.finish()
         await shared.disk.finish()
         await shared.definitions.finish()
         await shared.events?.close()

@@ -1,3 +1,4 @@
+import Actions
 import ArgumentParser
 import Core
 import Gateway
@@ -15,8 +16,17 @@ struct AskCommand: AsyncParsableCommand {
         @OptionGroup var gateways: GatewayOptions
 
         func run() async throws {
-            let replies = try await gateways.reach().atOnce { gateway in (gateway.id, await gateway.get("/v1/asks")) }
+            let reach = try gateways.reach()
             var all: [JSON.Value] = []
+            // Those of wrapped programs lie in folders, whatever runs.
+            for gateway in reach {
+                for question in (try? gateway.contact.get())?.questions.open(at: SystemClock().now()) ?? [] {
+                    var shown = question.shownJSON.object ?? [:]
+                    shown["gateway"] = .string(gateway.id)
+                    all.append(.object(shown))
+                }
+            }
+            let replies = await reach.atOnce { gateway in (gateway.id, await gateway.get("/v1/asks")) }
             var isWhole = true
             for (id, reply) in replies {
                 switch reply {
@@ -77,25 +87,17 @@ struct AnswerOptions: ParsableArguments {
             )
         }
         let by = try person ?? ControlSigning.parse([]).name
+        let reach = try gateways.reach()
+        if let (gateway, question) = try answerWrapped(word, by, reach) {
+            return say(word, gateway, question.shownJSON)
+        }
         var body: JSON.Object = ["by": .string("user:\(by)")]
         body["reason"] = reason.map(JSON.Value.string)
         let (path, sent) = ("/v1/asks/\(id)/\(word)", JSON.Value.object(body))
         // The id is one of one gateway's; the others do not know it.
-        let replies = try await gateways.reach().atOnce { gateway in (gateway.id, await gateway.post(path, sent)) }
+        let replies = await reach.atOnce { gateway in (gateway.id, await gateway.post(path, sent)) }
         for case (let gateway, .success(let reply)) in replies where reply.status == 200 {
-            switch gateways.output.format {
-            case .table:
-                let call = ["principal", "server", "tool", "arguments"].map { reply.body[$0]?.string ?? "" }
-                Output.answer(
-                    "\(Output.printable(gateway)) \(word == "allow" ? "allowed" : "denied") \(call[0]): "
-                        + Output.cell("\(call[1])/\(call[2]) \(call[3])")
-                )
-            case .json:
-                var object = reply.body.object ?? [:]
-                object["gateway"] = .string(gateway)
-                object["answer"] = .string(word)
-                Output.answer(.object(object))
-            }
+            say(word, gateway, reply.body)
             return
         }
         for case (let gateway, .failure(let error)) in replies {
@@ -106,5 +108,44 @@ struct AnswerOptions: ParsableArguments {
             "no question `\(id)` is open",
             help: "a question is open for fifteen minutes and is answered once; see `lockstep ask list`"
         )
+    }
+
+    /// A question of a wrapped program; nothing where it is none that can be answered.
+    private func answerWrapped(
+        _ word: String,
+        _ by: String,
+        _ reach: [GatewayReach]
+    ) throws -> (gateway: String, question: Asks.Question)? {
+        guard let answer = Asks.Answer(rawValue: word) else { return nil }
+        for gateway in reach {
+            guard let questions = try? gateway.contact.get().questions else { continue }
+            do throws(FileFault) {
+                let found = try questions.answer(id, answer, by: "user:\(by)", reason: reason, at: SystemClock().now())
+                if let found { return (gateway.id, found) }
+            } catch {
+                if error == .missing { continue }
+                throw CommandFailure(
+                    "ask.unwritten",
+                    "the answer could not be written, so nothing changed: the folder of questions \(error.sentence)"
+                )
+            }
+        }
+        return nil
+    }
+
+    private func say(_ word: String, _ gateway: String, _ question: JSON.Value) {
+        switch gateways.output.format {
+        case .table:
+            let call = ["principal", "server", "tool", "arguments"].map { question[$0]?.string ?? "" }
+            Output.answer(
+                "\(Output.printable(gateway)) \(word == "allow" ? "allowed" : "denied") \(call[0]): "
+                    + Output.cell("\(call[1])/\(call[2]) \(call[3])")
+            )
+        case .json:
+            var object = question.object ?? [:]
+            object["gateway"] = .string(gateway)
+            object["answer"] = .string(word)
+            Output.answer(.object(object))
+        }
     }
 }

@@ -10,7 +10,9 @@ struct GatewayCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gateway",
         abstract: "Stand in front of servers: decide, record, enforce.",
-        subcommands: [Run.self, Wrap.self, Install.self, TunnelCommand.self, Status.self, SetMode.self]
+        subcommands: [
+            Run.self, Wrap.self, Install.self, TunnelCommand.self, Status.self, SetMode.self, AskCommand.self,
+        ]
     )
 
     struct Run: AsyncParsableCommand {
@@ -39,6 +41,7 @@ struct GatewayCommand: AsyncParsableCommand {
             if let admin = runtime.administered { line["admin"] = .string(admin.authority) }
             if let decisions = runtime.deciding { line["decisions"] = .string(decisions.authority) }
             Output.answer(JSON.Value.object(line).description)
+            for warning in runtime.warnings { Output.talk(warning.rendered()) }
             var logger = Logger(label: "lockstep.gateway")
             logger.logLevel = .error
             let group = ServiceGroup(
@@ -62,14 +65,18 @@ extension GatewayCommand {
         @OptionGroup var gateways: GatewayOptions
 
         func run() async throws {
-            let replies = try await gateways.reach().atOnce { gateway in
+            let reach = try gateways.reach()
+            let replies = await reach.atOnce { gateway in
                 (gateway.id, await gateway.get("/v1/status"), await GatewayPulse(of: gateway))
+            }
+            let waiting = reach.map { gateway in
+                (try? gateway.contact.get())?.questions.open(at: SystemClock().now()).count ?? 0
             }
             let counted = ["requests", "allowed", "denied", "asked", "shadowed", "withheld"]
             var rows: [[String]] = []
             var all: [JSON.Value] = []
             var isWhole = true
-            for (id, reply, pulse) in replies {
+            for ((id, reply, pulse), waiting) in zip(replies, waiting) {
                 guard case .success(let reply) = reply, reply.status == 200 else {
                     isWhole = false
                     rows.append([id, "unreachable"] + Array(repeating: "", count: counted.count + 4))
@@ -79,6 +86,8 @@ extension GatewayCommand {
                 }
                 var shown = reply.body.object ?? [:]
                 shown["heartbeat"] = pulse.json
+                let asks = Int(shown["asks"]?.int ?? 0) + waiting
+                shown["asks"] = .integer(Int64(asks))
                 all.append(.object(shown))
                 pulse.talk(id, reply.body)
                 if !pulse.isSound { isWhole = false }
@@ -89,7 +98,7 @@ extension GatewayCommand {
                         pulse.revision,
                     ]
                         + counted.map { number(reply.body["counters"]?[$0]) }
-                        + [number(reply.body["revocations"]), number(reply.body["asks"])]
+                        + [number(reply.body["revocations"]), String(asks)]
                 )
                 if let glass = reply.body["break-glass"], let until = glass["until"]?.string {
                     let by = "\(glass["by"]?.string ?? ""): \(glass["reason"]?.string ?? "")"
@@ -97,6 +106,11 @@ extension GatewayCommand {
                         "\(Output.printable(id)): break-glass by \(Output.printable(by)) "
                             + (glass["open"]?.bool == true
                                 ? "until \(until)" : "is over since \(until) and not reviewed")
+                    )
+                }
+                if let fault = reply.body["reloads"]?["fault"]?.string {
+                    Output.talk(
+                        "\(Output.printable(id)): what was read anew is not in force: \(Output.printable(fault))"
                     )
                 }
                 if let fault = reply.body["tls"]?["fault"]?.string {
@@ -149,6 +163,7 @@ private struct GatewayService: Service {
             do {
                 try runtime.reload()
                 Output.talk("the document and the policy were read anew")
+                for warning in runtime.warnings { Output.talk(warning.rendered()) }
             } catch let input as InvalidInput {
                 for diagnostic in input.diagnostics.sorted { Output.talk(diagnostic.rendered()) }
                 Output.talk("what was in force stays in force")

@@ -35,6 +35,7 @@ extension GatewayCommand {
             let status: Int32
             do {
                 let runtime = try WrapRuntime(absolute(file), server: server) { clock.now() }
+                for warning in runtime.warnings { Output.talk(warning.rendered()) }
                 let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
                 let stopping = Task {
                     for await _ in signals { runtime.stop() }

@@ -6,7 +6,7 @@ struct MonitorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "monitor",
         abstract: "Deny an agent everything, and give access back.",
-        subcommands: [Kill.self, Lift.self, Publish.self]
+        subcommands: [Kill.self, Lift.self, List.self, Publish.self]
     )
 
     struct Kill: AsyncParsableCommand {
@@ -61,7 +61,21 @@ struct MonitorCommand: AsyncParsableCommand {
             }
             await published
             GatewayOutcome.answer(outcomes, gateways.output.format)
+            hint(outcomes)
             if outcomes.contains(where: { !$0.isDone }) { throw ExitStatus.failed }
+        }
+
+        /// A name that nobody goes by is denied as well, and may be a slip of the hand.
+        private func hint(_ outcomes: [GatewayOutcome]) {
+            let isNew = outcomes.contains { $0.otherNames != nil }
+            guard isNew, outcomes.allSatisfy({ $0.otherNames != nil || $0.state == "unreachable" }) else { return }
+            let names = Set(outcomes.flatMap { $0.otherNames ?? [] })
+            let near = nearest(to: principal, in: names.sorted())
+            Output.talk(
+                "hint: `\(Output.printable(principal))` is denied, but these gateways saw nobody of that name lately"
+                    + (near.map { "; did you mean `\(Output.printable($0))`?" } ?? "")
+                    + " (`lockstep monitor list` says who is denied, `lockstep monitor lift` takes it back)"
+            )
         }
 
         private static func outcome(_ gateway: String, _ reply: AdminClient.Reply) -> GatewayOutcome {
@@ -87,7 +101,9 @@ struct MonitorCommand: AsyncParsableCommand {
                 members: [
                     "number": reply.body["number"] ?? .null, "durable": .bool(isDurable),
                     "signer": reply.body["signer"] ?? .null,
-                ]
+                ],
+                otherNames: reply.body["known"]?.bool == false
+                    ? (reply.body["names"]?.array ?? []).compactMap(\.string) : nil
             )
         }
 
@@ -174,7 +190,13 @@ struct MonitorCommand: AsyncParsableCommand {
                     switch reply.status {
                     case 200: return GatewayOutcome(gateway: gateway.id, state: "lifted", isDone: true)
                     case 404: return GatewayOutcome(gateway: gateway.id, state: "not denied", isDone: true)
-                    case 403: return GatewayOutcome(gateway: gateway.id, state: "refused", message: why, isDone: false)
+                    case 403:
+                        return GatewayOutcome(
+                            gateway: gateway.id,
+                            state: "refused",
+                            message: "\(why); sign as one of its people: `--as PERSON --key FILE`",
+                            isDone: false
+                        )
                     default: return GatewayOutcome(gateway: gateway.id, state: "failed", message: why, isDone: false)
                     }
                 }
@@ -187,7 +209,7 @@ struct MonitorCommand: AsyncParsableCommand {
                 throw CommandFailure(
                     "monitor.not-denied",
                     "`\(Output.printable(principal))` is denied on none of these gateways",
-                    help: "`lockstep gateway status` says how many are"
+                    help: "`lockstep monitor list` says who is"
                 )
             }
         }

@@ -7,7 +7,11 @@ struct GatewayPulse: Sendable {
     /// Nothing where the gateway said nothing.
     private let check: HeartbeatCheck?
 
+    /// Programs alone have nobody who would say one.
+    private let isWanted: Bool
+
     init(of gateway: GatewayReach) async {
+        isWanted = (try? gateway.contact.get().desk) == nil
         guard case .success(let contact) = gateway.contact,
             case .success(let reply) = await gateway.get("/v1/heartbeat"), reply.status == 200
         else {
@@ -17,7 +21,10 @@ struct GatewayPulse: Sendable {
         check = contact.check(heartbeat: reply.body, now: SystemClock().now())
     }
 
-    var isSound: Bool { if case .good = check { true } else { false } }
+    var isSound: Bool {
+        if case .good = check { return true }
+        return !isWanted
+    }
 
     private var said: Heartbeat? {
         switch check {
@@ -43,6 +50,7 @@ struct GatewayPulse: Sendable {
         case .good: break
         case .stale(let said): Output.talk("\(name): its last heartbeat is of \(said.time)")
         case .unproven: Output.talk("\(name): its heartbeat is not signed with the keys of its folder")
+        case nil where !isWanted: break
         case nil: Output.talk("\(name): there is no heartbeat of it")
         }
         let bundle = status["bundle"] ?? .null

@@ -67,7 +67,7 @@ struct GatewayReach: Sendable {
 
     func get(_ path: String) async -> Result<AdminClient.Reply, AdminClient.Unreachable> {
         do throws(AdminClient.Unreachable) {
-            return .success(try await contact.get().client.get().get(path))
+            return .success(try await contact.get().get(path))
         } catch {
             return .failure(error)
         }
@@ -75,7 +75,7 @@ struct GatewayReach: Sendable {
 
     func post(_ path: String, _ body: JSON.Value) async -> Result<AdminClient.Reply, AdminClient.Unreachable> {
         do throws(AdminClient.Unreachable) {
-            return .success(try await contact.get().client.get().post(path, body))
+            return .success(try await contact.get().post(path, body))
         } catch {
             return .failure(error)
         }
@@ -103,6 +103,8 @@ struct GatewayOutcome: Sendable {
     var message: String?
     var isDone: Bool
     var members: JSON.Object = [:]
+    /// Of a kill: nothing where the gateway knew the name, else the names that it knows.
+    var otherNames: [String]?
 
     static func unreachable(_ gateway: String, _ error: AdminClient.Unreachable) -> GatewayOutcome {
         GatewayOutcome(gateway: gateway, state: "unreachable", message: error.message, isDone: false)

@@ -78,6 +78,14 @@ package struct HeldFolder: ~Copyable {
         guard fsync(descriptor) == 0 || errno == EINVAL else { throw FileFault(errno: errno) }
     }
 
+    /// Takes a file away for good: it stays gone also after a power cut.
+    ///
+    /// - Throws: `missing` where it was not there, so that of several who take it one only succeeds.
+    package func remove(_ name: String) throws(FileFault) {
+        guard unsafe unlinkat(descriptor, name, 0) == 0 else { throw FileFault(errno: errno) }
+        guard fsync(descriptor) == 0 || errno == EINVAL else { throw FileFault(errno: errno) }
+    }
+
     private func refuseSpecial(_ name: String) throws(FileFault) {
         var status = stat()
         guard unsafe fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {

@@ -10,6 +10,11 @@ package struct AdminClient: Sendable {
     package struct Reply: Sendable {
         package let status: Int
         package let body: JSON.Value
+
+        package init(status: Int, body: JSON.Value) {
+            self.status = status
+            self.body = body
+        }
     }
 
     /// Why there is no answer.

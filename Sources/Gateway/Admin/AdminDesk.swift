@@ -101,9 +101,9 @@ final class AdminDesk: ConnectionOwner, Sendable {
         switch (head.method, parts.count, parts.first, parts.dropFirst().first) {
         case (.get, 2, "v1", "status"): return .now(json(status))
         case (.get, 2, "v1", "heartbeat"): return .now(Answer(status: 200, body: shared.delivery.heartbeat))
-        case (.get, 2, "v1", "asks"): return .now(json(.array(shared.asks.open(at: shared.now()).map(Self.value))))
+        case (.get, 2, "v1", "asks"): return .now(json(.array(shared.asks.open(at: shared.now()).map(\.shownJSON))))
         case (.post, 4, "v1", "asks"): return .now(answerAsk(parts[2], parts[3], request))
-        case (.get, 2, "v1", "revocations"): return .now(json(.array(shared.revocations.entries.map(Self.value))))
+        case (.get, 2, "v1", "revocations"): return .now(json(.array(shared.revocations.entries.map(\.shownJSON))))
         case (.post, 2, "v1", "revocations"): return revoke(request)
         case (.post, 3, "v1", "revocations") where parts[2] == "lift": return .later { self.lift(request) }
         case (.post, 3, "v1", "revocations") where parts[2] == "reach": return .now(reach(request))
@@ -128,21 +128,16 @@ final class AdminDesk: ConnectionOwner, Sendable {
 
     private func answerAsk(_ id: String, _ word: String, _ request: ClientRequest) -> Answer {
         guard let answer = Asks.Answer(rawValue: word) else { return Answer(status: 404, reason: "path") }
-        let person = members(request)["by"]?.string ?? "admin"
-        let now = shared.now()
-        guard let question = shared.asks.answer(id, answer, by: person, at: now) else {
-            return Answer(status: 404, reason: "no such question is open")
-        }
-        note(
-            "gateway.ask",
-            [
-                "reason": members(request)["reason"]?.string.map(JSON.Value.string) ?? .null, "answer": .string(word),
-                "by": .string(person), "ask": .string(id),
-                "principal": .string(question.principal), "server": .string(question.server),
-                "tool": .string(question.tool), "arguments": .string(question.arguments.description),
-            ]
+        let members = members(request)
+        let question = shared.answerAsk(
+            id,
+            answer,
+            by: members["by"]?.string ?? "admin",
+            reason: members["reason"]?.string,
+            gateway: settings().configuration.id
         )
-        return json(Self.value(question))
+        guard let question else { return Answer(status: 404, reason: "no such question is open") }
+        return json(question.shownJSON)
     }
 
     private func revoke(_ request: ClientRequest) -> Pending {
@@ -151,6 +146,8 @@ final class AdminDesk: ConnectionOwner, Sendable {
             let reason = members["reason"]?.string, !reason.isEmpty
         else { return .now(Answer(status: 400, reason: "a principal and a reason are needed")) }
         let by = members["by"]?.string ?? "admin"
+        let names = shared.conversations.principals(at: shared.now())
+        let isKnown = names.contains(principal) || shared.revocations.entries.contains { $0.principal == principal }
         let denial = shared.revocations.deny(
             principal: principal,
             reason: reason,
@@ -168,7 +165,8 @@ final class AdminDesk: ConnectionOwner, Sendable {
                 body: JSON.canonical([
                     "principal": .string(principal), "state": "denied", "number": .integer(Int64(denial.number)),
                     "durable": .bool(isDurable), "signer": denial.signer.map(JSON.Value.string) ?? .null,
-                    "list": shared.pull?.json ?? .null,
+                    "list": shared.pull?.json ?? .null, "known": .bool(isKnown),
+                    "names": isKnown ? [] : .array(names.sorted().prefix(1_000).map(JSON.Value.string)),
                 ])
             )
         }
@@ -315,21 +313,5 @@ final class AdminDesk: ConnectionOwner, Sendable {
             } ?? .null,
             "asks": .integer(Int64(shared.asks.open(at: shared.now()).count)),
         ]
-    }
-
-    private static func value(_ question: Asks.Question) -> JSON.Value {
-        [
-            "id": .string(question.id), "principal": .string(question.principal), "server": .string(question.server),
-            "tool": .string(question.tool), "arguments": .string(question.shown),
-            "digest": .string(question.arguments.description), "rule": question.rule.map(JSON.Value.string) ?? .null,
-            "time": .string(question.at.description),
-        ]
-    }
-
-    private static func value(_ entry: Revocations.Entry) -> JSON.Value {
-        var object = entry.json.object ?? [:]
-        // What a vote to lift it names.
-        object["digest"] = .string(entry.digest.description)
-        return .object(object)
     }
 }

@@ -27,8 +27,13 @@ package final class Asks: Sendable {
 
     private let questions = Mutex<[String: Question]>([:])
     private let newID: @Sendable () -> String
+    private let store: (any AskStore)?
 
-    package init(newID: @escaping @Sendable () -> String) { self.newID = newID }
+    /// Questions are also left at `store`, for people who cannot reach this process.
+    package init(store: (any AskStore)? = nil, newID: @escaping @Sendable () -> String) {
+        self.store = store
+        self.newID = newID
+    }
 
     package enum Outcome: Sendable, Hashable {
         /// A person allowed exactly this call; the answer is used up.
@@ -52,7 +57,11 @@ package final class Asks: Sendable {
                 question.principal == principal && question.server == server && question.tool == tool
                     && question.arguments == arguments && now - question.at <= Self.validity
             }
-            if let known = questions.values.first(where: isSame) {
+            // Two may be about one call where one was taken over from another process: a denial counts before all.
+            let same = questions.values.filter(isSame)
+            if let known = same.first(where: { $0.answer == .deny }) ?? same.first(where: { $0.answer == .allow })
+                ?? same.first
+            {
                 switch known.answer {
                 case .allow:
                     questions[known.id] = nil
@@ -78,6 +87,7 @@ package final class Asks: Sendable {
                 at: now
             )
             questions[question.id] = question
+            store?.leave(question)
             return .asked(id: question.id)
         }
     }
@@ -102,4 +112,25 @@ package final class Asks: Sendable {
             return question
         }
     }
+
+    package subscript(id: String) -> Question? { questions.withLock { $0[id] } }
+
+    /// Takes over what another process asked that is no more; nothing where it is known or too many are.
+    package func adopt(_ question: Question, at now: Timestamp) {
+        questions.withLock { questions in
+            guard questions[question.id] == nil, questions.count < Self.most, question.answer == nil,
+                now - question.at <= Self.validity
+            else { return }
+            questions[question.id] = question
+        }
+    }
+
+    /// Forgets a question that can no longer be answered here; the call is asked about anew.
+    package func forget(_ id: String) { questions.withLock { $0[id] = nil } }
+}
+
+/// Where questions are left for people who cannot reach the process that asks.
+package protocol AskStore: Sendable {
+    /// Called on an event loop: the disk is waited for elsewhere.
+    func leave(_ question: Asks.Question)
 }

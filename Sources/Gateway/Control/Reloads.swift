@@ -29,6 +29,9 @@ package final class Reloads: Sendable {
     /// - Parameter body: Reads everything, and says what was wrong.
     package func perform(by body: @escaping @Sendable () -> String?) { held.withLock { $0.perform = body } }
 
+    /// Says how one went that nobody asked for by number.
+    func note(fault: String?) { held.withLock { $0.state.fault = fault } }
+
     /// Begins one; nil where nothing can be read anew.
     func ask() -> Int? {
         let asked: (Int, @Sendable () -> String?)? = held.withLock { held in
@@ -47,5 +50,13 @@ package final class Reloads: Sendable {
             }
         }
         return number
+    }
+}
+
+extension Shared {
+    /// Keeps how a reload went, for status, metrics and heartbeats.
+    package func noteReload(fault: String?) {
+        reloads.note(fault: fault)
+        if fault != nil { counters.count(.failedReloads) }
     }
 }

@@ -302,6 +302,18 @@ extension Revocations.Entry {
         return .object(object)
     }
 
+    /// The same kill under another number, in force: what a vote to lift it would have named is another entry.
+    package func numbered(_ number: Int) -> Revocations.Entry {
+        Revocations.Entry(number: number, principal: principal, reason: reason, by: by, at: at, proof: proof)
+    }
+
+    /// As commands show it, with the digest that a vote to lift it names.
+    package var shownJSON: JSON.Value {
+        var object = json.object ?? [:]
+        object["digest"] = .string(digest.description)
+        return .object(object)
+    }
+
     /// Reads what `json` writes; nothing where something is missing or of the wrong type.
     package init?(_ json: JSON.Value) {
         guard let number = json["number"]?.int, let principal = json["principal"]?.string,

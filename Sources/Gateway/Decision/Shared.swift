@@ -131,7 +131,7 @@ package final class Shared: Sendable {
 package final class Counters: Sendable {
     package enum Name: Int, Sendable, CaseIterable {
         case requests, allowed, denied, asked, shadowed, refused, withheld, killed, shedRecords, upstreamFaults
-        case refusedBundles, canaries
+        case refusedBundles, canaries, failedReloads
     }
 
     private let values: [Counter] = Name.allCases.map { _ in Counter() }

@@ -249,6 +249,22 @@ package final class Conversations: Sendable {
         }
     }
 
+    /// Who is spoken of by the conversations of the last half hour.
+    ///
+    /// Costs a look at each of them: for people, not for calls.
+    func principals(at now: Timestamp) -> Set<String> {
+        var names: Set<String> = []
+        func add(_ owner: String, _ conversation: Conversation) {
+            let people = conversation.state.withLock { now - $0.lastUse <= Self.silence ? $0.people : nil }
+            if let people { names.formUnion(people.union([owner])) }
+        }
+        for shard in shards {
+            for (key, conversation) in shard.table.withLock({ $0 }) { add(key.principal, conversation) }
+        }
+        for (owner, conversation) in overflows.withLock({ $0 }) { add(owner, conversation) }
+        return names
+    }
+
     /// What goes on in the name of a principal, or for it.
     func reach(of principal: String, at now: Timestamp) -> (
         count: Int, tools: Set<Conversation.ToolName>, people: Set<String>

@@ -83,6 +83,11 @@ extension Shared {
             1,
             [("revision", settings.policyName), ("mode", settings.configuration.mode.rawValue)]
         )
+        gauge(
+            "lockstep_gateway_reload_failed",
+            "1 where the document was read anew last, and is not in force because something in it is wrong.",
+            reloads.state.fault == nil ? 0 : 1
+        )
         gauge("lockstep_gateway_connections", "Connections of clients that are open.", seen.connections)
         gauge(
             "lockstep_gateway_revocations",
@@ -131,6 +136,7 @@ extension Counters.Name {
         case .withheld: "Messages of servers that were kept back."
         case .killed: "Principals that were killed for what they were about to get."
         case .canaries: "Calls that people sent to see what the policy makes of them."
+        case .failedReloads: "Times that the document was read anew and something in it was wrong."
         case .refusedBundles: "Bundles of policies that were not taken."
         case .shedRecords: "Calls that could not be recorded."
         case .upstreamFaults: "Requests to which a server gave no answer that can be used."

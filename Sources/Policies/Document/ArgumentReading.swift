@@ -26,7 +26,7 @@ extension PolicyReading {
         argument.values = values("values", &reader)
         sources(&reader, &argument)
         argument.domains = texts("domains", &reader)
-        argument.patterns = texts("matches", &reader)
+        argument.patterns = patterns("matches", &reader)
         argument.minimum = reader.number("at-least")?.value
         argument.maximum = reader.number("at-most")?.value
         if let minimum = argument.minimum, let maximum = argument.maximum, minimum > maximum {
@@ -52,6 +52,21 @@ extension PolicyReading {
                 help: "use `values`, `domains`, `matches`, `at-least` or `at-most`"
             )
         }
+    }
+
+    /// Places and long texts keep their capitals; words and short phrases, which most patterns are for, do not.
+    private func patterns(_ key: String, _ reader: inout MappingReader) -> [String] {
+        let texts = reader.strings(key, mayBeOne: true)?.value ?? []
+        for text in texts where !Self.mayKeepCase(text.value.utf8) { warnOfCase(text, isPattern: true) }
+        return texts.map(\.value)
+    }
+
+    /// Whether it may be about a place, or about accounts, which begin with a country.
+    private static func mayKeepCase(_ pattern: String.UTF8View) -> Bool {
+        if pattern.contains(where: { $0 == 0x2F || $0 == 0x5C || $0 == 0x25 }) { return true }
+        let begin = Array(pattern.prefix(3))
+        guard begin.count == 3, begin.prefix(2).allSatisfy({ 65...90 ~= $0 }) else { return false }
+        return begin[2] == 0x2A || 48...57 ~= begin[2]
     }
 
     private func classes(_ key: String, _ reader: inout MappingReader) -> [ValueClass] {

@@ -268,7 +268,7 @@ extension PolicyReading {
             let texts = inner.strings(kind.rawValue, mayBeOne: true)?.value ?? []
             values += texts.map { CanonicalValue(kind, $0.value) }
             switch kind {
-            case .token, .short: texts.forEach(warnOfCase)
+            case .token, .short: texts.forEach { warnOfCase($0, isPattern: false) }
             case .email, .account, .url, .phone, .path, .free, .date, .number, .boolean, .empty, .secret: break
             }
         }
@@ -277,11 +277,13 @@ extension PolicyReading {
     }
 
     /// What people copy from elsewhere is often spelled with capitals, and would silently match nothing.
-    private func warnOfCase(_ text: Located<String>) {
+    func warnOfCase(_ text: Located<String>, isPattern: Bool) {
         guard text.value.utf8.contains(where: { 65...90 ~= $0 }) else { return }
         problems.warn(
             "never-matches",
-            "\(text.value.inMessage) matches nothing: values are compared in small letters",
+            isPattern
+                ? "\(text.value.inMessage) matches no word: words and short texts are compared in small letters"
+                : "\(text.value.inMessage) matches nothing: values are compared in small letters",
             at: text.place,
             help: "write \(text.value.lowercased().inMessage)"
         )
