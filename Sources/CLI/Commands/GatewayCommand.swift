@@ -29,6 +29,8 @@ struct GatewayCommand: AsyncParsableCommand {
 
         func run() async throws {
             let clock = SystemClock()
+            // Before anybody can know that it runs: a SIGHUP that nobody traps ends a process.
+            let reloads = await UnixSignalsSequence(trapping: .sighup)
             let runtime: GatewayRuntime
             do {
                 runtime = try await GatewayRuntime(absolute(file)) { clock.now() }
@@ -46,7 +48,7 @@ struct GatewayCommand: AsyncParsableCommand {
             logger.logLevel = .error
             let group = ServiceGroup(
                 configuration: .init(
-                    services: [.init(service: GatewayService(runtime: runtime))],
+                    services: [.init(service: GatewayService(runtime: runtime, reloads: reloads))],
                     gracefulShutdownSignals: [.sigterm, .sigint],
                     logger: logger
                 )
@@ -154,12 +156,12 @@ extension CommandFailure {
 /// Keeps a gateway until the process is told to end, and reads its document anew on SIGHUP.
 private struct GatewayService: Service {
     let runtime: GatewayRuntime
+    let reloads: UnixSignalsSequence
 
     func run() async throws {
-        let signals = await UnixSignalsSequence(trapping: .sighup)
         let watching = Task { await runtime.watchCertificates { Output.talk($0) } }
         defer { watching.cancel() }
-        for await _ in signals.cancelOnGracefulShutdown() {
+        for await _ in reloads.cancelOnGracefulShutdown() {
             do {
                 try runtime.reload()
                 Output.talk("the document and the policy were read anew")
