@@ -4,10 +4,8 @@
 #   PARTS     which of `cpu latency throughput streams` to measure; all unless given
 #   BINARY    a release build of lockstep, instead of building it
 #   FORGE     the Python of an environment with mcp-contextforge-gateway; made here unless given, left out where it fails
-# `soak.py` and `kill.py` beside this file are run by themselves.
-#
 #   CALLS     calls of one round (20000), ROUNDS rounds (5), STREAMS open streams (10000)
-# Needs haproxy and wrk (`apt install haproxy wrk`).
+# Needs haproxy and wrk (`apt install haproxy wrk`). `soak.py` and `kill.py` beside this file are run by themselves.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
