@@ -349,10 +349,20 @@ extension Tokeniser {
             if KeyedDigest(text) != nil { return nil }
             var secrets: [String] = []
             let replaced = Credentials.tokenise(text, named: name) { secret in
-                secrets.append(secret)
+                if mayBeSentAgain(secret) { secrets.append(secret) }
                 return digest(secret)
             }
             return replaced.map { Tokeniser.Replacement(text: $0, secrets: secrets) }
+        }
+    }
+
+    /// Whether the value alone may be taken for the secret elsewhere.
+    ///
+    /// Never what names a party, a place or a day: a text that calls an account a password must not hide where money goes.
+    private static func mayBeSentAgain(_ secret: String) -> Bool {
+        switch CanonicalValue(text: secret).valueClass {
+        case .token, .number, .short, .free: true
+        case .email, .url, .account, .phone, .path, .date, .boolean, .empty, .secret: false
         }
     }
 }
