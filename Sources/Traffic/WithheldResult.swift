@@ -35,17 +35,7 @@ extension CallRecord {
         digest: (String) -> String
     ) {
         guard storage != .full else { return }
-        let leaves = ArgumentLeaves(arguments).leaves
-        var uses: [String: Int] = [:]
-        for leaf in leaves { uses[leaf.pointer, default: 0] += 1 }
-        for (leaf, seen) in zip(leaves, observed.leaves) {
-            let isShared = (uses[leaf.pointer] ?? 0) > 1
-            let key = isShared ? Provenance.key(of: seen.value, at: leaf.pointer) : leaf.pointer
-            note(seen.provenance, seen.readings, at: key)
-            for entity in seen.entities {
-                note(entity.provenance, entity.readings, at: Provenance.key(of: entity.value, at: leaf.pointer))
-            }
-        }
+        noteOrigins(observed) { _ in true }
         provenanceIsPartial = observed.isEvidencePartial
         guard var kept = result, kept.digest == nil, kept.text != nil || kept.structured != nil else { return }
         kept.digest = observed.resultDigest
@@ -53,6 +43,27 @@ extension CallRecord {
         kept.structured = storage == .digests ? whole.map { Self.digested($0, digest) } : nil
         kept.text = nil
         result = kept
+    }
+
+    /// Notes where those arguments came from that are tokens now, and were found in what shows them as they were.
+    ///
+    /// Whoever reads the record, even with its results, cannot see it any more.
+    package mutating func noteOriginsOfSecrets(_ observed: ObservedCall) {
+        if !originals.isEmpty { noteOrigins(observed) { $0.value.valueClass == .secret } }
+    }
+
+    private mutating func noteOrigins(_ observed: ObservedCall, where isNoted: (ObservedLeaf) -> Bool) {
+        let leaves = ArgumentLeaves(arguments).leaves
+        var uses: [String: Int] = [:]
+        for leaf in leaves { uses[leaf.pointer, default: 0] += 1 }
+        for (leaf, seen) in zip(leaves, observed.leaves) where isNoted(seen) {
+            let isShared = (uses[leaf.pointer] ?? 0) > 1
+            let key = isShared ? Provenance.key(of: seen.value, at: leaf.pointer) : leaf.pointer
+            note(seen.provenance, seen.readings, at: key)
+            for entity in seen.entities {
+                note(entity.provenance, entity.readings, at: Provenance.key(of: entity.value, at: leaf.pointer))
+            }
+        }
     }
 
     private mutating func note(_ known: Provenance, _ readings: [UInt64], at key: String) {

@@ -140,32 +140,6 @@ private func importer(_ results: ResultStorage = .full) -> RecordingImport {
         #expect(String(decoding: NativeWriter.line(read[1]), as: UTF8.self).contains("hmac-sha256:"))
     }
 
-    @Test(arguments: [false, true])
-    func aCodeThatWasShownIsOneWhereverTheSessionSendsIt(_ isTwoFiles: Bool) throws {
-        let files = try RecordedFiles()
-        let lines = [
-            recordedLine("s", 0, ["result": ["text": "Your one-time code is 482913."]]),
-            recordedLine("s", 1, ["arguments": ["code": "482913"]]),
-            recordedLine("other", 0, ["arguments": ["code": "482913"]]),
-        ]
-        let places = try (isTwoFiles ? [lines[0], lines[1] + lines[2]] : [lines.joined()]).enumerated().map {
-            try files.file("\($0).ndjson", $1)
-        }
-        var read: [CallRecord] = []
-        _ = try RecordingFiles.read(places) { read.append($0) }
-        var recording = importer()
-        var imported: [CallRecord] = []
-        for place in places { try recording.add(place) { imported.append($0) } }
-        for calls in [read, imported] {
-            let token = try #require(calls[1].arguments["code"]?.string)
-            #expect(token.hasPrefix("hmac-sha256:") && calls[0].result?.text == "Your one-time code is \(token).")
-            #expect(calls[1].originals == [token: "482913"])
-            #expect(calls[2].arguments == ["code": "482913"])
-            // What it was is in memory alone.
-            #expect(!String(decoding: NativeWriter.line(calls[1]), as: UTF8.self).contains("482913"))
-        }
-    }
-
     /// What has no line end might have no end.
     @Test func whatNeverEndsALineIsRefused() throws {
         let files = try RecordedFiles()

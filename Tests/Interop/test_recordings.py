@@ -482,6 +482,38 @@ def test_what_a_text_calls_a_secret_is_a_token_everywhere(workspace: Shell):
         assert "swordfish" not in told.out + told.err
 
 
+@pytest.mark.parametrize("shown, sent", [
+    # The words around it say that it is a code; nothing says so where it is sent.
+    ("Your one-time code is {}.", "code"),
+    # Only the name under which it is sent says that it is a secret.
+    ("Release number {}, single use.", "pin"),
+])
+def test_a_code_is_the_same_where_it_is_shown_and_where_it_is_sent(workspace: Shell, shown: str, sent: str):
+    records = [
+        record for n in range(12) for record in (
+            call(f"s{n}", 0, "get_release", {"name": f"n{n % 3}"}, shown.format(40417 + 613 * n)),
+            call(f"s{n}", 1, "send_release", {sent: str(40417 + 613 * n)}, "done"),
+        )
+    ]
+    write(workspace.folder / "seen.ndjson", records)
+    write(workspace.folder / "forged.ndjson", [{**records[0], "session": "f"}, {**records[3], "session": "f"}])
+    mined = [workspace("policy", "mine", "--recording", "seen.ndjson", "--out", "p.yaml").expect(0)]
+    policy = (workspace.folder / "p.yaml").read_text()
+    assert "text of books/get_release" in policy and "hmac" not in policy
+    told = workspace("policy", "replay", "--policy", "p.yaml", "--recording", "seen.ndjson", "--format", "ndjson").expect(0)
+    assert '"deny"' not in told.out
+    told = workspace("policy", "replay", "--policy", "p.yaml", "--recording", "forged.ndjson", "--format", "ndjson").expect(2)
+    assert told.out.count('"deny"') == 1 and f'"argument":"{sent}"' in told.out
+    for storage in ("full", "provenance", "digests"):
+        told = workspace("traffic", "import", "seen.ndjson", "--results", storage, "--include-purged").expect(0)
+        assert "24 calls of 1 day are in the recordings" in told.out, told.out
+        mined.append(workspace("policy", "mine", "--recording", STORE, "--out", "q.yaml").expect(0))
+        assert (workspace.folder / "q.yaml").read_text() == policy, storage
+        told = workspace("policy", "replay", "--policy", "q.yaml", "--recording", STORE, "--format", "ndjson").expect(0)
+        assert '"deny"' not in told.out
+        workspace("traffic", "purge", "--before", "2027-01-01").expect(0)
+
+
 def test_a_purge_removes_what_it_cannot_fold_again(stored: Shell):
     stored("profile", "seen.ndjson", "--out", "seen.json").expect(0)
     (stored.folder / "old.json.stale").write_bytes((stored.folder / "seen.json").read_bytes())

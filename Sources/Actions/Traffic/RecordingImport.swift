@@ -81,6 +81,14 @@ package struct RecordingImport {
     private let secretDigest: @Sendable (String) -> String
     /// What is kept of results.
     package var results = ResultStorage.full
+    /// Whether the workspace keeps the calls, so that where secrets came from is noted and believed.
+    private var isKept = false
+    /// The same, for calls that the workspace keeps.
+    var kept: RecordingImport {
+        var kept = self
+        kept.isKept = true
+        return kept
+    }
     /// Where flat lines and CSV keep what a call needs; names of the native form unless somebody declares others.
     package var fieldMap: FieldMap?
     /// Replaces personal data in what is handed over; nil where it stays.
@@ -197,6 +205,8 @@ package struct RecordingImport {
                 call.marksInstructions = true
             }
             call.withholdResult(results, observed: follower.observe(call), digest: secretDigest)
+        } else if isKept {
+            call.noteOriginsOfSecrets(follower.observe(call))
         }
         personalData?.apply(to: &call)
         body(call)
@@ -339,10 +349,20 @@ extension Tokeniser {
             if KeyedDigest(text) != nil { return nil }
             var secrets: [String] = []
             let replaced = Credentials.tokenise(text, named: name) { secret in
-                secrets.append(secret)
+                if mayBeSentAgain(secret) { secrets.append(secret) }
                 return digest(secret)
             }
             return replaced.map { Tokeniser.Replacement(text: $0, secrets: secrets) }
+        }
+    }
+
+    /// Whether the value alone may be taken for the secret elsewhere.
+    ///
+    /// Never what names a party, a place or a day: a text that calls an account a password must not hide where money goes.
+    private static func mayBeSentAgain(_ secret: String) -> Bool {
+        switch CanonicalValue(text: secret).valueClass {
+        case .token, .number, .short, .free: true
+        case .email, .url, .account, .phone, .path, .date, .boolean, .empty, .secret: false
         }
     }
 }

@@ -55,7 +55,7 @@ package struct RecordingStore: Sendable {
         includesPurged: Bool = false,
         gateways: [RecordingSource.Part] = []
     ) throws -> Addition {
-        var reading = recording
+        var reading = recording.kept
         let answer = try folder.change(now: now) { shards, additions in
             let purged = includesPurged ? nil : try PurgedCalls(journal, keys: keys, digest: digest)
             var intake = Intake(folder: folder, shards: shards, purged: purged)
