@@ -39,6 +39,7 @@ struct GatewayCommand: AsyncParsableCommand {
             if let admin = runtime.administered { line["admin"] = .string(admin.authority) }
             if let decisions = runtime.deciding { line["decisions"] = .string(decisions.authority) }
             Output.answer(JSON.Value.object(line).description)
+            if let notice = runtime.notice { Output.talk("\(runtime.id): \(notice)") }
             var logger = Logger(label: "lockstep.gateway")
             logger.logLevel = .error
             let group = ServiceGroup(

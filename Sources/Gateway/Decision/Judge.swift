@@ -308,11 +308,9 @@ extension Judge {
             }
         }
         let thread = Self.trace(message, outline, bytes) ?? task?.id ?? ""
+        let owner = isCanary ? caller.credentials[0] : caller.principal.id
         let conversation = shared.conversations.find(
-            Conversations.Key(
-                principal: isCanary ? caller.credentials[0] : caller.principal.id,
-                thread: thread
-            ),
+            Conversations.Key(principal: owner, thread: thread),
             at: now,
             taskText: isProven ? task?.text : nil
         )
@@ -330,7 +328,7 @@ extension Judge {
             arguments: used.arguments,
             task: task
         )
-        let (observed, open) = conversation.state.withLock { state in
+        var (observed, open) = conversation.state.withLock { state in
             state.lastUse = now
             state.sequence += 1
             record.sequence = state.sequence
@@ -338,10 +336,17 @@ extension Judge {
             return state.observer.begin(record)
         }
         shared.conversations.weigh(conversation, at: now)
+        var tally: Tallies.Key?
+        if settings.configuration.sessions == .proven {
+            let key = Tallies.Key(principal: owner, task: isProven ? task?.id : nil)
+            observed.earlierCalls = max(observed.earlierCalls, shared.tallies.call(observed.tool, key, at: now))
+            tally = key
+        }
         let decision = mode == .record && !isCanary ? nil : decide(observed, record, isProven, fault)
         let use = PendingCall.Use(
             record: record,
             conversation: conversation,
+            tally: tally,
             open: open,
             observed: observed,
             decision: decision,

@@ -49,11 +49,14 @@ final class Worker: ConnectionOwner {
 
     func opened(_ connection: ClientConnection) {
         connections[connection.id] = connection
+        shared.descriptors.opened()
         observer.opened()
     }
 
     func closed(_ connection: ClientConnection) {
-        if connections.removeValue(forKey: connection.id) != nil { observer.closed() }
+        guard connections.removeValue(forKey: connection.id) != nil else { return }
+        shared.descriptors.closed()
+        observer.closed()
     }
 
     var connectionCount: Int { connections.count }
@@ -84,7 +87,7 @@ final class Worker: ConnectionOwner {
         let key = route.isUpstreamTLS ? route.path : route.upstream.authority
         if let known = pools[key] { return known }
         let dial = settings.dial
-        let pool = UpstreamPool(loop: loop) { dial(route, $0) }
+        let pool = UpstreamPool(loop: loop, mostIdle: shared.descriptors.spare) { dial(route, $0) }
         pools[key] = pool
         return pool
     }
