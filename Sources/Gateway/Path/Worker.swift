@@ -45,7 +45,13 @@ final class Worker: ConnectionOwner {
         self.settings = settings
         for pool in pools.values { pool.closeIdle() }
         pools = [:]
+        // What comes by request is asked again with each; a stream would go on for ever.
+        for connection in connections.values where connection.work?.isEndless ?? false {
+            if connection.isDisowned { connection.work?.end(.killed) }
+        }
     }
+
+    func believes(_ proven: ProvenCertificate) -> Bool { proven.holds(by: settings.tls?.trust, now: shared.now) }
 
     func opened(_ connection: ClientConnection) {
         connections[connection.id] = connection
