@@ -140,3 +140,54 @@ def test_clients_that_take_all_connections_take_none_from_people(gateway):
         assert len(os.listdir(f"/proc/{made.process.pid}/fd")) < 1024 - 50
     assert until(lambda: made.ask("status")[1]["connections"]["open"] == 0)
     assert client.call("scale", {"factor": 1}).status == 403
+
+
+def metrics(gateway: Gateway) -> list[str]:
+    host, _, port = gateway.admin.rpartition(":")
+    with contextlib.closing(http.client.HTTPConnection(host, int(port), timeout=10)) as line:
+        line.request("GET", "/metrics")
+        return line.getresponse().read().decode().splitlines()
+
+
+def test_names_that_a_caller_invents_are_no_labels_of_figures(gateway):
+    made = gateway(mode="shadow")
+    client = Raw(made.url("s"), "2026-07-28")
+    for number in range(5):
+        client.call(f"invented-{number}", {})
+    assert called(client) == "ok"
+    found = [line for line in metrics(made) if "operation_duration_seconds_count" in line]
+    assert [line for line in found if '"scale"' in line] and [line for line in found if '"_OTHER"' in line]
+    assert not [line for line in metrics(made) if "invented" in line]
+
+
+def test_a_held_canary_reaches_no_server_and_is_marked_wherever_it_is_told_of(gateway, server):
+    made = gateway(**{"access-log": "access.ndjson"})
+    token = made.ask("canaries", {"principal": "tester", "kind": "declared", "held": True})[1]["token"]
+    client = Raw(made.url("s"), "2026-07-28")
+    for method, params in (("tools/list", None), ("tools/call", {"name": "scale", "arguments": {"factor": 1}})):
+        message = client.message(method, params)
+        fields = {**client.fields(message), "Authorization": f"Bearer {token}"}
+        assert client.send("POST", json.dumps(message).encode(), fields).message["error"]["code"] == 40306, method
+    assert called(client) == "ok"
+
+    def lines() -> list[dict]:
+        found = [json.loads(line) for line in (made.folder / "access.ndjson").read_text().splitlines()]
+        return found if len(found) == 3 else []
+
+    told = sorted((line["method"], line.get("canary", False), "upstream_us" in line) for line in until(lines))
+    assert told == [("tools/call", False, True), ("tools/call", True, False), ("tools/list", True, False)]
+
+
+def test_two_that_name_the_same_trace_are_not_one_session_to_those_who_read(gateway, tmp_path: Path):
+    keys = Keys()
+    (tmp_path / "gateway").mkdir()
+    keys.write_sets(tmp_path / "gateway")
+    made = gateway("alice", identity={"tokens": [{"issuer": ISSUER, "keys": "jwks.json"}]})
+    client = Raw(made.url("s"), "2026-07-28")
+    for principal in ("alice", "mallory"):
+        message = client.message("tools/call", {"name": "scale", "arguments": {"factor": 1}, "_meta": trace(7)})
+        token = Signer(keys, f"http://127.0.0.1:{made.port}").good(principal, ["/s"]).decode()
+        client.send("POST", json.dumps(message).encode(), {**client.fields(message), "Authorization": f"Bearer {token}"})
+    assert made.stop() == 0
+    calls = [entry["call"] for entry in made.entries() if entry["kind"] == "gateway.decision"]
+    assert [(call["session"], call["principal"]) for call in calls] == [(f"{8:032x}@{name}", name) for name in ("alice", "mallory")]

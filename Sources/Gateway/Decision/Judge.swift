@@ -236,6 +236,8 @@ struct Judge {
             add(message, id, name: "")
             return .passes
         case .list:
+            // What is held never goes on, whatever it is.
+            if caller.canary == .held { return .denied(.held) }
             add(message, id, name: "")
             return .passes
         case .call, .getPrompt, .readResource, .subscribe, .complete, .task:
@@ -279,6 +281,13 @@ struct Judge {
 
 extension Judge {
     // MARK: A use of something
+
+    /// Whether what a call names stands in the policy or in the server's list, or, of a prompt, in no list, is allowed.
+    func isKnown(_ call: PendingCall) -> Bool {
+        guard let use = call.use else { return false }
+        if call.meaning == .getPrompt { return use.decision?.verdict == .allow }
+        return use.record.definition != nil || settings.policy?.names(use.observed.tool) ?? false
+    }
 
     private mutating func use(_ message: PassingMessage, _ id: [UInt8], _ bytes: Span<UInt8>) -> Verdict {
         let outline = worker.reader.outline
