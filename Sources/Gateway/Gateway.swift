@@ -26,6 +26,7 @@ package final class Gateway: Sendable {
         declared = Mutex(settings)
         let settings = settings.inMode(shared.modes.mode(declared: settings.configuration.mode, at: shared.now()))
         current = Mutex(settings)
+        Self.share(shared, settings)
         var workers: [NIOLoopBound<Worker>] = []
         for loop in group.makeIterator() {
             let worker = try await loop.submit {
@@ -68,9 +69,7 @@ package final class Gateway: Sendable {
                     guard let worker = workers[ObjectIdentifier(channel.eventLoop)]?.value else {
                         throw Failure(message: "the connection has no event loop of the gateway's")
                     }
-                    guard worker.connectionCount < worker.limits.connections else {
-                        throw Failure(message: "too many connections")
-                    }
+                    guard !worker.shared.descriptors.isFull else { throw Failure(message: "too many connections") }
                     let proven = ProvenCertificate()
                     if let tls = worker.settings.tls {
                         try tls.install(on: channel, proven, state: worker.shared.tls)
@@ -119,25 +118,16 @@ package final class Gateway: Sendable {
         }
     }
 
-    /// What answers people, with one desk for each event loop.
+    /// What answers people: a desk of its own, on one event loop, so that it bounds all of its connections.
     private func desk(_ token: Redacted<String>) -> ServerBootstrap {
         let settings: @Sendable () -> Settings = { self.current.withLock { $0 } }
-        let desks = Dictionary(
-            uniqueKeysWithValues: workers.map { worker in
-                let desk = AdminDesk(loop: worker.eventLoop, shared: shared, token: token, settings: settings) {
-                    self.applyMode()
-                }
-                return (ObjectIdentifier(worker.eventLoop), desk)
-            }
-        )
-        return ServerBootstrap(group: group)
+        let loop = group.next()
+        let desk = AdminDesk(loop: loop, shared: shared, token: token, settings: settings) { self.applyMode() }
+        return ServerBootstrap(group: loop)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.autoRead, value: false)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    guard let desk = desks[ObjectIdentifier(channel.eventLoop)] else {
-                        throw Failure(message: "the connection has no event loop of the gateway's")
-                    }
                     try channel.pipeline.syncOperations.addHandler(ClientConnection(desk))
                 }
             }
@@ -156,7 +146,7 @@ package final class Gateway: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard let worker = workers[ObjectIdentifier(channel.eventLoop)]?.value,
-                        worker.connectionCount < worker.limits.connections
+                        !worker.shared.descriptors.isFull
                     else { throw Failure(message: "too many connections") }
                     let desk = DecisionDesk(worker, token: token)
                     try channel.pipeline.syncOperations.addHandler(ClientConnection(desk))
@@ -185,6 +175,7 @@ package final class Gateway: Sendable {
         let written = declared.withLock { $0 }
         let settings = written.inMode(shared.modes.mode(declared: written.configuration.mode, at: shared.now()))
         current.withLock { $0 = settings }
+        Self.share(shared, settings)
         for worker in workers { worker.eventLoop.execute { worker.value.change(to: settings) } }
     }
 
@@ -203,6 +194,11 @@ package final class Gateway: Sendable {
             )
         }
         watch.withLock { $0 = task }
+    }
+
+    private static func share(_ shared: Shared, _ settings: Settings) {
+        let configuration = settings.configuration
+        shared.descriptors.share(wanted: configuration.limits.connections, servers: configuration.routes.count)
     }
 
     package var counters: Counters { shared.counters }

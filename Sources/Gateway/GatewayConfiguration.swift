@@ -8,6 +8,14 @@ package struct GatewayConfiguration: Sendable {
     /// What the gateway does with its decisions (design: record allows all, shadow decides and allows all).
     package enum Mode: String, Sendable, CaseIterable { case record, shadow, enforce }
 
+    /// What a limit of a session is counted over.
+    package enum Sessions: String, Sendable, CaseIterable {
+        /// A task that was proven, else all that a principal does within half an hour.
+        case proven
+        /// The trace or the task that the caller names, as recordings have it.
+        case declared
+    }
+
     package enum Transport: String, Sendable, CaseIterable {
         /// Streamable HTTP: 2025-03-26 to 2025-11-25 with sessions, 2026-07-28 without.
         case streamable
@@ -78,6 +86,7 @@ package struct GatewayConfiguration: Sendable {
         package var depth: Int
         /// Of one answer, and of one event of a stream.
         package var answerBytes: Int
+        /// Of clients, all event loops together; fewer where the process may not have so many files open.
         package var connections: Int
         /// How long a client may take to send a request, seconds.
         package var requestSeconds: Int
@@ -139,6 +148,8 @@ package struct GatewayConfiguration: Sendable {
     package var serverRequests: Set<String>
     /// Whom callers without any credential are taken for; nil refuses them.
     package var declared: String?
+    /// Whose word it is where a session begins, as limits of a session count.
+    package var sessions = Sessions.proven
     /// Origins of web pages that may send requests.
     package var origins: Set<String>
     /// Whether lists of tools show an agent its limits, in their schemas.

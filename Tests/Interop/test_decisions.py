@@ -77,6 +77,16 @@ class Asker:
         return self.send("POST", path, body if body is not None else json.dumps(porc).encode(), fields)
 
 
+def test_toolhive_is_told_no_where_posture_is_needed_and_it_shows_none(asker):
+    needed = {"tokens": [{"issuer": ISSUER, "keys": "jwks.json"}], "posture": {"keys": "jwks.json"}}
+    ask = asker(identity=needed)
+    args = {"path": "/srv/project/a"}
+    for reply in (ask.toolhive(args=args), ask.toolhive(args=args, path="/decision?probe=true")):
+        assert (reply.status, reply.message["allow"], reply.message["reason"]) == (200, False, "posture-missing")
+    may = asker(identity={**needed, "posture": {"keys": "jwks.json", "statements": "optional"}})
+    assert may.toolhive(args=args).message["allow"] is True
+
+
 @pytest.fixture
 def asker(programs: Programs, tmp_path: Path):
     made: list[Gateway] = []
@@ -87,7 +97,7 @@ def asker(programs: Programs, tmp_path: Path):
         gateway = Gateway(
             programs.lockstep, tmp_path / f"gateway-{len(made)}", {"files": "http://127.0.0.1:1/mcp"},
             rules=(POLICIES / "files.yaml").read_text("utf-8"), decisions="127.0.0.1:0",
-            identity={"tokens": [{"issuer": ISSUER, "keys": "jwks.json"}]}, **members,
+            **{"identity": {"tokens": [{"issuer": ISSUER, "keys": "jwks.json"}]}, **members},
         )
         keys.write_sets(gateway.folder)
         made.append(gateway)

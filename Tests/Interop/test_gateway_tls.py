@@ -289,6 +289,30 @@ class TestReload:
         shown = edge.command("gateway", "status", "--config", str(edge.document))
         assert "stays in use" in shown.stderr, shown
 
+    def test_a_trust_domain_that_is_taken_out_holds_for_no_connection_that_is_open(self, edges, identities, bot, forge):
+        clients = [domain("acme.example", identities.bundle), domain(forge.name, forge.bundle)]
+        edge = edges(clients=clients, identity={})
+        body, fields = call()
+        sent = request(edge.port, "/files", body, fields).replace(b"Connection: close", b"Accept-Language: en")
+        with contextlib.ExitStack() as held:
+            lines = []
+            for own in (bot, forge.workload("agent/bot")):
+                raw = held.enter_context(socket.create_connection(("127.0.0.1", edge.port), 10))
+                lines.append(held.enter_context(classical(identities.root, own).wrap_socket(raw)))
+
+            def asked(line) -> int:
+                line.sendall(sent)
+                status, _, rest = line.recv(1 << 16).partition(b"\r\n")
+                assert b"\r\n\r\n" in rest
+                return int(status.split()[1])
+
+            assert [asked(line) for line in lines] == [200, 200]
+            edge.members["tls"] = {**edge.members["tls"], "clients": clients[1:]}
+            edge.write(url=f"https://127.0.0.1:{edge.port}")
+            edge.process.send_signal(signal.SIGHUP)
+            assert until(lambda: "read anew" in edge.said)
+            assert [asked(line) for line in lines] == [401, 200]
+
     def test_a_changed_file_is_noticed_and_a_broken_one_kept_out(self, edges, identities, files):
         edge = self.edge(edges, files)
         root = identities.root

@@ -270,6 +270,8 @@ private struct GatewayPlan {
         }
         lines.append("identity:")
         if let declared { lines.append("  declared: \(quoted(declared))") }
+        // As the recordings have them that the policy is mined from.
+        lines.append("  sessions: \((former?.configuration.sessions ?? .declared).rawValue)")
         if !issuers.isEmpty { lines.append("  tokens:") }
         for issuer in issuers {
             lines += ["    - issuer: \(quoted(issuer.name))", "      keys: \(quoted(issuer.keys))"]

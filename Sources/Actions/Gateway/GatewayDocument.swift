@@ -343,6 +343,9 @@ private struct GatewayReading {
             document.taskKeys = tasks.string("keys", isRequired: true)?.value
             tasks.finish()
         }
+        if let sessions = identity.enumeration("sessions", of: GatewayConfiguration.Sessions.self) {
+            document.configuration.sessions = sessions.value
+        }
         if var posture = identity.mapping("posture") {
             let statements = posture.enumeration("statements", of: GatewayDocument.Posture.Statements.self)
             if let keys = posture.string("keys", isRequired: true) {

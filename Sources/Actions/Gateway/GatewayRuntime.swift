@@ -56,6 +56,7 @@ package final class GatewayRuntime: Sendable {
         let feed = try files.feed(keptIn: folder, control)
         log = try folder.log(gateway: document.configuration.id, clock: clock)
         recorder = try folder.recorder(ResultStorage(rawValue: document.stored) ?? .provenance, clock: clock)
+        let loops = max(1, System.coreCount)
         shared = Shared(
             audit: log,
             records: recorder,
@@ -68,11 +69,12 @@ package final class GatewayRuntime: Sendable {
             definitions: PinnedDefinitions(pins: try files.pins(), store: try folder.marks(at: clock())),
             pull: feed?.pull,
             events: try files.events(keptIn: folder, at: clock()),
+            descriptors: Descriptors(limit: Descriptors.raise(), loops: loops),
             now: clock
         )
         // Who is denied is known before anybody can ask for anything.
         feed?.read(into: shared)
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, System.coreCount))
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
         let proofs = try files.proofs()
         // A port of 0 becomes known only when it is bound, and the gateway's own name holds it.
         let tls = try files.tls(clock)
@@ -153,7 +155,10 @@ package final class GatewayRuntime: Sendable {
         shared.revocations.believe(control)
     }
 
-    private var held: LoadedGateway { loaded.withLock { $0 } }
+    /// What people should know who began it, in one sentence; nothing where all is as the document says.
+    package var notice: String? { shared.descriptors.notice(held.document.configuration.limits) }
+
+    private var held: LoadedGateway { loaded.withLock(\.self) }
 
     private func put(_ new: LoadedGateway) {
         loaded.withLock { $0 = new }

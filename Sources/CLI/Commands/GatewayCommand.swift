@@ -44,6 +44,7 @@ struct GatewayCommand: AsyncParsableCommand {
             if let decisions = runtime.deciding { line["decisions"] = .string(decisions.authority) }
             Output.answer(JSON.Value.object(line).description)
             for warning in runtime.warnings { Output.talk(warning.rendered()) }
+            if let notice = runtime.notice { Output.talk("\(runtime.id): \(notice)") }
             var logger = Logger(label: "lockstep.gateway")
             logger.logLevel = .error
             let group = ServiceGroup(

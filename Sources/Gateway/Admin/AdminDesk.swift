@@ -16,7 +16,7 @@ final class AdminDesk: ConnectionOwner, Sendable {
         idleSeconds: 60
     )
     let isDraining = false
-    private static let mostConnections = 128
+    private static let mostConnections = 64
     private let connections: NIOLoopBoundBox<[ClientConnection]>
     private let shared: Shared
     private let settings: @Sendable () -> Settings
@@ -301,6 +301,9 @@ final class AdminDesk: ConnectionOwner, Sendable {
             "reloads": [
                 "asked": .integer(Int64(reloads.asked)), "done": .integer(Int64(reloads.done)),
                 "fault": reloads.fault.map(JSON.Value.string) ?? .null,
+            ],
+            "connections": [
+                "open": .integer(Int64(shared.descriptors.open)), "most": .integer(Int64(shared.descriptors.clients)),
             ],
             "policy": .string(settings.policyName), "bundle": shared.delivery.json, "counters": .object(counts),
             "changed_definitions": .array(

@@ -236,6 +236,8 @@ struct Judge {
             add(message, id, name: "")
             return .passes
         case .list:
+            // What is held never goes on, whatever it is.
+            if caller.canary == .held { return .denied(.held) }
             add(message, id, name: "")
             return .passes
         case .call, .getPrompt, .readResource, .subscribe, .complete, .task:
@@ -280,6 +282,13 @@ struct Judge {
 extension Judge {
     // MARK: A use of something
 
+    /// Whether what a call names stands in the policy or in the server's list, or, of a prompt, in no list, is allowed.
+    func isKnown(_ call: PendingCall) -> Bool {
+        guard let use = call.use else { return false }
+        if call.meaning == .getPrompt { return use.decision?.verdict == .allow }
+        return use.record.definition != nil || settings.policy?.names(use.observed.tool) ?? false
+    }
+
     private mutating func use(_ message: PassingMessage, _ id: [UInt8], _ bytes: Span<UInt8>) -> Verdict {
         let outline = worker.reader.outline
         let name = message.name.flatMap { outline.text(of: $0, in: bytes) } ?? ""
@@ -308,11 +317,9 @@ extension Judge {
             }
         }
         let thread = Self.trace(message, outline, bytes) ?? task?.id ?? ""
+        let owner = isCanary ? caller.credentials[0] : caller.principal.id
         let conversation = shared.conversations.find(
-            Conversations.Key(
-                principal: isCanary ? caller.credentials[0] : caller.principal.id,
-                thread: thread
-            ),
+            Conversations.Key(principal: owner, thread: thread),
             at: now,
             taskText: isProven ? task?.text : nil
         )
@@ -330,7 +337,7 @@ extension Judge {
             arguments: used.arguments,
             task: task
         )
-        let (observed, open) = conversation.state.withLock { state in
+        var (observed, open) = conversation.state.withLock { state in
             state.lastUse = now
             state.sequence += 1
             record.sequence = state.sequence
@@ -338,10 +345,17 @@ extension Judge {
             return state.observer.begin(record)
         }
         shared.conversations.weigh(conversation, at: now)
+        var tally: Tallies.Key?
+        if settings.configuration.sessions == .proven {
+            let key = Tallies.Key(principal: owner, task: isProven ? task?.id : nil)
+            observed.earlierCalls = max(observed.earlierCalls, shared.tallies.call(observed.tool, key, at: now))
+            tally = key
+        }
         let decision = mode == .record && !isCanary ? nil : decide(observed, record, isProven, fault)
         let use = PendingCall.Use(
             record: record,
             conversation: conversation,
+            tally: tally,
             open: open,
             observed: observed,
             decision: decision,

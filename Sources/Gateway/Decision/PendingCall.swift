@@ -19,6 +19,8 @@ struct PendingCall: Sendable {
     struct Use: Sendable {
         var record: CallRecord
         let conversation: Conversation
+        /// What it counts towards beside its conversation.
+        var tally: Tallies.Key?
         let open: SessionObserver.OpenCall
         var observed: ObservedCall
         let decision: Decision?

@@ -121,15 +121,22 @@ extension Admission {
     }
 
     func refuse(_ fault: PostureFault, _ caller: Caller, _ route: GatewayConfiguration.Route) -> Outcome {
-        shared.counters.count(.denied)
-        shared.note(
+        shared.refused(fault, caller, route, gateway: settings.configuration.id)
+        return .answer(Answer(status: 403, body: GatewayError.posture(fault).body(id: nil)))
+    }
+}
+
+extension Shared {
+    /// Counts and writes down that a caller was refused for what it shows of its machine.
+    func refused(_ fault: PostureFault, _ caller: Caller, _ route: GatewayConfiguration.Route, gateway: String) {
+        counters.count(.denied)
+        note(
             "gateway.posture",
             [
                 "principal": .string(caller.principal.id), "server": .string(route.server),
                 "reason": .string(fault.rawValue),
             ],
-            gateway: settings.configuration.id
+            gateway: gateway
         )
-        return .answer(Answer(status: 403, body: GatewayError.posture(fault).body(id: nil)))
     }
 }

@@ -4,11 +4,13 @@ import Synchronization
 /// What all event loops of a gateway share: state that outlives a reload.
 package final class Shared: Sendable {
     let conversations = Conversations()
+    let tallies = Tallies()
     let sessions = ProtocolSessions()
     let inputs = InputRequests()
     package let counters = Counters()
     package let tls = TLSState()
     package let observatory = Observatory()
+    package let descriptors: Descriptors
     package let asks: Asks
     package let revocations: Revocations
     package let modes: Modes
@@ -39,6 +41,7 @@ package final class Shared: Sendable {
         definitions: PinnedDefinitions,
         pull: RevocationPull? = nil,
         events: SecurityEvents? = nil,
+        descriptors: Descriptors = Descriptors(limit: .max, loops: 1),
         now: @escaping @Sendable () -> Timestamp
     ) {
         self.audit = audit
@@ -49,6 +52,7 @@ package final class Shared: Sendable {
         self.definitions = definitions
         self.pull = pull
         self.events = events
+        self.descriptors = descriptors
         self.now = now
     }
 

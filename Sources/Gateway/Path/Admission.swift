@@ -40,6 +40,7 @@ struct Admission {
         case .caller(let known):
             caller = known
             observation.event.principal = known.principal
+            observation.event.isCanary = known.canary != nil
         case .refused(let status, let error): return challenge(status, error, route)
         }
         if shared.revocations.denies(caller) { return denied(caller) }

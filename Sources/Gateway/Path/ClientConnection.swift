@@ -37,6 +37,12 @@ protocol ConnectionOwner: AnyObject {
     func closed(_ connection: ClientConnection)
     /// Begins the work on a request; nothing where it was answered at once.
     func take(_ request: ClientRequest, from connection: ClientConnection) -> (any RequestWork)?
+    /// Whether what a connection's certificate proved still holds.
+    func believes(_ proven: ProvenCertificate) -> Bool
+}
+
+extension ConnectionOwner {
+    func believes(_ proven: ProvenCertificate) -> Bool { true }
 }
 
 /// Why work is ended from outside.
@@ -92,6 +98,8 @@ final class ClientConnection: ChannelInboundHandler {
         case .closed: .distantFuture
         }
     }
+    /// Whether nobody who is believed vouches for its client any more.
+    var isDisowned: Bool { !worker.believes(proven) }
     var isWritable: Bool { context?.channel.isWritable ?? false }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -173,7 +181,7 @@ final class ClientConnection: ChannelInboundHandler {
                 state = .body(head, scanner, body)
                 return false
             }
-            begin(head, body)
+            try begin(head, body)
             return true
         }
     }
@@ -193,7 +201,7 @@ final class ClientConnection: ChannelInboundHandler {
         staysOpen = head.staysOpen
         let scanner = BodyScanner(head.framing)
         guard !scanner.isDone else {
-            begin(head, ByteBuffer())
+            try begin(head, ByteBuffer())
             return true
         }
         if head.expectsContinue, arrived.readableBytes == 0 {
@@ -220,7 +228,9 @@ final class ClientConnection: ChannelInboundHandler {
         }
     }
 
-    private func begin(_ head: RequestHead, _ body: ByteBuffer) {
+    private func begin(_ head: RequestHead, _ body: ByteBuffer) throws(HTTPFault) {
+        // Whoever vouched for it may be believed no more since the connection was opened.
+        guard worker.believes(proven) else { throw HTTPFault(401, "certificate") }
         search.reset()
         state = .working
         written = 0

@@ -220,12 +220,15 @@ final class UpstreamPool {
     private let connect: (any EventLoop) -> EventLoopFuture<any Channel>
     private var idle: [UpstreamConnection] = []
     static let mostIdle = 64
+    private let mostIdle: Int
 
     init(
         loop: any EventLoop,
+        mostIdle: Int,
         connect: @escaping (any EventLoop) -> EventLoopFuture<any Channel>
     ) {
         self.loop = loop
+        self.mostIdle = mostIdle
         self.connect = connect
     }
 
@@ -251,7 +254,7 @@ final class UpstreamPool {
     }
 
     private func give(_ connection: UpstreamConnection) {
-        guard idle.count < Self.mostIdle else { return connection.abandon() }
+        guard idle.count < mostIdle else { return connection.abandon() }
         idle.append(connection)
     }
 

@@ -45,15 +45,24 @@ final class Worker: ConnectionOwner {
         self.settings = settings
         for pool in pools.values { pool.closeIdle() }
         pools = [:]
+        // What comes by request is asked again with each; a stream would go on for ever.
+        for connection in connections.values where connection.work?.isEndless ?? false {
+            if connection.isDisowned { connection.work?.end(.killed) }
+        }
     }
+
+    func believes(_ proven: ProvenCertificate) -> Bool { proven.holds(by: settings.tls?.trust, now: shared.now) }
 
     func opened(_ connection: ClientConnection) {
         connections[connection.id] = connection
+        shared.descriptors.opened()
         observer.opened()
     }
 
     func closed(_ connection: ClientConnection) {
-        if connections.removeValue(forKey: connection.id) != nil { observer.closed() }
+        guard connections.removeValue(forKey: connection.id) != nil else { return }
+        shared.descriptors.closed()
+        observer.closed()
     }
 
     var connectionCount: Int { connections.count }
@@ -84,7 +93,7 @@ final class Worker: ConnectionOwner {
         let key = route.isUpstreamTLS ? route.path : route.upstream.authority
         if let known = pools[key] { return known }
         let dial = settings.dial
-        let pool = UpstreamPool(loop: loop) { dial(route, $0) }
+        let pool = UpstreamPool(loop: loop, mostIdle: shared.descriptors.spare) { dial(route, $0) }
         pools[key] = pool
         return pool
     }

@@ -333,12 +333,12 @@ struct ReleaseDesk {
         let results = configuration.results
         if let most = results.mostItems, items > most { return true }
         guard let most = results.mostItemsASession else { return false }
-        let conversation = (call ?? passage.calls.first)?.use?.conversation
-        let sum = conversation?.state.withLock { state in
+        guard let use = (call ?? passage.calls.first)?.use else { return false }
+        let sum = use.conversation.state.withLock { state in
             state.items += found
             return state.items
         }
-        return (sum ?? 0) > most
+        return max(sum, use.tally.map { shared.tallies.items(found, $0, at: shared.now()) } ?? 0) > most
     }
 
     private mutating func overLimit(_ call: PendingCall?) -> Verdict {

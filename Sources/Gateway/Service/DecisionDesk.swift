@@ -138,6 +138,11 @@ final class DecisionDesk: ConnectionOwner {
             worker.shared.counters.count(.denied)
             return deny("revoked", .revoked)
         }
+        // What ToolHive asks shows nothing of the machine that its caller runs on.
+        if worker.settings.proofs.posture?.isRequired ?? false {
+            worker.shared.refused(.missing, caller, route, gateway: worker.settings.configuration.id)
+            return deny(PostureFault.missing.rawValue, .deny)
+        }
         if request.head.query == "probe=true" { return probe(question, observation, connection) }
         guard question.tellsArguments, let passage = judge(question, route, caller, observation) else {
             return deny("question", .deny)

@@ -59,6 +59,21 @@ package final class Conversations: Sendable {
         var principal: String
         /// Trace or task, or empty.
         var thread: String
+
+        /// Trace or task, and whose it is: two that name the same one are not in one session for those who read records.
+        var name: String {
+            let isPlain = !thread.utf8.contains { $0 == UInt8(ascii: "@") || $0 == UInt8(ascii: "%") }
+            if isPlain { return "\(thread)@\(principal)" }
+            var escaped = ""
+            for scalar in thread.unicodeScalars {
+                switch scalar {
+                case "%": escaped += "%25"
+                case "@": escaped += "%40"
+                default: escaped.unicodeScalars.append(scalar)
+                }
+            }
+            return "\(escaped)@\(principal)"
+        }
     }
 
     package struct Limits: Sendable, Hashable {
@@ -125,7 +140,7 @@ package final class Conversations: Sendable {
             guard table.count < max(limits.conversations / shards.count, 16), takeThread(key.principal) else {
                 return overflow(of: key.principal, at: now)
             }
-            let id = key.thread.isEmpty ? "\(key.principal)@\(now.microseconds)" : key.thread
+            let id = key.thread.isEmpty ? "\(key.principal)@\(now.microseconds)" : key.name
             let observer = SessionObserver(
                 taskText: taskText,
                 limits: Self.kept,

@@ -19,7 +19,7 @@ package enum TLSGroups: String, Sendable, CaseIterable {
 package struct ListenerTLS: Sendable {
     let context: NIOSSLContext
     /// Trust domains whose X509-SVIDs name a caller; without any a client certificate is not asked for.
-    let bundles: [TrustBundle]
+    let trust: ClientTrust
     /// When the certificate ends.
     package let end: Timestamp
     /// The SHA-256 of the certificate's DER.
@@ -47,7 +47,7 @@ package struct ListenerTLS: Sendable {
         configuration.applicationProtocols = ["http/1.1"]
         if !bundles.isEmpty { configuration.certificateVerification = .optionalVerification }
         context = try NIOSSLContext(configuration: configuration)
-        self.bundles = bundles
+        trust = ClientTrust(bundles)
         self.now = now
     }
 
@@ -62,8 +62,9 @@ package struct ListenerTLS: Sendable {
     }
 
     private func handler(_ proven: ProvenCertificate, on loop: any EventLoop) -> NIOSSLServerHandler {
+        let (bundles, now) = (trust.bundles, now)
         guard !bundles.isEmpty else { return NIOSSLServerHandler(context: context) }
-        let (bundles, now) = (bundles, now)
+        proven.trust = trust
         let bound = NIOLoopBound(proven, eventLoop: loop)
         let handler = NIOSSLServerHandler(context: context) { chain, promise in
             do {
@@ -85,9 +86,26 @@ package struct ListenerTLS: Sendable {
     }
 }
 
-/// What the client of one connection proved by its certificate; it holds until the certificate ends.
+/// Whose certificates are believed; made anew when files are read anew.
+final class ClientTrust: Sendable {
+    let bundles: [TrustBundle]
+
+    init(_ bundles: [TrustBundle]) { self.bundles = bundles }
+
+    fileprivate func isSame(as other: ClientTrust) -> Bool {
+        bundles.elementsEqual(other.bundles) {
+            $0.trustDomain == $1.trustDomain && $0.authorities == $1.authorities
+        }
+    }
+}
+
+/// What the client of one connection proved by its certificate.
+///
+/// It holds until the certificate ends, or until those who vouched for it are not believed any more.
 final class ProvenCertificate {
     var svid: X509SVID?
+    /// What it was last judged by.
+    var trust: ClientTrust?
     /// Proves the certificate of a session that was taken up again: the library asks nobody then.
     ///
     /// Only the leaf is remembered with a session; one that needs others between it and the authority proves nothing.
@@ -100,6 +118,16 @@ final class ProvenCertificate {
             svid = recall()
         }
         return svid
+    }
+
+    /// Whether what was proven holds by those who are believed now; a certificate that was judged by them is not judged again.
+    func holds(by current: ClientTrust?, now: () -> Timestamp) -> Bool {
+        guard let judged = trust, judged !== current, let workload else { return true }
+        guard let current, judged.isSame(as: current) || workload.isTrusted(by: current.bundles, now: now()) else {
+            return false
+        }
+        trust = current
+        return true
     }
 
     /// Why it proved nothing, in words for a log.

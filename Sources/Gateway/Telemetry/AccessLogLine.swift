@@ -26,6 +26,7 @@ package enum AccessLogLine {
         optional("reason", event.reason ?? "", &bytes)
         optional("rule", event.rule ?? "", &bytes)
         text("mode", event.mode.rawValue, &bytes)
+        if event.isCanary { bytes.append(contentsOf: ",\"canary\":true".utf8) }
         number("status", Int64(event.status), &bytes)
         optional("error", event.fault ?? "", &bytes)
         number("decide_us", event.decideTime / 1_000, &bytes)

@@ -110,6 +110,7 @@ package struct OTLPTraces: Sendable {
         }
         add("lockstep.server", event.server)
         add("lockstep.principal", event.principal?.id ?? "")
+        if event.isCanary { add("lockstep.canary", "true") }
         add("lockstep.decision", event.verdict.rawValue)
         add("lockstep.reason", event.reason ?? "")
         add("lockstep.rule", event.rule ?? "")

@@ -17,6 +17,7 @@ final class Observation {
     struct Call {
         let method: String
         let name: String
+        let isKnown: Bool
         let id: [UInt8]
         let verdict: RequestEvent.Verdict
         let reason: String?
@@ -55,6 +56,7 @@ final class Observation {
 extension RequestEvent {
     fileprivate mutating func take(_ call: Observation.Call) {
         (method, name, id, verdict) = (call.method, call.name, call.id, call.verdict)
+        isKnown = call.isKnown
         (reason, rule, arguments) = (call.reason, call.rule, call.arguments)
     }
 }
@@ -131,6 +133,7 @@ extension Observation {
                 Call(
                     method: call.method,
                     name: isNamed ? call.name : "",
+                    isKnown: judge.isKnown(call),
                     id: call.id,
                     verdict: verdict,
                     reason: reason,

@@ -31,6 +31,10 @@ package struct RequestEvent: Sendable {
     package var method = ""
     /// The tool or the prompt; a resource's address is an argument, and stands in `arguments`.
     package var name = ""
+    /// Whether the name stands in the policy, or in what the server lists, and is not only the caller's own word.
+    package var isKnown = false
+    /// Whether people sent it to see what the policy makes of it.
+    package var isCanary = false
     /// The bytes of the request's id.
     package var id: [UInt8] = []
     package var session: String?

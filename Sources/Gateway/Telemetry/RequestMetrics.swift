@@ -37,7 +37,8 @@ package struct RequestMetrics: Sendable {
         var key = Operation(
             route: event.route,
             method: event.method,
-            name: isNamed ? event.name : "",
+            // In shadow whatever a caller invents passes.
+            name: !isNamed || event.name.isEmpty ? "" : event.isKnown ? event.name : Self.other,
             fault: event.fault ?? "",
             revision: event.revision
         )

@@ -55,6 +55,12 @@ package struct X509SVID: Sendable, Hashable {
         return svid
     }
 
+    /// Whether it would be believed now, as it was shown.
+    package func isTrusted(by bundles: [TrustBundle], now: Timestamp) -> Bool {
+        guard let bundle = bundles.first(where: { $0.trustDomain == id.trustDomain }) else { return false }
+        return (try? verify(by: bundle, now: now)) != nil
+    }
+
     private func verify(by bundle: TrustBundle, now: Timestamp) throws(SVIDFault) {
         for (certificate, issuer) in zip(chain, chain.dropFirst()) {
             guard Self.isIssued(certificate, by: issuer) else {

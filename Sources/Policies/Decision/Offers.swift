@@ -1,6 +1,9 @@
 package import Traffic
 
 extension CompiledPolicy {
+    /// Whether some rule is about exactly this tool.
+    package func names(_ tool: ServerTool) -> Bool { tools[tool] != nil }
+
     /// Whether the agent could be allowed to use the tool with some arguments, so that it is worth being shown.
     ///
     /// Judged by the same tables as calls: a tool that is not offered is never allowed. One that is offered can still be
