@@ -130,6 +130,6 @@ extension Admission {
             ],
             gateway: settings.configuration.id
         )
-        return .answer(Answer(status: 403, body: GatewayError.posture(fault).body(id: nil)))
+        return .answer(Answer(status: 403, body: GatewayError.posture(fault).body(id: requestID)))
     }
 }
