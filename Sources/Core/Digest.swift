@@ -11,6 +11,8 @@ package struct Digest: Sendable, Hashable, CustomStringConvertible {
         Digest(bytes: Array(SHA256.hash(data: bytes)))
     }
 
+    init(_ digest: SHA256.Digest) { bytes = Array(digest) }
+
     private init(bytes: [UInt8]) {
         self.bytes = bytes
     }

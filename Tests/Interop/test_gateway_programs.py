@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import concurrent.futures
+import hashlib
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -203,3 +205,34 @@ def test_the_mode_is_changed_and_an_incident_says_what_would_be_denied(desk: She
     words = {(each["tool"], each["decision"]) for each in told["decisions"]}
     assert {("read_file", "would deny: value"), ("move_file", "would ask: asked"), ("read_file", "deny: value")} == words
     assert told["gaps"] == []
+
+
+def digest(path: Path) -> str:
+    return "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_what_the_client_runs_as_is_measured_written_down_and_may_be_denied(desk: Shell):
+    (desk.folder / "keys.json").write_text(json.dumps({"keys": [
+        {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": "one", "alg": "EdDSA"}]}))
+    write(desk, identity={"declared": "desk", "posture": {"statements": "required", "keys": "keys.json"}})
+    (desk.folder / "client.json").write_text("{}")
+    client = Path("/proc/self/exe").resolve()
+    with Wrapped(desk, FINE, options=("--client", "client.json")) as wrapped:
+        wrapped.call(1)
+        assert "result" in wrapped.hear()
+        [entry] = patience(lambda: decisions(desk, "gateway.posture"))
+        said = json.loads(entry[: entry.index("}") + 1])
+        assert (said["binary"], said["configuration"]) == (digest(client), digest(desk.folder / "client.json"))
+        assert (said["principal"], said["server"], said["program"]) == ("desk", "files", str(client)) and "expires" in said
+        # Whoever runs with this configuration is denied, at once and from then on.
+        desk("monitor", "kill", "posture:" + said["configuration"], "--reason", "test", "--config", "gateway.yaml").expect(0)
+        assert wrapped.process.wait(10) == 1
+    with Wrapped(desk, FINE, open_session=False, options=("--client", "client.json")) as again:
+        assert again.process.wait(10) == 1
+        assert b"what the client runs as is denied" in again.process.stderr.read()
+    with Wrapped(desk, FINE) as other:
+        other.call(1)
+        assert "result" in other.hear()
+    with Wrapped(desk, FINE, open_session=False, options=("--client", "nowhere.json")) as unknown:
+        assert unknown.process.wait(10) == 1
+        assert b"is not known" in unknown.process.stderr.read()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import urllib.error
 import urllib.request
 
 import pytest
@@ -95,3 +96,69 @@ def test_a_reload_that_failed_is_in_status_and_metrics_until_one_goes_well(edge:
     assert patience(lambda: edge.status()["reloads"]["fault"] is None)
     assert 'lockstep_gateway_reload_failed{gateway="edge-1"} 0' in metrics()
     assert 'lockstep_gateway_failed_reloads_total{gateway="edge-1"} 1' in metrics()
+
+
+READ = {"jsonrpc": "2.0", "id": "a-1", "method": "tools/call", "params": {"name": "read_file", "arguments": {"path": "/srv/a"}}}
+
+
+def post(edge: Edge, message, **fields: str) -> tuple[int, dict]:
+    request = urllib.request.Request(
+        f"http://{edge.line['listen']}/x", json.dumps(message).encode(),
+        {"Content-Type": "application/json", "Accept": "application/json, text/event-stream", **fields}, method="POST",
+    )
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=5) as answer:
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.loads(error.read())
+
+
+def test_who_was_killed_gets_an_error_for_the_request(edge: Edge):
+    edge.shell("monitor", "kill", "desk", "--reason", "test", "--config", "gateway.yaml").expect(0)
+    status, answer = post(edge, READ)
+    assert status == 403 and answer["error"]["data"]["reason"] == "revoked" and answer["id"] == "a-1"
+    assert "id" not in post(edge, {"jsonrpc": "2.0", "method": "notifications/initialized"})[1]
+    assert "id" not in post(edge, [READ, READ])[1] and "id" not in post(edge, "nothing")[1]
+
+
+def test_why_nobody_was_proven_is_said_without_the_token(shell: Shell):
+    (shell.folder / "keys.json").write_text(json.dumps({"keys": [
+        {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": "one", "alg": "EdDSA"}]}))
+    edge = Edge(shell, identity={"tokens": [{"issuer": "https://idp.example", "keys": "keys.json"}], "declared": "none"},
+                **{"access-log": "access.jsonl"})
+    try:
+        assert post(edge, READ)[0] == 401
+        assert post(edge, READ, Authorization="Bearer not-a-token-XYZZY")[0] == 401
+        assert patience(lambda: "token.missing" in edge.err and "token.malformed" in edge.err), edge.err
+        causes = {cause["code"]: cause["count"] for cause in edge.status()["unproven"]}
+        assert causes == {"token.missing": 1, "token.malformed": 1}
+        log = shell.folder / "access.jsonl"
+        assert patience(lambda: log.exists() and log.read_text().count("\n") == 2)
+        assert {json.loads(line)["reason"] for line in log.read_text().splitlines()} == {"token.missing", "token.malformed"}
+        assert "XYZZY" not in edge.err + log.read_text()
+        shown = shell("gateway", "status", "--config", "gateway.yaml").expect(0)
+        assert "proved nobody in 1 of its requests" in shown.err and "[token.malformed]" in shown.err
+    finally:
+        edge.end()
+
+
+def test_a_second_gateway_on_a_folder_is_told_what_is_in_the_way(edge: Edge):
+    refused = edge.shell("gateway", "run", "--config", "gateway.yaml").expect(1)
+    assert "another gateway runs on the folder `state`" in refused.err and "drain" not in refused.err
+    edge.write(gateway="edge-2")
+    refused = edge.shell("gateway", "run", "--config", "gateway.yaml").expect(3)
+    assert "is that of the gateway `edge-1`" in refused.err and "`state`" in refused.err
+
+
+def test_a_lift_that_is_refused_says_how_it_is_signed(shell: Shell):
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(shell.folder / "ana")], check=True, timeout=20)
+    key = " ".join((shell.folder / "ana.pub").read_text().split()[:2])
+    (shell.folder / "people.yaml").write_text(f'people:\n  ana:\n    keys: ["{key}"]\n')
+    edge = Edge(shell, control={"people": "people.yaml"})
+    try:
+        shell("monitor", "kill", "desk", "--reason", "test", "--config", "gateway.yaml").expect(0)
+        refused = shell("monitor", "lift", "desk", "--reason", "fixed", "--config", "gateway.yaml").expect(2)
+        assert "`--as PERSON --key FILE`" in refused.err
+    finally:
+        edge.end()

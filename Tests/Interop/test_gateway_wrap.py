@@ -47,9 +47,10 @@ for line in sys.stdin:
 class Wrapped:
     """A program behind the gateway, and the client's end of it."""
 
-    def __init__(self, shell: Shell, action: str, *, open_session: bool = True, config: str = "gateway.yaml"):
+    def __init__(self, shell: Shell, action: str, *, open_session: bool = True, config: str = "gateway.yaml",
+                 options: tuple[str, ...] = ()):
         self.process = subprocess.Popen(
-            [str(shell.programs.lockstep), "gateway", "wrap", "--config", config, "--", sys.executable, "-c", SERVER, action],
+            [str(shell.programs.lockstep), "gateway", "wrap", "--config", config, *options, "--", sys.executable, "-c", SERVER, action],
             cwd=shell.folder, env=environment(shell.home), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )
         if open_session:

@@ -41,7 +41,6 @@ def token_keys(bundle: dict) -> KeySet:
 
 
 def issue(workspace: Shell, folder: Path, *more: str) -> tuple[x509.Certificate, dict]:
-    folder.mkdir(exist_ok=True)
     told = workspace("identity", "issue", BOT, "--out", str(folder), "--format", "json", *more).expect(0).json
     return x509.load_pem_x509_certificate((folder / "svid.pem").read_bytes()), told
 
@@ -55,6 +54,7 @@ def verify(leaf: x509.Certificate, roots: list[x509.Certificate], at: datetime.d
 
 def test_a_certificate_names_the_workload_and_verifies_elsewhere(workspace: Shell, tmp_path: Path):
     leaf, told = issue(workspace, tmp_path / "bot")
+    assert (tmp_path / "bot").stat().st_mode & 0o777 == 0o700
     names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.UniformResourceIdentifier) == [BOT] and len(list(names)) == 1
     life = leaf.not_valid_after_utc - leaf.not_valid_before_utc

@@ -1,4 +1,5 @@
 import Core
+import FoundationEssentials
 import Gateway
 import Glibc
 
@@ -65,6 +66,12 @@ package struct ClientInstallation: Sendable {
             backups.append(next)
         }
         guard !backups.isEmpty else {
+            guard hasBackups else {
+                throw GatewayRuntime.Failure(
+                    "not-installed",
+                    "there is nothing to undo: no gateway was installed in `\(file)`, or that was undone already"
+                )
+            }
             throw GatewayRuntime.Failure(
                 "changed",
                 "the file is not what was installed: it was changed since, or never was",
@@ -76,6 +83,14 @@ package struct ClientInstallation: Sendable {
     }
 
     private static let limit = 16 << 20
+
+    /// Whether the file as it was stands beside it, for whatever was installed.
+    private var hasBackups: Bool {
+        let parts = file.split(separator: "/", omittingEmptySubsequences: false)
+        let folder = parts.count == 1 ? "." : parts.dropLast().joined(separator: "/") + "/"
+        let all = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return all.contains { $0.hasPrefix("\(parts.last ?? "").lockstep-") }
+    }
 
     private func backup(of installed: [UInt8]) -> String {
         "\(file).lockstep-\(Hexadecimal.encode(Digest.sha256(installed).bytes.prefix(12)))"

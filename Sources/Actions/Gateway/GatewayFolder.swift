@@ -175,38 +175,3 @@ package struct GatewayLog: AuditSink {
     /// Signs what there is and lets go of the log.
     package func close() { _ = try? queue.close() }
 }
-
-extension GatewayFolder {
-    /// Who is denied and which mode people gave, as every process on this folder has to know them before it decides.
-    ///
-    /// - Throws: `GatewayRuntime.Failure` where either was changed by anything but a gateway.
-    func denials(
-        of document: GatewayDocument,
-        _ control: ControlKeys,
-        _ clock: @escaping @Sendable () -> Timestamp
-    ) throws -> (Revocations, Modes) {
-        let denied: Revocations
-        do {
-            let list = try self.revocations(gateway: document.configuration.id, control: control, clock: clock)
-            denied = try Revocations(gateway: document.configuration.id, store: list, control: control)
-        } catch let error as RevocationFile.Unreadable {
-            throw GatewayRuntime.Failure(
-                "revocations",
-                error.message,
-                help: "a folder is one gateway's, under one id; where it is this one's, put `control/revocations` back "
-                    + "from a backup of `\(document.state)`: the gateway's audit log says who was denied"
-            )
-        }
-        let mode: Modes
-        do {
-            mode = try Modes(store: self.modes, now: clock())
-        } catch is ModeFile.Unreadable {
-            throw GatewayRuntime.Failure(
-                "mode",
-                "the mode that people gave to the gateway cannot be read",
-                help: "take `control/mode` out of `\(document.state)`; then the mode of the document is in force"
-            )
-        }
-        return (denied, mode)
-    }
-}

@@ -54,7 +54,7 @@ package final class GatewayRuntime: Sendable {
         let control = try files.control()
         let (revocations, modes) = try folder.denials(of: document, control, clock)
         let feed = try files.feed(keptIn: folder, control)
-        log = try folder.log(gateway: document.configuration.id, clock: clock)
+        log = try folder.onlyLog(of: document, clock)
         recorder = try folder.recorder(ResultStorage(rawValue: document.stored) ?? .provenance, clock: clock)
         let loops = max(1, System.coreCount)
         shared = Shared(
@@ -139,6 +139,9 @@ package final class GatewayRuntime: Sendable {
         let held = held
         return held.document.warnings(of: held.policy)
     }
+
+    /// Says why requests prove nobody, until it is cancelled.
+    package func tellUnproven(_ talk: @Sendable (String) -> Void) async { await shared.unproven.tell(talk) }
 
     private func readAnew() throws {
         let document = try Self.document(file)

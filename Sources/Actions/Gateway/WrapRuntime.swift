@@ -4,6 +4,7 @@ import Gateway
 import NIOCore
 import NIOPosix
 import Policies
+import Synchronization
 import Traffic
 import Workspace
 
@@ -19,16 +20,28 @@ package final class WrapRuntime: Sendable {
     private let questions: AskFolder
     private let server: String
     private let id: String
+    private let client: String?
+    private let needsPosture: Bool
+    /// What the client runs as, as it was measured last.
+    private let posture = Mutex<ClientPosture?>(nil)
     /// What of the policy does not do what it seems to.
     package let warnings: [Diagnostic]
 
     /// Reads the document; nothing is started yet.
     ///
-    /// `server` says which of the document's servers the program is; it is needed where it names several.
+    /// `server` says which of the document's servers the program is; it is needed where it names several. `client` is the
+    /// configuration of the client that starts this process, where its digest shall be known.
     ///
     /// - Throws: `InvalidInput` for what is wrong in the document or the policy, `Failure` for everything else.
-    package init(_ file: String, server: String?, clock: @escaping @Sendable () -> Timestamp) throws {
+    package init(
+        _ file: String,
+        server: String?,
+        client: String? = nil,
+        clock: @escaping @Sendable () -> Timestamp
+    ) throws {
         let document = try GatewayRuntime.document(file, for: .wrapping)
+        self.client = client
+        needsPosture = document.posture?.statements == .required
         let files = GatewayFiles(document, beside: file)
         let name = try Self.server(server, in: document)
         guard let declared = document.configuration.declared else {
@@ -134,13 +147,25 @@ package final class WrapRuntime: Sendable {
             await close()
             throw GatewayRuntime.Failure("denied", "\(declared.inMessage) is denied everything")
         }
+        do {
+            try await measure()
+        } catch {
+            await close()
+            throw error
+        }
         let watch = Task { await self.watch() }
         let pulling = feed?.watch(into: shared)
         defer { pulling?.cancel() }
         let status: Int32
         do {
             let streams = try StandardStreams()
-            status = try await gateway.run(words, as: declared, input: streams.input, output: streams.output)
+            status = try await gateway.run(
+                words,
+                as: declared,
+                credentials: posture.withLock { $0 }?.credentials ?? [],
+                input: streams.input,
+                output: streams.output
+            )
         } catch let failure as Gateway.Failure {
             watch.cancel()
             await close()
@@ -151,11 +176,43 @@ package final class WrapRuntime: Sendable {
         return status
     }
 
+    /// Measures what the client runs as, writes that into the audit log, and refuses what is denied.
+    ///
+    /// - Throws: `GatewayRuntime.Failure` where the document asks for it and it cannot be known, or is denied.
+    private func measure() async throws {
+        let measured: ClientPosture
+        do throws(ClientPosture.Unmeasured) {
+            measured = try await ClientPosture.measured(configuration: client, now: shared.clock())
+        } catch {
+            guard needsPosture else { return }
+            shared.note(
+                "gateway.posture",
+                ["principal": .string(declared), "server": .string(server), "reason": "posture-missing"],
+                gateway: id
+            )
+            throw GatewayRuntime.Failure(
+                "posture",
+                "what the client runs as is not known: \(error.message)",
+                help: "the document asks for it with `posture: {statements: required}`"
+            )
+        }
+        posture.withLock { $0 = measured }
+        shared.note("gateway.posture", measured.entry(principal: declared, server: server), gateway: id)
+        guard !gateway.isDenied(declared, credentials: measured.credentials) else {
+            gateway.stop()
+            throw GatewayRuntime.Failure(
+                "posture",
+                "what the client runs as is denied: \(measured.credentials.joined(separator: ", "))"
+            )
+        }
+    }
+
     /// Ends the program and everything that it started.
     package func stop() { gateway.stop() }
 
     /// Who is denied, and the mode, may be written by another process that has the same folder.
     private func watch() async {
+        var due = ContinuousClock.now + ClientPosture.pause
         while !Task.isCancelled {
             try? await Task.sleep(for: .milliseconds(250))
             do {
@@ -164,6 +221,15 @@ package final class WrapRuntime: Sendable {
             } catch {
                 // Who is denied cannot be known any more, so that nobody can be let through.
                 gateway.stop()
+            }
+            if ContinuousClock.now >= due {
+                // One that cannot be made anew ends; where none is needed, the last one stays what is known.
+                if (try? await measure()) == nil, needsPosture, let ends = posture.withLock({ $0?.expires }),
+                    shared.clock() >= ends
+                {
+                    gateway.stop()
+                }
+                due = .now + ClientPosture.pause
             }
             questions.look(into: shared, server: server, gateway: id)
             // A mode that cannot be read changes nothing.

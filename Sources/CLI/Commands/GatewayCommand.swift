@@ -111,6 +111,13 @@ extension GatewayCommand {
                                 ? "until \(until)" : "is over since \(until) and not reviewed")
                     )
                 }
+                for cause in reply.body["unproven"]?.array ?? [] {
+                    let words = "\(cause["message"]?.string ?? "") [\(cause["code"]?.string ?? "")]"
+                    Output.talk(
+                        "\(Output.printable(id)): proved nobody in \(number(cause["count"])) of its requests: "
+                            + "\(words), last at \(cause["time"]?.string ?? "")"
+                    )
+                }
                 if let fault = reply.body["reloads"]?["fault"]?.string {
                     Output.talk(
                         "\(Output.printable(id)): what was read anew is not in force: \(Output.printable(fault))"
@@ -161,7 +168,11 @@ private struct GatewayService: Service {
 
     func run() async throws {
         let watching = Task { await runtime.watchCertificates { Output.talk($0) } }
-        defer { watching.cancel() }
+        let telling = Task { await runtime.tellUnproven { Output.talk($0) } }
+        defer {
+            watching.cancel()
+            telling.cancel()
+        }
         for await _ in reloads.cancelOnGracefulShutdown() {
             do {
                 try runtime.reload()

@@ -19,6 +19,9 @@ extension GatewayCommand {
         @Option(help: "Which of the document's servers the program is, if it names several.")
         var server: String?
 
+        @Option(help: "The client's own configuration; its digest is kept, and may be denied.")
+        var client: String?
+
         @Argument(parsing: .postTerminator, help: "The program and its arguments, after `--`.")
         var command: [String] = []
 
@@ -34,7 +37,9 @@ extension GatewayCommand {
             let clock = SystemClock()
             let status: Int32
             do {
-                let runtime = try WrapRuntime(absolute(file), server: server) { clock.now() }
+                let runtime = try WrapRuntime(absolute(file), server: server, client: client.map(absolute)) {
+                    clock.now()
+                }
                 for warning in runtime.warnings { Output.talk(warning.rendered()) }
                 let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
                 let stopping = Task {

@@ -80,7 +80,7 @@ extension IdentityCommand {
         )
 
         @Argument(help: "The workload, as spiffe://DOMAIN/agent/TEAM/NAME.") var id: String
-        @Option(help: "The folder for certificate, key and bundle; it has to be there.") var out = "."
+        @Option(help: "The folder for certificate, key and bundle; it is made where it is missing.") var out = "."
         @Option(help: "Who may take the token: the address of a gateway's route; may be repeated.")
         var audience: [String] = []
         @Option(help: "How long it counts, at most a day.") var lifetime = "1h"
@@ -127,6 +127,17 @@ extension IdentityCommand {
 
         private func issueCertificate(_ id: SPIFFEID, _ life: Duration, _ authority: Authority, _ now: Timestamp) throws
         {
+            do throws(FileFault) {
+                // For its owner alone, as it holds a key; one that is there keeps its mode.
+                _ = try HeldFolder(out, mayCreate: true)
+            } catch {
+                throw CommandFailure(
+                    "identity.folder",
+                    "the folder `\(Output.printable(out))` \(error.sentence)",
+                    help: "the folder that it is to be in has to be there",
+                    status: ExitStatus.invalidInput
+                )
+            }
             let files = ["svid.pem", "svid.key", "bundle.json"].map { "\(out)/\($0)" }
             let key: AgentKey
             if let held = try AgentKey(file: files[1]) {

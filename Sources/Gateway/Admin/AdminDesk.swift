@@ -297,7 +297,7 @@ final class AdminDesk: ConnectionOwner, Sendable {
             "gateway": .string(settings.configuration.id),
             "listen": .string(settings.configuration.listen.authority),
             "mode": .string(settings.configuration.mode.rawValue),
-            "break-glass": glass, "tls": shared.tls.json,
+            "break-glass": glass, "tls": shared.tls.json, "unproven": shared.unproven.json,
             "reloads": [
                 "asked": .integer(Int64(reloads.asked)), "done": .integer(Int64(reloads.done)),
                 "fault": reloads.fault.map(JSON.Value.string) ?? .null,

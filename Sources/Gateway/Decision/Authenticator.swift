@@ -30,7 +30,7 @@ struct Authenticator {
     enum Outcome {
         case caller(Caller)
         /// Status, and `error` of the challenge (RFC 6750 §3.1).
-        case refused(status: Int, error: String?)
+        case refused(status: Int, error: String?, cause: Unproven.Cause)
     }
 
     private var cache = TokenCache()
@@ -54,7 +54,7 @@ struct Authenticator {
         }
         guard let verifier = settings.proofs.tokens, !(fields.isEmpty && settings.configuration.declared != nil) else {
             guard let name = settings.configuration.declared, fields.isEmpty else {
-                return .refused(status: 401, error: nil)
+                return .refused(status: 401, error: nil, cause: fields.isEmpty ? .nobody : .noIssuer)
             }
             return .caller(Caller(principal: CallRecord.Principal(id: name, kind: .declared)))
         }
@@ -66,7 +66,9 @@ struct Authenticator {
                 by: verifier,
                 now: now
             )
-            guard let address = settings.address(of: route) else { return .refused(status: 401, error: nil) }
+            guard let address = settings.address(of: route) else {
+                return .refused(status: 401, error: nil, cause: .nobody)
+            }
             try settings.proofs.possession.admit(
                 token,
                 scheme: credentials.scheme,
@@ -84,7 +86,8 @@ struct Authenticator {
             }
             return .caller(caller)
         } catch {
-            return .refused(status: error.answer.status, error: error.answer.error)
+            let cause = Unproven.Cause(code: error.code.rawValue, message: error.message)
+            return .refused(status: error.answer.status, error: error.answer.error, cause: cause)
         }
     }
 }

@@ -122,7 +122,7 @@ extension Admission {
 
     func refuse(_ fault: PostureFault, _ caller: Caller, _ route: GatewayConfiguration.Route) -> Outcome {
         shared.refused(fault, caller, route, gateway: settings.configuration.id)
-        return .answer(Answer(status: 403, body: GatewayError.posture(fault).body(id: nil)))
+        return .answer(Answer(status: 403, body: GatewayError.posture(fault).body(id: requestID)))
     }
 }
 

@@ -16,6 +16,7 @@ package final class Shared: Sendable {
     package let modes: Modes
     package let canaries = Canaries()
     package let reloads = Reloads()
+    package let unproven = Unproven()
     package let definitions: PinnedDefinitions
     package let delivery = PolicyDelivery()
     /// Everything that waits for the disk and is not the audit log.

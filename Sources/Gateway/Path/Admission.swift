@@ -41,7 +41,7 @@ struct Admission {
             caller = known
             observation.event.principal = known.principal
             observation.event.isCanary = known.canary != nil
-        case .refused(let status, let error): return challenge(status, error, route)
+        case .refused(let status, let error, let cause): return challenge(status, error, cause, route)
         }
         if shared.revocations.denies(caller) { return denied(caller) }
         do throws(PostureFault) {
@@ -94,9 +94,15 @@ struct Admission {
         )
     }
 
-    private func challenge(_ status: Int, _ error: String?, _ route: GatewayConfiguration.Route) -> Outcome {
+    private func challenge(
+        _ status: Int,
+        _ error: String?,
+        _ cause: Unproven.Cause,
+        _ route: GatewayConfiguration.Route
+    ) -> Outcome {
         shared.counters.count(.refused)
-        observation.refused(.unauthenticated, error ?? "unauthorized", fault: String(status))
+        shared.unproven.count(cause, at: observation.event.time)
+        observation.refused(.unauthenticated, cause.code, fault: String(status))
         let address = settings.configuration.address ?? "http://\(settings.configuration.listen.authority)"
         var text = "Bearer resource_metadata=\"\(address)\(Self.metadataPath)\(route.path)\""
         if let error { text += ", error=\"\(error)\"" }
@@ -107,7 +113,7 @@ struct Admission {
     private func denied(_ caller: Caller) -> Outcome {
         shared.counters.count(.denied)
         observation.refused(.revoked, "revoked", fault: GatewayError.revoked.code)
-        return .answer(Answer(status: 403, body: GatewayError.revoked.body(id: nil)))
+        return .answer(Answer(status: 403, body: GatewayError.revoked.body(id: requestID)))
     }
 
     private static let metadataPath = "/.well-known/oauth-protected-resource"
@@ -344,22 +350,5 @@ struct Admission {
             passage.calls = []
             return .pass(passage)
         }
-    }
-}
-
-/// The types of content that the transport has (RFC 9110 §8.3).
-enum MediaType {
-    /// `application/json`, and at most one parameter, which says UTF-8.
-    static func isJSON(_ value: String) -> Bool { matches(value, "application/json") }
-
-    static func isEventStream(_ value: String) -> Bool { matches(value, "text/event-stream") }
-
-    private static func matches(_ value: String, _ type: String) -> Bool {
-        let parts = value.utf8.split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false)
-        guard let first = parts.first, MessageHead.isSame(first, type), parts.count <= 2 else { return false }
-        guard parts.count == 2 else { return true }
-        let parameter = parts[1].split(separator: UInt8(ascii: "="), omittingEmptySubsequences: false)
-        guard parameter.count == 2, MessageHead.isSame(parameter[0], "charset") else { return false }
-        return ["utf-8", "\"utf-8\"", "utf8"].contains { MessageHead.isSame(parameter[1], $0) }
     }
 }

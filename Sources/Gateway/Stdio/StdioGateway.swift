@@ -33,10 +33,12 @@ package final class StdioGateway: Sendable {
     }
 
     /// Whether the declared caller may not begin at all.
-    package func isDenied(_ name: String) -> Bool { shared.revocations.denies(Self.caller(name)) }
+    package func isDenied(_ name: String, credentials: [String] = []) -> Bool {
+        shared.revocations.denies(Self.caller(name, credentials))
+    }
 
-    private static func caller(_ name: String) -> Caller {
-        Caller(principal: CallRecord.Principal(id: name, kind: .declared))
+    private static func caller(_ name: String, _ credentials: [String]) -> Caller {
+        Caller(principal: CallRecord.Principal(id: name, kind: .declared), credentials: credentials)
     }
 
     /// Starts the program and passes lines on until either side ends or the caller is denied.
@@ -44,11 +46,18 @@ package final class StdioGateway: Sendable {
     /// - Parameters:
     ///   - words: The program and its arguments.
     ///   - name: Whom the client is taken for.
+    ///   - credentials: What else of the client may be denied, such as the digest of its binary.
     ///   - input: Where the client's lines come from; taken over.
     ///   - output: Where its answers go; taken over.
     /// - Returns: The exit status for this process.
     /// - Throws: `Gateway.Failure` where the program cannot be started.
-    package func run(_ words: [String], as name: String, input: CInt, output: CInt) async throws -> Int32 {
+    package func run(
+        _ words: [String],
+        as name: String,
+        credentials: [String] = [],
+        input: CInt,
+        output: CInt
+    ) async throws -> Int32 {
         let program: WrappedProgram
         do throws(WrappedProgram.Failure) {
             program = try WrappedProgram(words)
@@ -60,7 +69,7 @@ package final class StdioGateway: Sendable {
         let (loop, settings, shared, route) = (loop, settings.inMode(mode), shared, route)
         let bound = try await loop.submit {
             let worker = Worker(loop: loop, settings: settings, shared: shared)
-            let stand = StdioStand(worker, route: route, caller: Self.caller(name), program: program) {
+            let stand = StdioStand(worker, route: route, caller: Self.caller(name, credentials), program: program) {
                 done.succeed($0)
             }
             return NIOLoopBound(stand, eventLoop: loop)
