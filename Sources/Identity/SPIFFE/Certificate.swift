@@ -35,18 +35,25 @@ struct Certificate: Sendable, Hashable {
         var version = DER.Reader(try fields.next(DER.tagged(0)).content)
         guard try version.next(DER.integer).content == [2] else { throw DER.Reader.fault }
         try version.finish()
-        let serial = try fields.next(DER.integer).content
-        guard let first = serial.first, first < 0x80, serial.count <= 21 else { throw DER.Reader.fault }
-        self.serial = Array(first == 0 ? serial.dropFirst() : serial)
+        let serial = try fields.number()
+        guard serial.count <= 21 else { throw DER.Reader.fault }
+        self.serial = Array(serial.first == 0 ? serial.dropFirst() : serial)
+        try DER.check(algorithm: algorithm)
         // The algorithm stands twice, and only the inner one is signed (RFC 5280 §4.1.1.2).
         guard try fields.next(DER.sequence).whole == algorithm.whole else { throw DER.Reader.fault }
-        issuer = try fields.next(DER.sequence).whole
+        let issuer = try fields.next(DER.sequence)
+        try DER.check(name: issuer)
+        self.issuer = issuer.whole
         var validity = DER.Reader(try fields.next(DER.sequence).content)
         notBefore = try Self.time(try validity.next())
         notAfter = try Self.time(try validity.next())
         try validity.finish()
-        subject = try fields.next(DER.sequence).whole
-        publicKeyInfo = Array(try fields.next(DER.sequence).whole)
+        let subject = try fields.next(DER.sequence)
+        try DER.check(name: subject)
+        self.subject = subject.whole
+        let key = try fields.next(DER.sequence)
+        try Self.check(key: key)
+        publicKeyInfo = Array(key.whole)
         var list = DER.Reader(try fields.next(DER.tagged(3)).content)
         var entries = DER.Reader(try list.next(DER.sequence).content)
         try list.finish()
@@ -73,6 +80,14 @@ struct Certificate: Sendable, Hashable {
     private static func bits(_ value: DER.Value) throws(SVIDFault) -> ArraySlice<UInt8> {
         guard value.content.first == 0 else { throw DER.Reader.fault }
         return value.content.dropFirst()
+    }
+
+    /// Checks what a public key is written in: its algorithm, and whole bytes.
+    private static func check(key: DER.Value) throws(SVIDFault) {
+        var reader = DER.Reader(key.content)
+        try DER.check(algorithm: reader.next(DER.sequence))
+        _ = try bits(reader.next(DER.bitString))
+        try reader.finish()
     }
 
     /// `YYMMDDHHMMSSZ` or `YYYYMMDDHHMMSSZ` (RFC 5280 §4.1.2.5).
@@ -104,8 +119,8 @@ struct Certificate: Sendable, Hashable {
         let isOne = try reader.flag()
         var most: Int?
         if reader.nextTag == DER.integer {
-            let content = try reader.next().content
-            guard content.count == 1, let count = content.first, count < 0x80 else { throw DER.Reader.fault }
+            let content = try reader.number()
+            guard content.count == 1, let count = content.first else { throw DER.Reader.fault }
             most = Int(count)
         }
         try reader.finish()
@@ -127,7 +142,10 @@ struct Certificate: Sendable, Hashable {
         var reader = DER.Reader(held.value)
         let bits = try reader.next(DER.bitString).content
         try reader.finish()
-        guard let unused = bits.first, unused < 8, let usage = bits.dropFirst().first else { throw DER.Reader.fault }
+        // Nine uses are named; the last bit that is written is one, and what comes after it is none (X.690 §11.2).
+        guard let unused = bits.first, unused < 8, bits.count == 2 || (bits.count == 3 && unused == 7),
+            let usage = bits.dropFirst().first, let last = bits.last, last.trailingZeroBitCount == unused
+        else { throw DER.Reader.fault }
         return Usage(rawValue: usage)
     }
 
@@ -151,9 +169,15 @@ struct Certificate: Sendable, Hashable {
         var uris: [String] = []
         while !reader.isAtEnd {
             let name = try reader.next()
+            // One of the nine choices of a general name (RFC 5280 §4.2.1.6), whether it is read here or not.
+            // Four of them are made of others, and three are text in ASCII.
+            let kind = name.tag & 0x1F
+            guard name.tag & 0xC0 == 0x80, kind <= 8, (name.tag & 0x20 != 0) == [0, 3, 4, 5].contains(kind),
+                ![1, 2, 6].contains(kind) || name.content.allSatisfy({ $0 < 0x80 })
+            else { throw DER.Reader.fault }
+            try DER.check(name)
             // [6] of the context, IA5String.
             guard name.tag == 0x86 else { continue }
-            guard name.content.allSatisfy({ $0 < 0x80 }) else { throw DER.Reader.fault }
             uris.append(String(decoding: name.content, as: UTF8.self))
         }
         return uris

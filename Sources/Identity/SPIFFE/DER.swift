@@ -35,6 +35,41 @@ enum DER {
         return true
     }
 
+    /// Checks a name, whose parts nobody here reads: sets of an identifier with a value each (RFC 5280 §4.1.2.4).
+    static func check(name: Value) throws(SVIDFault) {
+        var sets = Reader(name.content)
+        while !sets.isAtEnd {
+            var parts = Reader(try sets.next(set).content)
+            repeat {
+                var part = Reader(try parts.next(sequence).content)
+                _ = try part.next(object)
+                try check(part.next())
+                try part.finish()
+            } while !parts.isAtEnd
+        }
+    }
+
+    /// Checks the form of a value of any type, and of all that stands in it.
+    static func check(_ value: Value, depth: Int = 8) throws(SVIDFault) {
+        // Only sequences, sets and what is tagged are made of others; text in pieces is another encoding's.
+        let isUniversal = value.tag & 0xC0 == 0
+        let isConstructed = value.tag & 0x20 != 0
+        guard !isUniversal || isConstructed == (value.tag == sequence || value.tag == set), depth > 0 else {
+            throw Reader.fault
+        }
+        guard isConstructed else { return }
+        var inner = Reader(value.content)
+        while !inner.isAtEnd { try check(inner.next(), depth: depth - 1) }
+    }
+
+    /// Checks an algorithm: an identifier, and parameters or none.
+    static func check(algorithm: Value) throws(SVIDFault) {
+        var reader = Reader(algorithm.content)
+        _ = try reader.next(object)
+        if !reader.isAtEnd { try check(reader.next()) }
+        try reader.finish()
+    }
+
     /// Reads one value after the other.
     struct Reader {
         private var rest: ArraySlice<UInt8>
@@ -77,14 +112,21 @@ enum DER {
             return value
         }
 
-        /// Reads a boolean that may be absent.
+        /// Reads a number that is not negative, in its only form: no byte more than it needs (X.690 §8.3.2).
+        mutating func number() throws(SVIDFault) -> ArraySlice<UInt8> {
+            let content = try next(DER.integer).content
+            guard let first = content.first, first < 0x80,
+                first != 0 || content.count == 1 || content[content.startIndex + 1] >= 0x80
+            else { throw Self.fault }
+            return content
+        }
+
+        /// Reads a boolean that is false where it is absent, and so is never written as false (X.690 §11.5).
         mutating func flag() throws(SVIDFault) -> Bool {
             guard nextTag == DER.boolean else { return false }
             let value = try next()
-            guard value.content.count == 1, value.content.first == 0 || value.content.first == 0xFF else {
-                throw Self.fault
-            }
-            return value.content.first == 0xFF
+            guard value.content.count == 1, value.content.first == 0xFF else { throw Self.fault }
+            return true
         }
 
         func finish() throws(SVIDFault) {

@@ -31,6 +31,8 @@ package struct PassingEvents: Sendable {
     /// The first line end of the piece: 1 for LF, 2 for CRLF.
     private var lineEnd = 0
     private var id: [UInt8] = []
+    /// Bytes of the piece that end the one before it: how a stream is cut takes no room from an event.
+    private var uncounted = 0
     private var failure: Excess?
 
     package init(limit: Int = 16 << 20) {
@@ -51,7 +53,10 @@ package struct PassingEvents: Sendable {
                 piece.raw.append(bytes[0])
                 at = 1
                 // The line has been taken already. If it was the last of an event, this byte begins the next piece.
-                if piece.raw.count == 1 { piece.isPlain = false }
+                if piece.raw.count == 1 {
+                    piece.isPlain = false
+                    uncounted = 1
+                }
                 lineStart = piece.raw.count
             }
         }
@@ -93,7 +98,7 @@ package struct PassingEvents: Sendable {
     }
 
     private mutating func take(_ bytes: Span<UInt8>) throws(Excess) {
-        guard piece.raw.count + bytes.count < limit else {
+        guard piece.raw.count - uncounted + bytes.count < limit else {
             let excess = Excess(limit: limit)
             failure = excess
             throw excess
@@ -185,6 +190,7 @@ package struct PassingEvents: Sendable {
             events.append(piece)
         }
         piece = PassingEvent(raw: [])
+        uncounted = 0
         lineStart = 0
         hasData = false
         hasFields = false

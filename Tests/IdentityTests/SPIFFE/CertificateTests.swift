@@ -120,6 +120,93 @@ private struct Pair {
         #expect(throws: SVIDFault(.identity, "an svid has exactly one uri among its names")) { try pair.verify() }
     }
 
+    private static func entry(_ id: [UInt8], _ flag: [UInt8], _ value: [UInt8]) -> [UInt8] {
+        DER.value(DER.sequence, DER.value(DER.object, id), flag, DER.value(DER.octetString, value))
+    }
+
+    private static let yes = DER.value(DER.boolean, [0xFF])
+    private static let no = DER.value(DER.boolean, [0])
+    private static let uri = DER.value(0x86, Array("spiffe://acme/a".utf8))
+
+    private static func named(_ more: [UInt8]) -> [UInt8] {
+        entry(ObjectID.alternativeName, [], DER.value(DER.sequence, uri, more))
+    }
+
+    private static func subject(_ value: [UInt8], in outer: UInt8 = DER.set) -> [UInt8] {
+        let part = DER.value(DER.sequence, DER.value(DER.object, ObjectID.organization), value)
+        return DER.value(DER.sequence, DER.value(outer, part))
+    }
+
+    /// What swift-certificates refuses as well.
+    ///
+    /// X.690 §8.14, §11.2 and §11.5; RFC 5280 §4.1.2.4 and §4.2.1.6.
+    @Test(arguments: [
+        Wrong(
+            testDescription: "a critical that is written as false",
+            code: .malformed,
+            leaf: { $0.extensions[2] = entry(ObjectID.alternativeName, no, DER.value(DER.sequence, uri)) }
+        ),
+        Wrong(
+            testDescription: "no authority, written as false",
+            code: .malformed,
+            leaf: { $0.extensions[0] = entry(ObjectID.basicConstraints, yes, DER.value(DER.sequence, no)) }
+        ),
+        Wrong(
+            testDescription: "a usage with bits that say nothing",
+            code: .malformed,
+            leaf: { $0.extensions[1] = entry(ObjectID.keyUsage, yes, DER.value(DER.bitString, [0, 0x80])) }
+        ),
+        Wrong(
+            testDescription: "more usages than there are",
+            code: .malformed,
+            leaf: { $0.extensions[1] = entry(ObjectID.keyUsage, yes, DER.value(DER.bitString, [0, 0x80, 1])) }
+        ),
+        Wrong(testDescription: "a name that is none", code: .malformed, leaf: { $0.extensions[2] = named([0x89, 0]) }),
+        Wrong(
+            testDescription: "a uri in pieces",
+            code: .malformed,
+            leaf: { $0.extensions[2] = named(DER.value(0xA6, DER.value(0x86, [0x61]))) }
+        ),
+        Wrong(
+            testDescription: "a host in another alphabet",
+            code: .malformed,
+            leaf: { $0.extensions[2] = named(DER.value(0x82, [0xC3, 0xA9])) }
+        ),
+        Wrong(
+            testDescription: "a subject that is no list of sets",
+            code: .malformed,
+            leaf: { $0.subject = subject(DER.value(DER.text, [0x61]), in: DER.sequence) }
+        ),
+        Wrong(
+            testDescription: "a subject whose text is in pieces",
+            code: .malformed,
+            leaf: { $0.subject = subject(DER.value(DER.text | 0x20, DER.value(DER.text, [0x61]))) }
+        ),
+        Wrong(
+            testDescription: "a subject with more than a value",
+            code: .malformed,
+            leaf: { $0.subject = subject(DER.value(DER.text, [0x61]) + DER.value(DER.text, [0x62])) }
+        ),
+        Wrong(
+            testDescription: "a length that is longer than it needs to be, deep inside",
+            code: .malformed,
+            leaf: { $0.subject = subject([DER.text, 0x81, 1, 0x61]) }
+        ),
+    ])
+    func whatIsNotDistinguishedIsRefused(_ wrong: Wrong) throws { try whatIsWrongIsRefused(wrong) }
+
+    @Test(
+        arguments: [
+            ([0], true), ([1], true), ([0x7F], true), ([0, 0x80], true), ([], false), ([0, 0x7F], false),
+            ([0, 0], false),
+            ([0x80], false), ([0xFF, 0x80], false),
+        ] as [([UInt8], Bool)]
+    )
+    func aNumberHasOneForm(_ content: [UInt8], _ isGood: Bool) {
+        var reader = DER.Reader(DER.value(DER.integer, content)[...])
+        #expect((try? reader.number()) == (isGood ? .some(content[...]) : .none))
+    }
+
     @Test(arguments: 0..<64)
     func aChangedCertificateIsRefusedAndHarmless(_ seed: Int) throws {
         let pair = try Pair()

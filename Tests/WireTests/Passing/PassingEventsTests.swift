@@ -108,6 +108,48 @@ private func forwarded(_ text: String) throws -> String {
         )
     }
 
+    private struct Verdict: Equatable {
+        var events: [EventStream.Event] = []
+        var excess: PassingEvents.Excess?
+    }
+
+    private func verdict(_ chunks: [[UInt8]], limit: Int) -> Verdict {
+        var (stream, found, verdict) = (PassingEvents(limit: limit), [PassingEvent](), Verdict())
+        do throws(PassingEvents.Excess) {
+            for chunk in chunks { try stream.feed(chunk.span, into: &found) }
+        } catch {
+            verdict.excess = error
+        }
+        for event in found {
+            guard let data = event.data else { continue }
+            let id = String(decoding: event.id, as: UTF8.self)
+            verdict.events.append(EventStream.Event(type: event.type, data: data, id: id))
+        }
+        return verdict
+    }
+
+    @Test(arguments: 0..<200 as Range<UInt64>) func howAStreamIsCutChangesNoLimit(seed: UInt64) {
+        var random = Numbers(seed: seed)
+        let ends = ["\n", "\r\n", "\r"]
+        var bytes: [UInt8] = []
+        for _ in 0..<8 {
+            let end = ends[Int.random(in: 0..<3, using: &random)]
+            let longest = seed.isMultiple(of: 2) ? 14 : 12
+            bytes += Array("data:\(String(repeating: "x", count: Int.random(in: 4...longest, using: &random)))".utf8)
+            bytes += Array((end + end).utf8)
+            if Bool.random(using: &random) { bytes += Array(":\(end)".utf8) }
+        }
+        for limit in 15...22 {
+            let whole = verdict([bytes], limit: limit)
+            for longest in [1, 2, 3, 7, 30] {
+                #expect(verdict(cut(bytes, &random, longest: longest), limit: limit) == whole)
+            }
+            var reader = EventStream()
+            let all = try? reader.feed(bytes)
+            if whole.excess == nil { #expect(whole.events == all) }
+        }
+    }
+
     @Test func anEventIsBoundedAndAStreamIsNot() throws {
         var stream = PassingEvents(limit: 100)
         for _ in 0..<1_000 { #expect(try stream.feed(Array("data: 1\n\n".utf8)).count == 1) }
