@@ -186,7 +186,7 @@ let package = Package(
         tests("LabTests", ["Lab", "Wire", "Core"] + nio),
         tests("InspectionTests", ["Core", "Inspection", "Growth"]),
         tests("SurveyTests", ["Core", "Inspection", "Survey", "Wire", nioTLS] + nio, data: ["Cases"]),
-        tests("GatewayTests", ["Gateway", "Core", "Identity", "Traffic", "Wire", crypto] + nio),
+        tests("GatewayTests", ["Gateway", "Core", "Identity", "Policies", "Traffic", "Wire", crypto] + nio),
         tests("AuditTests", ["Audit", "Core", "Growth"]),
         tests("IdentityTests", ["Identity", "Core", crypto]),
         tests("ReportingTests", ["Reporting", "Core"], data: ["Goldens"]),

@@ -15,27 +15,56 @@ struct DecisionEntry {
     let mode: GatewayConfiguration.Mode
     var isCanary = false
 
+    /// Written member by member in the order of RFC 8785, as there is one for every call.
     var bytes: [UInt8] {
-        var call: JSON.Object = [
-            "arguments": .string(Digest.sha256(JSON.canonical(.object(record.arguments))).description),
-            "principal": .string(record.principal.id), "sequence": .integer(record.sequence),
-            "server": .string(record.server), "session": .string(record.session), "tool": .string(record.tool),
-        ]
-        call["definition"] = record.definition.map(JSON.Value.string)
-        if !record.delegation.isEmpty { call["delegation"] = .array(record.delegation.map(JSON.Value.string)) }
-        var entry: JSON.Object = [
-            "call": .object(call), "effective": .string(effective), "gateway": .string(gateway),
-            "mode": .string(mode.rawValue), "kind": "gateway.decision", "schema": "lockstep.audit/1",
-            "time": .string(record.time.description),
-        ]
-        if isCanary { entry["canary"] = true }
-        if !policy.isEmpty { entry["policy"] = .string(policy) }
-        if let decision {
-            entry["verdict"] = .string(decision.verdict.rawValue)
-            entry["reason"] = .string(decision.reason)
-            entry["rule"] = decision.rule.map(JSON.Value.string)
-            entry["argument"] = decision.argument.map(JSON.Value.string)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(768)
+        bytes.append(UInt8(ascii: "{"))
+        if let argument = decision?.argument {
+            Self.add("\"argument\":", argument, to: &bytes)
+            bytes.append(UInt8(ascii: ","))
         }
-        return JSON.canonical(.object(entry))
+        appendCall(to: &bytes)
+        if isCanary { bytes.append(contentsOf: ",\"canary\":true".utf8) }
+        Self.add(",\"effective\":", effective, to: &bytes)
+        Self.add(",\"gateway\":", gateway, to: &bytes)
+        Self.add(",\"kind\":\"gateway.decision\",\"mode\":", mode.rawValue, to: &bytes)
+        if !policy.isEmpty { Self.add(",\"policy\":", policy, to: &bytes) }
+        if let decision {
+            Self.add(",\"reason\":", decision.reason, to: &bytes)
+            if let rule = decision.rule { Self.add(",\"rule\":", rule, to: &bytes) }
+        }
+        Self.add(",\"schema\":\"lockstep.audit/1\",\"time\":", record.time.description, to: &bytes)
+        if let decision { Self.add(",\"verdict\":", decision.verdict.rawValue, to: &bytes) }
+        bytes.append(UInt8(ascii: "}"))
+        return bytes
+    }
+
+    private func appendCall(to bytes: inout [UInt8]) {
+        bytes.append(contentsOf: "\"call\":{\"arguments\":\"sha256:".utf8)
+        for byte in Digest.sha256(JSON.canonical(.object(record.arguments))).bytes {
+            bytes.append(Self.digit(byte >> 4))
+            bytes.append(Self.digit(byte & 15))
+        }
+        bytes.append(UInt8(ascii: "\""))
+        if let definition = record.definition { Self.add(",\"definition\":", definition, to: &bytes) }
+        if !record.delegation.isEmpty {
+            bytes.append(contentsOf: ",\"delegation\":".utf8)
+            JSON.append(.array(record.delegation.map(JSON.Value.string)), to: &bytes)
+        }
+        Self.add(",\"principal\":", record.principal.id, to: &bytes)
+        bytes.append(contentsOf: ",\"sequence\":".utf8)
+        JSON.append(.integer(record.sequence), to: &bytes)
+        Self.add(",\"server\":", record.server, to: &bytes)
+        Self.add(",\"session\":", record.session, to: &bytes)
+        Self.add(",\"tool\":", record.tool, to: &bytes)
+        bytes.append(UInt8(ascii: "}"))
+    }
+
+    private static func digit(_ nibble: UInt8) -> UInt8 { nibble < 10 ? nibble &+ 0x30 : nibble &+ 0x57 }
+
+    private static func add(_ before: String, _ text: String, to bytes: inout [UInt8]) {
+        bytes.append(contentsOf: before.utf8)
+        JSON.append(text: text, to: &bytes)
     }
 }

@@ -43,18 +43,18 @@ struct Judge {
     let revision: ProtocolRevision
     let session: ProtocolSession?
     let now: Timestamp
-    private var passage: Passage
+    var passage: Passage
     /// Why the first of the messages that were denied was.
     private(set) var denial: GatewayError?
     var calls: [PendingCall] { passage.calls }
 
-    private var worker: Worker { incoming.worker }
-    private var shared: Shared { incoming.worker.shared }
-    private var settings: Settings { incoming.worker.settings }
+    var worker: Worker { incoming.worker }
+    var shared: Shared { incoming.worker.shared }
+    var settings: Settings { incoming.worker.settings }
     var mode: GatewayConfiguration.Mode { settings.configuration.mode }
-    private var isCanary: Bool { caller.canary != nil }
+    var isCanary: Bool { caller.canary != nil }
     /// Whether a denial is more than words; for a canary in every mode.
-    private var isEnforced: Bool { mode == .enforce || isCanary }
+    var isEnforced: Bool { mode == .enforce || isCanary }
 
     init(
         _ incoming: Incoming,
@@ -83,7 +83,7 @@ struct Judge {
         )
     }
 
-    private enum Verdict {
+    enum Verdict {
         case passes
         case refused(Refusal)
         /// A refusal by policy, which is an answer to the request.
@@ -141,7 +141,9 @@ struct Judge {
             outline: worker.reader.outline,
             in: bytes
         )
-        passage.fields = head.mirrored.filter { $0.name.lowercased() != "mcp-protocol-version" }
+        passage.fields = head.mirrored.filter {
+            $0.name != MCPHeader.protocolVersion && $0.name.lowercased() != "mcp-protocol-version"
+        }
     }
 
     private func marks(
@@ -294,7 +296,7 @@ extension Judge {
         let name = message.name.flatMap { outline.text(of: $0, in: bytes) } ?? ""
         let used = Used(message, name, outline, bytes)
         // A tool that is called like a method would be decided by rules that mean the method.
-        if message.meaning == .call, MethodCatalogue.entries.contains(where: { $0.method == name }) {
+        if message.meaning == .call, MethodCatalogue.methods.contains(name) {
             return .denied(.denied(reason: "tool-name", argument: nil))
         }
         if let fault = answersNothing(message, name, outline, bytes) { return .refused(fault) }
@@ -387,172 +389,5 @@ extension Judge {
                 needsDefinition: shared.definitions.isPinned(server: route.server)
             )
         )
-    }
-
-    /// What becomes of a decision in this mode, and what is written about it.
-    private mutating func settle(_ use: PendingCall.Use, _ decision: Decision?) -> Verdict {
-        if let decision, isCanary { return settle(canary: use, decision) }
-        guard let decision else {
-            shared.counters.count(.allowed)
-            passage.entries.append((entry(use, nil, "allow"), isDurable(use)))
-            return .passes
-        }
-        // A forbid beats everything in every mode but record.
-        let counts = isEnforced || decision.reason == "forbidden"
-        guard counts, decision.verdict != .allow else {
-            shared.counters.count(decision.verdict == .allow ? .allowed : .shadowed)
-            passage.entries.append((entry(use, decision, "allow"), isDurable(use)))
-            return .passes
-        }
-        if decision.verdict == .ask {
-            switch ask(use, decision) {
-            case .granted:
-                shared.counters.count(.allowed)
-                passage.entries.append((entry(use, decision, "allow"), true))
-                return .passes
-            case .asked(let id):
-                shared.counters.count(.asked)
-                passage.entries.append((entry(use, decision, "ask"), false))
-                return .denied(.asked(id: id))
-            case .denied: break
-            }
-        }
-        shared.counters.count(.denied)
-        passage.entries.append((entry(use, decision, "deny"), false))
-        return .denied(.denied(reason: decision.reason, argument: decision.argument))
-    }
-
-    /// What the policy does not allow is denied to a canary in every mode, and nobody is asked.
-    private mutating func settle(canary use: PendingCall.Use, _ decision: Decision) -> Verdict {
-        shared.counters.count(.canaries)
-        guard decision.verdict == .allow else {
-            passage.entries.append((entry(use, decision, "deny"), false))
-            return .denied(.denied(reason: decision.reason, argument: decision.argument))
-        }
-        guard caller.canary == .sent else {
-            passage.entries.append((entry(use, decision, "held"), false))
-            return .denied(.held)
-        }
-        passage.entries.append((entry(use, decision, "allow"), isDurable(use)))
-        return .passes
-    }
-
-    /// Whether what is done can be more than reading: then nothing is forwarded before it is on disk.
-    private func isDurable(_ use: PendingCall.Use) -> Bool { use.observed.tier > .openRead }
-
-    private func ask(_ use: PendingCall.Use, _ decision: Decision) -> Asks.Outcome {
-        let canonical = JSON.canonical(.object(use.record.arguments))
-        return shared.asks.outcome(
-            principal: caller.principal.id,
-            server: route.server,
-            tool: use.record.tool,
-            arguments: .sha256(canonical),
-            shown: String(decoding: canonical.prefix(4_096), as: UTF8.self),
-            rule: decision.rule,
-            at: now
-        )
-    }
-
-    private func entry(_ use: PendingCall.Use, _ decision: Decision?, _ effective: String) -> [UInt8] {
-        DecisionEntry(
-            gateway: settings.configuration.id,
-            record: use.record,
-            decision: decision,
-            effective: effective,
-            policy: settings.policyName,
-            mode: mode,
-            isCanary: isCanary
-        ).bytes
-    }
-
-    /// What nobody asked for cannot be answered: input for a server that did not want any.
-    private func answersNothing(
-        _ message: PassingMessage,
-        _ name: String,
-        _ outline: JSON.Outline,
-        _ bytes: Span<UInt8>
-    ) -> Refusal? {
-        guard message.requestState != nil || message.inputResponses != nil else { return nil }
-        let state = message.requestState.flatMap { outline.text(of: $0, in: bytes) } ?? ""
-        let key = InputRequests.Key(
-            principal: caller.principal.id,
-            route: route.path,
-            method: message.method,
-            name: name,
-            state: .sha256(Array(state.utf8))
-        )
-        if shared.inputs.isAsked(key, at: now) { return nil }
-        return Refusal(.invalidParams, .params, "nothing was asked that this could answer", id: message.idRange)
-    }
-
-    private struct TaskFault: Error {
-        let error: GatewayError
-    }
-
-    private func task(
-        _ message: PassingMessage,
-        _ outline: JSON.Outline,
-        _ bytes: Span<UInt8>
-    ) -> Result<(CallRecord.Task?, Bool), TaskFault> {
-        let purpose = caller.purpose.map { CallRecord.Task(id: $0, assurance: .signed) }
-        guard let node = message.declaredTask else { return .success((purpose, purpose != nil)) }
-        let refused = TaskFault(error: .denied(reason: "task", argument: nil))
-        do throws(TokenFault) {
-            let isKnown = caller.principal.kind == .jwt || caller.principal.kind == .spiffe
-            let statement = try TaskStatement(
-                outline.value(of: node, in: bytes),
-                principal: isKnown ? caller.principal.id : nil,
-                resource: settings.resource(of: route),
-                orchestrators: settings.proofs.orchestrators,
-                now: now
-            )
-            // Two that vouch for different tasks vouch for none.
-            guard purpose == nil || purpose?.id == statement.id else { return .failure(refused) }
-            if statement.assurance == .signed {
-                return .success((CallRecord.Task(id: statement.id, text: statement.text, assurance: .signed), true))
-            }
-            // Its words are the caller's own, and explain nothing.
-            let declared = CallRecord.Task(id: statement.id, assurance: .declared)
-            return .success((purpose ?? declared, purpose != nil))
-        } catch {
-            return .failure(refused)
-        }
-    }
-
-    /// The trace of a W3C `traceparent`.
-    private static func trace(_ message: PassingMessage, _ outline: JSON.Outline, _ bytes: Span<UInt8>) -> String? {
-        guard let node = message.traceparent, let text = outline.text(of: node, in: bytes) else { return nil }
-        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-        guard parts.count >= 4, parts[1].utf8.count == 32, parts[1].utf8.allSatisfy(\.isHexadecimal),
-            parts[1].contains(where: { $0 != "0" })
-        else { return nil }
-        return String(parts[1]).lowercased()
-    }
-}
-
-extension UInt8 {
-    fileprivate var isHexadecimal: Bool {
-        (0x30...0x39).contains(self) || (0x61...0x66).contains(self | 0x20)
-    }
-}
-
-/// What a message uses, in the words of a policy: a tool and its arguments.
-///
-/// Prompts, resources and completions have no tools; a rule names them by their method, `resources/read` with the
-/// argument `uri`, `prompts/get` with `name` and `arguments`.
-struct Used {
-    let tool: String
-    let arguments: JSON.Object
-
-    init(_ message: PassingMessage, _ name: String, _ outline: JSON.Outline, _ bytes: Span<UInt8>) {
-        if message.meaning == .call {
-            tool = name
-            arguments = message.arguments.flatMap { outline.value(of: $0, in: bytes).object } ?? [:]
-            return
-        }
-        tool = message.method
-        var all = message.params.flatMap { outline.value(of: $0, in: bytes).object } ?? [:]
-        all["_meta"] = nil
-        arguments = all
     }
 }

@@ -6,6 +6,7 @@ enum MediaType {
     static func isEventStream(_ value: String) -> Bool { matches(value, "text/event-stream") }
 
     private static func matches(_ value: String, _ type: String) -> Bool {
+        if value == type { return true }
         let parts = value.utf8.split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false)
         guard let first = parts.first, MessageHead.isSame(first, type), parts.count <= 2 else { return false }
         guard parts.count == 2 else { return true }

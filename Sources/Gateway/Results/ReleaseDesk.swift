@@ -28,7 +28,7 @@ struct ReleaseDesk {
         case last([UInt8])
     }
 
-    private enum Verdict {
+    enum Verdict {
         case passes
         case replaced([UInt8])
         case dropped
@@ -39,19 +39,19 @@ struct ReleaseDesk {
     let passage: Passage
     let worker: Worker
     /// Requests that wait, by the canonical text of their id.
-    private var pending: [[UInt8]: PendingCall] = [:]
-    private var order: [[UInt8]] = []
+    var pending: [[UInt8]: PendingCall] = [:]
+    var order: [[UInt8]] = []
     /// Records that the answer has brought so far, in all its messages.
-    private var items = 0
-    private var isEnded = false
+    var items = 0
+    var isEnded = false
     /// What the last answer says that went wrong: a code of JSON-RPC, `tool_error`, or why it was kept back.
-    private(set) var fault: String?
+    var fault: String?
     /// Tells the server that what it asked of the client will not be answered.
-    private let refusesServer: ([UInt8]) -> Void
+    let refusesServer: ([UInt8]) -> Void
 
-    private var shared: Shared { worker.shared }
-    private var settings: Settings { worker.settings }
-    private var configuration: GatewayConfiguration { settings.configuration }
+    var shared: Shared { worker.shared }
+    var settings: Settings { worker.settings }
+    var configuration: GatewayConfiguration { settings.configuration }
 
     init(_ passage: Passage, worker: Worker, refusesServer: (([UInt8]) -> Void)? = nil) {
         self.passage = passage
@@ -164,7 +164,7 @@ struct ReleaseDesk {
     /// Where the server takes messages; the client is told the gateway's own address instead.
     ///
     /// Only a place on the server itself is taken, once: whatever else an event may name would get the client's messages.
-    private func endpoint(_ event: PassingEvent) -> EventRelease {
+    func endpoint(_ event: PassingEvent) -> EventRelease {
         let upstream = passage.route.upstream.authority
         var text = String(decoding: event.data ?? [], as: UTF8.self)
         for scheme in ["http://", "https://"] where text.hasPrefix(scheme + upstream + "/") {
@@ -208,17 +208,17 @@ struct ReleaseDesk {
     }
 
     /// An event as the gateway writes it: every reader sees the same in it.
-    private static func frame(_ message: [UInt8], _ id: String) -> [UInt8] {
+    static func frame(_ message: [UInt8], _ id: String) -> [UInt8] {
         EventStream.Event(data: message, id: id).encoded
     }
 
-    private static func isPassable(_ id: String) -> Bool {
+    static func isPassable(_ id: String) -> Bool {
         !id.isEmpty && id.utf8.count <= 1_024 && id.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
     }
 
     // MARK: One message
 
-    private mutating func release(_ message: PassingMessage, _ bytes: Span<UInt8>) -> Verdict {
+    mutating func release(_ message: PassingMessage, _ bytes: Span<UInt8>) -> Verdict {
         switch message.kind {
         case .result, .error: return response(message, bytes)
         case .notification: return notification(message, bytes)
@@ -226,7 +226,7 @@ struct ReleaseDesk {
         }
     }
 
-    private mutating func take(_ message: PassingMessage, _ bytes: Span<UInt8>) -> PendingCall? {
+    mutating func take(_ message: PassingMessage, _ bytes: Span<UInt8>) -> PendingCall? {
         guard let range = message.idRange else {
             // An error without an id is an answer to the only request there is.
             guard message.kind == .error, order.count == 1, let call = pending.removeValue(forKey: order[0]) else {
@@ -239,7 +239,7 @@ struct ReleaseDesk {
         return passage.verb == .get ? passage.session?.state.withLock { $0.open.removeValue(forKey: key) } : nil
     }
 
-    private mutating func response(_ message: PassingMessage, _ bytes: Span<UInt8>) -> Verdict {
+    mutating func response(_ message: PassingMessage, _ bytes: Span<UInt8>) -> Verdict {
         guard let call = take(message, bytes) else {
             shared.counters.count(.withheld)
             return .dropped
@@ -251,20 +251,20 @@ struct ReleaseDesk {
         return screened(message, call, bytes)
     }
 
-    private mutating func withhold(_ call: PendingCall, _ reason: String) -> Verdict {
+    mutating func withhold(_ call: PendingCall, _ reason: String) -> Verdict {
         fault = reason
         shared.counters.count(.withheld)
         if let use = call.use { finish(use, nil, isError: true) }
         return .replaced(GatewayError.withheld(reason: reason).body(id: call.id))
     }
 
-    private mutating func notification(_ message: PassingMessage, _ bytes: Span<UInt8>) -> Verdict {
+    mutating func notification(_ message: PassingMessage, _ bytes: Span<UInt8>) -> Verdict {
         guard message.meaning == .notification else { return .dropped }
         return screened(message, nil, bytes)
     }
 
     /// A request of the server to the client, which the settings let through or not.
-    private mutating func request(_ message: PassingMessage, _ bytes: Span<UInt8>) -> Verdict {
+    mutating func request(_ message: PassingMessage, _ bytes: Span<UInt8>) -> Verdict {
         guard let range = message.idRange else { return .dropped }
         let id = Judge.copy(bytes, range)
         if message.method == "ping" {
@@ -286,86 +286,9 @@ struct ReleaseDesk {
         }
     }
 
-    // MARK: Counting and screening
-
-    private mutating func screened(_ message: PassingMessage, _ call: PendingCall?, _ bytes: Span<UInt8>) -> Verdict {
-        if message.kind == .error { fault = code(of: message, bytes) }
-        let results = configuration.results
-        let isCounted = results.mostItems != nil || results.mostItemsASession != nil
-        let mayHoldSigns = results.instructions != .pass && ResultScreen.mayHoldSigns(bytes)
-        let needsText = call?.use != nil
-        guard isCounted || mayHoldSigns || needsText else { return .passes }
-        let value = worker.reader.outline.value(of: message.node, in: bytes)
-        var count: Int?
-        if isCounted || needsText {
-            let cap = max(results.mostItems ?? 0, results.mostItemsASession ?? 0, 1_000) + 1
-            let found = ItemCount.count(value, upTo: cap)
-            count = found
-            items += found
-            if isOverLimit(found, call), configuration.mode != .record {
-                return overLimit(call)
-            }
-        }
-        let signs = mayHoldSigns ? ResultScreen.screen(value) : []
-        if let use = call?.use {
-            if value["result"]?["isError"]?.bool == true { fault = "tool_error" }
-            finish(use, value, items: count, isError: message.kind == .error, signs: !signs.isEmpty)
-        }
-        guard !signs.isEmpty, configuration.mode == .enforce else { return .passes }
-        shared.counters.count(.withheld)
-        if results.instructions == .block, call != nil { fault = signs[0].code }
-        switch results.instructions {
-        case .pass: return .passes
-        case .annotate where call?.meaning == .call:
-            return .replaced(JSON.canonical(ResultScreen.annotated(value, signs)))
-        case .block where call != nil && call?.meaning != .lifecycle:
-            return .replaced(GatewayError.withheld(reason: signs[0].code).body(id: call?.id))
-        case .block where call == nil: return .dropped
-        case .annotate, .redact, .block:
-            if let redacted = ResultScreen.redacted(value, signs) { return .replaced(JSON.canonical(redacted)) }
-            guard let call else { return .dropped }
-            return .replaced(GatewayError.withheld(reason: signs[0].code).body(id: call.id))
-        }
-    }
-
-    /// Whether the answer, or all answers of the conversation, brought more than may leave.
-    private func isOverLimit(_ found: Int, _ call: PendingCall?) -> Bool {
-        let results = configuration.results
-        if let most = results.mostItems, items > most { return true }
-        guard let most = results.mostItemsASession else { return false }
-        guard let use = (call ?? passage.calls.first)?.use else { return false }
-        let sum = use.conversation.state.withLock { state in
-            state.items += found
-            return state.items
-        }
-        return max(sum, use.tally.map { shared.tallies.items(found, $0, at: shared.now()) } ?? 0) > most
-    }
-
-    private mutating func overLimit(_ call: PendingCall?) -> Verdict {
-        let call = call ?? order.first { pending[$0] != nil }.flatMap { pending[$0] }
-        shared.counters.count(.withheld)
-        shared.counters.count(.killed)
-        fault = "limit"
-        if let use = call?.use { finish(use, nil, isError: true, outcome: .killed) }
-        pending = [:]
-        isEnded = true
-        // The principal in whose name a canary came did nothing.
-        if passage.caller.canary == nil { shared.kill(passage.caller.principal.id, reason: "result-limit") }
-        return .overLimit(GatewayError.withheld(reason: "limit").body(id: call?.id))
-    }
-
-    /// The code of an error, as text.
-    private func code(of message: PassingMessage, _ bytes: Span<UInt8>) -> String {
-        let outline = worker.reader.outline
-        guard let node = message.error.flatMap({ outline.member("code", of: $0, in: bytes) }) else { return "_OTHER" }
-        let range = outline.range(of: node)
-        guard range.count <= 12 else { return "_OTHER" }
-        return String(decoding: Judge.copy(bytes, range), as: UTF8.self)
-    }
-
     // MARK: What becomes of calls
 
-    private func finish(
+    func finish(
         _ use: PendingCall.Use,
         _ message: JSON.Value?,
         items: Int? = nil,
@@ -393,7 +316,7 @@ struct ReleaseDesk {
         shared.record(use)
     }
 
-    private static func text(of result: JSON.Value) -> String? {
+    static func text(of result: JSON.Value) -> String? {
         guard let blocks = result["content"]?.array else {
             return String(decoding: JSON.canonical(result), as: UTF8.self)
         }
@@ -406,7 +329,7 @@ struct ReleaseDesk {
 
     mutating func killed() { leave(.killed) }
 
-    private mutating func leave(_ outcome: CallRecord.Outcome) {
+    mutating func leave(_ outcome: CallRecord.Outcome) {
         for key in order {
             if let use = pending[key]?.use { finish(use, nil, isError: true, outcome: outcome) }
         }
@@ -437,100 +360,8 @@ struct ReleaseDesk {
     }
 
     /// The session that the head opened; where the answer comes as an event, what was agreed on is known only behind it.
-    private var begun: ProtocolSession?
+    var begun: ProtocolSession?
 
     /// The revision that the answer to `initialize` names.
-    private(set) var agreed: ProtocolRevision?
-}
-
-extension ReleaseDesk {
-    /// Why an answer that asks for input is withheld; what it asks may be answered otherwise.
-    private mutating func inputRefusal(
-        _ message: PassingMessage,
-        _ call: PendingCall,
-        _ bytes: Span<UInt8>
-    ) -> String? {
-        let outline = worker.reader.outline
-        guard let result = message.result else { return nil }
-        if call.method == "initialize", let node = outline.member("protocolVersion", of: result, in: bytes) {
-            agreed = outline.text(of: node, in: bytes).flatMap(ProtocolRevision.init(rawValue:))
-            let session = passage.route.transport == .sse ? passage.session : begun
-            if let agreed, agreed.era == .legacy { session?.state.withLock { $0.revision = agreed } }
-        }
-        guard let type = outline.member("resultType", of: result, in: bytes),
-            !outline.isText(type, "complete", in: bytes)
-        else { return nil }
-        guard outline.isText(type, "input_required", in: bytes) else { return "result-type" }
-        let asked = outline.member("inputRequests", of: result, in: bytes).flatMap {
-            outline.value(of: $0, in: bytes).object
-        }
-        for request in (asked ?? [:]).values {
-            guard let method = request["method"]?.string,
-                configuration.mode == .record || configuration.serverRequests.contains(method)
-            else { return "server-request" }
-        }
-        let state = outline.member("requestState", of: result, in: bytes).flatMap { outline.text(of: $0, in: bytes) }
-        shared.inputs.asked(
-            InputRequests.Key(
-                principal: passage.caller.principal.id,
-                route: passage.route.path,
-                method: call.method,
-                name: call.name,
-                state: .sha256(Array((state ?? "").utf8))
-            ),
-            at: shared.now()
-        )
-        return nil
-    }
-
-    /// Shows of a list what the caller may use, each entry in the server's own bytes.
-    private mutating func list(
-        _ message: PassingMessage,
-        _ kind: ListKind,
-        _ call: PendingCall,
-        _ bytes: Span<UInt8>
-    ) -> Verdict {
-        let outline = worker.reader.outline
-        var shown: Set<String> = []
-        // Twice over the list: what stands later in it can speak against what stands before it.
-        _ = ListCut.cut(kind, of: message, outline: outline, in: bytes) { entry in
-            guard let name = entry.name, let object = outline.value(of: entry.node, in: bytes).object else {
-                return .keep
-            }
-            if isShown(name, object, kind) { shown.insert(name) } else { shown.remove(name) }
-            return .keep
-        }
-        let server = passage.route.server
-        let outcome = ListCut.cut(kind, of: message, outline: outline, in: bytes) { entry in
-            guard let name = entry.name, shown.contains(name) else { return .drop }
-            guard kind == .tools else { return .keep }
-            if case .changed = shared.definitions.standing(of: name, server: server) { return .drop }
-            guard configuration.narrowsLists, configuration.mode == .enforce, let policy = settings.policy else {
-                return .keep
-            }
-            let tool = ServerTool(server: server, tool: name)
-            let limits = policy.narrowing(of: tool, for: passage.caller.principal.id)
-            let narrowed = SchemaNarrowing.narrowed(entry.node, limits, outline: outline, in: bytes)
-            return narrowed.map { .replace($0) } ?? .keep
-        }
-        guard let outcome else { return screened(message, call, bytes) }
-        return configuration.mode == .record || outcome.isUnchanged ? .passes : .replaced(outcome.bytes)
-    }
-
-    private func isShown(_ name: String, _ entry: JSON.Object, _ kind: ListKind) -> Bool {
-        let server = passage.route.server
-        if kind == .tools {
-            let isKnown = shared.definitions.see(name, ToolDefinition.digest(of: entry), entry, server: server)
-            guard isKnown else { return false }
-        }
-        guard configuration.mode == .enforce else { return true }
-        guard let policy = settings.policy else { return false }
-        let tool =
-            switch kind {
-            case .tools: name
-            case .prompts: "prompts/get"
-            case .resources, .resourceTemplates: "resources/read"
-            }
-        return policy.offers(ServerTool(server: server, tool: tool), to: passage.caller.principal.id)
-    }
+    var agreed: ProtocolRevision?
 }

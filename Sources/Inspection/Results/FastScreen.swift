@@ -9,31 +9,39 @@ extension ResultScreen {
         pass.read(bytes, joint: nil)
         if pass.isFound { return true }
         if pass.texts > 0 { pass.readJoints(bytes) }
-        return pass.decide()
+        return pass.decide(bytes)
     }
 }
 
 /// One pass over the bytes of a message.
 struct FastPass {
-    private let anchors = ScreenAnchors.shared
-    private(set) var isFound: Bool
+    let anchors = ScreenAnchors.shared
+    var isFound: Bool
     /// How many members are called `text`.
-    private(set) var texts = 0
-    private var state = ScreenAnchors.Bits.zero
-    private var seen = ScreenAnchors.Bits.zero
-    private var isJoined = false
-    private var lastWord = 0
-    private var escapes = 0
-    private var hasMediaType = false
-    private var hasData = false
-    private var hasCallName = false
-    private var hasCallArguments = false
+    var texts = 0
+    /// Anchors that were seen in their order, however far apart, as words of several texts may be read as one.
+    var state = ScreenAnchors.Bits.zero
+    var seen = ScreenAnchors.Bits.zero
+    /// The same within a sentence of one text.
+    var sentence = SentenceState()
+    /// A tag was not closed in its text.
+    var isOpen = false
+    var isJoined = false
+    /// Whether what is read was put together of the ends of two texts.
+    var isPiece = false
+    var lastWord = 0
+    var escapes = 0
+    var hasMediaType = false
+    var hasData = false
+    var hasCallName = false
+    var hasCallArguments = false
 
     init() { isFound = ScreenAnchors.shared.isBlind }
 
     /// Reads bytes; a piece that was put together of the ends of two texts has a joint where the second begins.
     mutating func read(_ bytes: Span<UInt8>, joint: Int?) {
         lastWord = 0
+        isPiece = joint != nil
         let shared = anchors
         let classes = shared.classes.span
         let trigrams = shared.trigrams.span
@@ -76,48 +84,81 @@ struct FastPass {
     }
 
     @inline(__always)
-    private static func mark(_ trigrams: Span<UInt64>, _ a: UInt8, _ b: UInt8, _ c: UInt8) -> UInt64 {
+    static func mark(_ trigrams: Span<UInt64>, _ a: UInt8, _ b: UInt8, _ c: UInt8) -> UInt64 {
         let index = Int(a & 31) | Int(b & 31) << 5 | Int(c & 31) << 10
         return trigrams[index >> 6] >> UInt64(index & 63) & 1
     }
 
     /// Whether what was seen in any order may hold a sign.
-    mutating func decide() -> Bool {
+    mutating func decide(_ bytes: Span<UInt8>) -> Bool {
         if isFound { return true }
         if hasData && hasMediaType || hasCallName && hasCallArguments { return true }
         if isJoined {
             for _ in 0..<8 { state |= ((state &<< 1) | anchors.starts) & seen }
         }
-        if state & anchors.strong != .zero { return true }
+        var isNear = state & anchors.strong != .zero
         var weak = 0
         for ends in anchors.weak where state & ends != .zero { weak += 1 }
-        return weak > 1
+        isNear = isNear || weak > 1
+        // What is too far apart for one text may still stand close together where texts are put together.
+        return isNear && (isJoined || Self.hasLists(bytes))
+    }
+
+    /// Whether a list has several elements, whose texts are also read as one.
+    static func hasLists(_ bytes: Span<UInt8>) -> Bool {
+        var lists: UInt64 = 0
+        var depth = 0
+        var at = 0
+        while at < bytes.count {
+            switch bytes[at] {
+            case 0x22:
+                at += 1
+                while at < bytes.count, bytes[at] != 0x22 { at += bytes[at] == 0x5C ? 2 : 1 }
+            case 0x5B, 0x7B:
+                depth += 1
+                guard depth < 64 else { return true }
+                lists = bytes[at] == 0x5B ? lists | 1 << UInt64(depth) : lists & ~(1 << UInt64(depth))
+            case 0x5D, 0x7D:
+                depth -= 1
+                // What is no JSON may close more than it opens.
+                guard depth >= 0 else { return true }
+            case 0x2C: if lists >> UInt64(depth) & 1 != 0 { return true }
+            default: break
+            }
+            at += 1
+        }
+        return false
     }
 
     // MARK: Words
 
-    private mutating func readWord(_ bytes: Span<UInt8>, around middle: Int) {
+    mutating func readWord(_ bytes: Span<UInt8>, around middle: Int) {
         var start = middle
         while start > lastWord, middle - start < 32, isPart(bytes[start - 1]) { start -= 1 }
         var end = middle
         while end < bytes.count, end - middle < 32, isPart(bytes[end]) { end += 1 }
         guard middle >= lastWord, end - start > 1 else { return }
         lastWord = end
-        see(anchors.mask(bytes, start..<end))
+        see(anchors.mask(bytes, start..<end), bytes, start)
         // The letter of an escape is no part of the word.
-        if start > 0, bytes[start - 1] == 0x5C { see(anchors.mask(bytes, (start + 1)..<end)) }
+        if start > 0, bytes[start - 1] == 0x5C { see(anchors.mask(bytes, (start + 1)..<end), bytes, start) }
     }
 
-    private func isPart(_ byte: UInt8) -> Bool { anchors.classes[Int(byte)] & 31 != 0 }
+    func isPart(_ byte: UInt8) -> Bool { anchors.classes[Int(byte)] & 31 != 0 }
 
-    private mutating func see(_ mask: ScreenAnchors.Bits) {
+    mutating func see(_ mask: ScreenAnchors.Bits, _ bytes: Span<UInt8>, _ start: Int) {
+        guard mask != .zero else { return }
         seen |= mask
         state |= ((state &<< 1) | anchors.starts) & mask
-        if state & anchors.strong != .zero { isFound = true }
+        if isPiece {
+            if state & anchors.strong != .zero { isFound = true }
+        } else if sentence.see(mask, anchors, bytes, start) {
+            isFound = true
+        }
     }
 
     /// `user's` and `don't` are words without their apostrophe.
-    private mutating func readApostrophe(_ bytes: Span<UInt8>, _ at: Int, _ length: Int) {
+    mutating func readApostrophe(_ bytes: Span<UInt8>, _ at: Int, _ length: Int) {
         guard at > 0, isPart(bytes[at - 1]), at + length < bytes.count, isPart(bytes[at + length]) else { return }
         var word = InlineArray<32, UInt8>(repeating: 0)
         var start = at
@@ -135,13 +176,13 @@ struct FastPass {
             add(bytes[end])
             end += 1
         }
-        see(anchors.mask(word.span, 0..<count))
-        if start > 0, bytes[start - 1] == 0x5C, count > 1 { see(anchors.mask(word.span, 1..<count)) }
+        see(anchors.mask(word.span, 0..<count), bytes, start)
+        if start > 0, bytes[start - 1] == 0x5C, count > 1 { see(anchors.mask(word.span, 1..<count), bytes, start) }
     }
 
     // MARK: Other marks
 
-    private mutating func readSpecial(_ bytes: Span<UInt8>, _ at: Int, _ joint: Int?) {
+    mutating func readSpecial(_ bytes: Span<UInt8>, _ at: Int, _ joint: Int?) {
         let next = at + 1 < bytes.count ? bytes[at + 1] : 0
         switch bytes[at] {
         case 0x27: readApostrophe(bytes, at, 1)
@@ -156,7 +197,7 @@ struct FastPass {
         }
     }
 
-    private func hexadecimal(_ bytes: Span<UInt8>, _ at: Int, _ count: Int) -> Int? {
+    func hexadecimal(_ bytes: Span<UInt8>, _ at: Int, _ count: Int) -> Int? {
         guard at + count <= bytes.count else { return nil }
         var number = 0
         for place in at..<(at + count) {
@@ -166,13 +207,13 @@ struct FastPass {
         return number
     }
 
-    private mutating func countLetter(_ value: Int?) {
+    mutating func countLetter(_ value: Int?) {
         guard let value, value < 0x7F, UInt8(value) | 0x20 >= 0x61, UInt8(value) | 0x20 <= 0x7A else { return }
         escapes += 1
         if escapes >= 8 { isFound = true }
     }
 
-    private mutating func countEntity(_ bytes: Span<UInt8>, _ start: Int) {
+    mutating func countEntity(_ bytes: Span<UInt8>, _ start: Int) {
         let isHex = start < bytes.count && bytes[start] | 0x20 == 0x78
         var number = 0
         for at in (start + (isHex ? 1 : 0))..<min(bytes.count, start + 8) {
@@ -182,7 +223,7 @@ struct FastPass {
         countLetter(number)
     }
 
-    private mutating func readEscape(_ bytes: Span<UInt8>, _ at: Int, _ joint: Int?) {
+    mutating func readEscape(_ bytes: Span<UInt8>, _ at: Int, _ joint: Int?) {
         guard at + 1 < bytes.count else { return }
         switch bytes[at + 1] {
         case 0x62: isFound = true
@@ -214,7 +255,7 @@ struct FastPass {
         }
     }
 
-    private func has(_ word: StaticString, _ bytes: Span<UInt8>, _ at: Int) -> Bool {
+    func has(_ word: StaticString, _ bytes: Span<UInt8>, _ at: Int) -> Bool {
         let count = word.utf8CodeUnitCount
         guard at >= 0, at + count <= bytes.count else { return false }
         for offset in 0..<count {
@@ -226,7 +267,7 @@ struct FastPass {
         return true
     }
 
-    private mutating func readCallWord(_ bytes: Span<UInt8>, _ at: Int) {
+    mutating func readCallWord(_ bytes: Span<UInt8>, _ at: Int) {
         guard at < bytes.count else { return }
         switch bytes[at] | 0x20 {
         case 0x6E, 0x74, 0x66, 0x61, 0x70: break
@@ -243,139 +284,9 @@ struct FastPass {
         }
     }
 
-    private static let claims: [StaticString] = [
-        "important", "system", "instruction", "information", "hidden", "secret", "override", "admin", "assistant",
-        "critical", "mandatory", "priority", "developer", "internal", "confidential", "urgent", "agent", "ai>", "tool",
-        "function", "invoke", "use_mcp", "start_of_turn", "end_of_turn", "!--", "|", "<s", "</s", "img",
-    ]
-
-    /// What begins with `<`: a marker, a tag that claims authority, or one with a style.
-    private mutating func readAngle(_ bytes: Span<UInt8>, _ start: Int, _ joint: Int?) {
-        guard start < bytes.count else { return }
-        let byte = bytes[start]
-        if byte == 0x2F || byte == 0x20 { return }
-        guard isPart(byte) || byte == 0x2D || byte == 0x21 || byte == 0x7C || byte == 0x3C || byte == 0x5C else {
-            return
-        }
-        for word in Self.claims where has(word, bytes, start) {
-            isFound = true
-            return
-        }
-        // `\u003c` twice, or an escape within the mark.
-        if byte == 0x5C {
-            isFound = isFound || start + 1 < bytes.count && bytes[start + 1] == 0x75
-            return
-        }
-        var end = start
-        while end < bytes.count, isPart(bytes[end]) || bytes[end] == 0x2D { end += 1 }
-        guard end < bytes.count, bytes[end] == 0x20 || bytes[end] == 0x5C else {
-            if end == bytes.count, joint != nil { isFound = true }
-            return
-        }
-        let limit = min(bytes.count, end + 1_600)
-        while end < limit {
-            switch bytes[end] {
-            case 0x3E: return
-            case 0x3A where end + 1 < bytes.count && bytes[end + 1] != 0x2F: isFound = true
-            case 0x48, 0x68: if has("hidden", bytes, end) { isFound = true }
-            case 0x5C where end + 1 < bytes.count && bytes[end + 1] == 0x75: isFound = true
-            // The end of the text, where what follows in the next one may belong to it.
-            case 0x22 where bytes[end - 1] != 0x5C:
-                if texts > 1 { isFound = true }
-                isOpen = true
-                return
-            default: break
-            }
-            if isFound { return }
-            end += 1
-        }
-        if end == bytes.count, joint != nil || limit == end { isFound = isFound || joint != nil }
-        if limit == end, limit < bytes.count { isFound = true }
-    }
-
-    /// A tag was not closed in its text.
-    private var isOpen = false
-
-    private static let brackets: [StaticString] = [
-        "inst]", "/inst]", "tool_", "available_tools", "system]", "hidden]", "assistant]", "developer]", "system ",
-        "admin]",
-    ]
-
-    private mutating func readBracket(_ bytes: Span<UInt8>, _ at: Int) {
-        guard at < bytes.count, bytes[at] != 0x22 else { return }
-        for word in Self.brackets where has(word, bytes, at) { isFound = true }
-    }
-
-    private static let roles: [StaticString] = [
-        "system", "assistant", "developer", "message", "prompt", "note", "override", "instruction", "instructions",
-        "notice",
-        "ai", "llm", "admin", "administrator",
-    ]
-
-    private mutating func readColon(_ bytes: Span<UInt8>, _ at: Int) {
-        var end = at
-        if end > 1, bytes[end - 1] == 0x22, bytes[end - 2] == 0x5C { return }
-        while end > 0, isAfterRole(bytes[end - 1]) { end -= 1 }
-        guard end > 0 else { return }
-        if bytes[end - 1] == 0x22 {
-            guard end < 2 || bytes[end - 2] != 0x5C else { return }
-            readKey(bytes, end, at + 1)
-            // A text that begins with a colon follows what stands in the element before.
-            var before = end - 1
-            while before > 0, bytes[before - 1] <= 0x20 { before -= 1 }
-            if before > 0, [0x2C, 0x5B, 0x3A].contains(bytes[before - 1]) { isFound = true }
-            return
-        }
-        var start = end
-        while start > 0, end - start < 16, (bytes[start - 1] | 0x20) &- 0x61 < 26 { start -= 1 }
-        guard end > start, isLastOfRole(bytes[end - 1] | 0x20) else { return }
-        for shift in 0..<2 where start + shift < end {
-            if shift == 1, start == 0 || bytes[start - 1] != 0x5C { break }
-            for role in Self.roles
-            where role.utf8CodeUnitCount == end - start - shift && has(role, bytes, start + shift) {
-                isFound = true
-            }
-        }
-    }
-
-    private func isLastOfRole(_ byte: UInt8) -> Bool {
-        switch byte {
-        case 0x6D, 0x74, 0x72, 0x65, 0x6E, 0x73, 0x69: true
-        default: false
-        }
-    }
-
-    private func isAfterRole(_ byte: UInt8) -> Bool {
-        byte == 0x20 || byte == 0x2A || byte == 0x5D || byte == 0x29 || byte == 0x5F
-    }
-
-    private mutating func readKey(_ bytes: Span<UInt8>, _ end: Int, _ after: Int) {
-        guard end > 5 else { return }
-        if has("\"text\"", bytes, end - 6) { texts += 1 }
-        if has("\"mimetype\"", bytes, end - 10) { hasMediaType = true }
-        let isBlob = has("\"blob\"", bytes, end - 6)
-        guard isBlob || has("\"data\"", bytes, end - 6) else { return }
-        var at = after
-        while at < bytes.count, bytes[at] <= 0x20 { at += 1 }
-        guard at < bytes.count, bytes[at] == 0x22, !isPicture(bytes, at + 1) else { return }
-        if isBlob { isFound = true } else { hasData = true }
-    }
-
-    private func isPicture(_ bytes: Span<UInt8>, _ at: Int) -> Bool {
-        guard at + 5 <= bytes.count else { return false }
-        func starts(_ text: StaticString) -> Bool {
-            for offset in 0..<text.utf8CodeUnitCount {
-                let known = unsafe text.utf8Start[offset]
-                if bytes[at + offset] != known { return false }
-            }
-            return true
-        }
-        return starts("iVBOR") || starts("/9j/")
-    }
-
     // MARK: Beyond ASCII
 
-    private mutating func readWide(_ bytes: Span<UInt8>, _ at: Int) {
+    mutating func readWide(_ bytes: Span<UInt8>, _ at: Int) {
         let length = bytes[at] >= 0xF0 ? 4 : bytes[at] >= 0xE0 ? 3 : 2
         guard at + length <= bytes.count else { return }
         var value = Int(bytes[at]) & (length == 4 ? 0x07 : length == 3 ? 0x0F : 0x1F)
@@ -383,7 +294,7 @@ struct FastPass {
         readScalar(value, bytes, at, length)
     }
 
-    private mutating func readScalar(_ value: Int, _ bytes: Span<UInt8>, _ at: Int, _ length: Int) {
+    mutating func readScalar(_ value: Int, _ bytes: Span<UInt8>, _ at: Int, _ length: Int) {
         switch value {
         case 0x2018, 0x2019, 0x02BC: readApostrophe(bytes, at, length)
         // Signs, and letters that look like no other or stand for themselves; spaces and dashes only part words.
@@ -403,7 +314,7 @@ struct FastPass {
     // MARK: Encoded texts
 
     /// Looks at the run of characters of base64 around a place, and says where it ends.
-    private mutating func readLongRun(_ bytes: Span<UInt8>, _ at: Int, _ joint: Int?) -> Int {
+    mutating func readLongRun(_ bytes: Span<UInt8>, _ at: Int, _ joint: Int?) -> Int {
         var start = at
         while start > 0, isEncoded(bytes, start - 1) { start -= 1 }
         var end = at
@@ -415,78 +326,7 @@ struct FastPass {
         return end
     }
 
-    private func isEncoded(_ bytes: Span<UInt8>, _ at: Int) -> Bool {
+    func isEncoded(_ bytes: Span<UInt8>, _ at: Int) -> Bool {
         anchors.classes[Int(bytes[at])] & ScreenAnchors.separates == 0
-    }
-
-    // MARK: Texts that are cut over several elements
-
-    /// Reads the ends of the texts of a message together with the beginnings of the next ones.
-    mutating func readJoints(_ bytes: Span<UInt8>) {
-        var held = InlineArray<192, UInt8>(repeating: 0)
-        var count = 0
-        var depth = 0
-        var depthOfTexts: Int?
-        var isText = false
-        var depthsOfStrings: UInt64 = 0
-        var number = 0
-        var at = 0
-        while at < bytes.count, !isFound {
-            let byte = bytes[at]
-            at += 1
-            if byte == 0x7B || byte == 0x5B { depth += 1 }
-            // What is no JSON may close more than it opens.
-            if byte == 0x7D || byte == 0x5D { depth = max(0, depth - 1) }
-            guard byte == 0x22 else { continue }
-            let start = at
-            while at < bytes.count, bytes[at] != 0x22 { at += bytes[at] == 0x5C ? 2 : 1 }
-            let end = min(at, bytes.count)
-            at += 1
-            var after = at
-            while after < bytes.count, bytes[after] <= 0x20 { after += 1 }
-            if after < bytes.count, bytes[after] == 0x3A {
-                isText = end - start == 4 && has("text", bytes, start)
-                at = after + 1
-                while at < bytes.count, bytes[at] <= 0x20 { at += 1 }
-                if at < bytes.count, bytes[at] != 0x22 { isText = false }
-                continue
-            }
-            var before = start - 1
-            while before > 0, bytes[before - 1] <= 0x20 { before -= 1 }
-            if !isText, before > 0, bytes[before - 1] == 0x2C || bytes[before - 1] == 0x5B {
-                depthsOfStrings |= 1 << UInt64(min(depth, 63))
-            }
-            guard isText else { continue }
-            isText = false
-            number += 1
-            if let other = depthOfTexts, other != depth { isFound = true }
-            depthOfTexts = depth
-            let joint = count
-            for place in start..<min(end, start + 96) {
-                held[count] = bytes[place]
-                count += 1
-            }
-            if number > 1 {
-                isJoined = true
-                if isOpen { isFound = true }
-                read(held.span.extracting(0..<count), joint: joint)
-            }
-            // The last bytes are kept for the next one.
-            if end - start > 96 {
-                count = 0
-                for place in (end - 96)..<end {
-                    held[count] = bytes[place]
-                    count += 1
-                }
-            } else if count > 96 {
-                let surplus = count - 96
-                for place in 0..<96 { held[place] = held[place + surplus] }
-                count = 96
-            }
-        }
-        // Strings and objects with texts in one array are one text as well.
-        if let depth = depthOfTexts, depth > 0, depthsOfStrings >> UInt64(min(depth - 1, 63)) & 1 != 0 {
-            isFound = true
-        }
     }
 }

@@ -19,6 +19,7 @@ struct ScreenAnchors: Sendable {
     let starts: Bits
     let strong: Bits
     let weak: [Bits]
+    let anyWeak: Bits
     /// Whether there is a phrase without a word that is rare enough; then nothing can be ruled out.
     let isBlind: Bool
 
@@ -49,7 +50,7 @@ struct ScreenAnchors: Sendable {
                 let parts = Self.anchors(phrase)
                 // A phrase stands within one lane, for no bit is carried to the next.
                 if next % 64 + parts.count > 64 { next += 64 - next % 64 }
-                if parts.isEmpty || next + parts.count > 256 {
+                if parts.isEmpty || next + parts.count > 256 || !Self.isWithinSentence(phrase) {
                     isBlind = true
                     continue
                 }
@@ -69,6 +70,7 @@ struct ScreenAnchors: Sendable {
         self.starts = starts
         self.strong = strong
         self.weak = weak
+        anyWeak = weak.reduce(.zero, |)
         self.isBlind = isBlind
         var slots = [UInt16](repeating: 0, count: Self.slotCount)
         var words: [[UInt8]] = []
@@ -100,9 +102,29 @@ struct ScreenAnchors: Sendable {
             guard words.allSatisfy({ $0.utf8.count > 1 && $0.utf8.allSatisfy { $0 &- 0x61 < 26 } }) else { continue }
             usable.append(words)
         }
-        let rare = usable.filter { $0.isDisjoint(with: common) }
-        if !rare.isEmpty { return rare }
-        return usable.min { $0.intersection(common).count < $1.intersection(common).count }.map { [$0] } ?? []
+        // One word alone is in many texts; common ones are looked for where there are too few others.
+        func cost(_ words: Set<String>) -> (Int, Int) {
+            (words.intersection(common).count, -(words.map(\.utf8.count).min() ?? 0))
+        }
+        let rare = usable.indices.filter { usable[$0].isDisjoint(with: common) }
+        let others = usable.indices.filter { !usable[$0].isDisjoint(with: common) }
+            .sorted { cost(usable[$0]) < cost(usable[$1]) }
+        let most = 3
+        return (rare + others.prefix(max(0, most - rare.count))).sorted().map { usable[$0] }
+    }
+
+    /// Whether the phrase takes up no more words than are looked at together, and no end of a sentence before its own.
+    private static func isWithinSentence(_ phrase: Phrase) -> Bool {
+        var length = 0
+        for (index, part) in phrase.parts.enumerated() {
+            switch part {
+            case .gap(let words): length += words
+            case .word(let words, isOptional: _):
+                length += 1
+                if index < phrase.parts.count - 1, words.contains(".") { return false }
+            }
+        }
+        return length < SentenceState.stretch
     }
 
     private static func byteClass(_ byte: UInt8) -> UInt8 {

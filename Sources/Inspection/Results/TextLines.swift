@@ -1,7 +1,7 @@
 /// The lines of a text, sorted into tables, lists, and what is neither.
 struct TextLines {
     /// So many lines of one form are no chance.
-    private static let fewestRows = 3
+    static let fewestRows = 3
     private static let fewestPlain = 10
 
     private var lines: [ArraySlice<UInt8>] = []
@@ -32,7 +32,8 @@ struct TextLines {
     }
 
     func records(upTo cap: Int) -> Int {
-        guard !lines.isEmpty, cap > 0 else { return 0 }
+        // No table and no list is shorter.
+        guard lines.count >= Self.fewestRows, cap > 0 else { return 0 }
         // A file that is shown with the numbers of its lines is the file.
         if let bare = withoutNumbers() { return bare.records(upTo: cap) }
         if isDifference { return 0 }

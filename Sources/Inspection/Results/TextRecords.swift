@@ -9,6 +9,8 @@ extension ItemCount.Counter {
         var rest: [Range<Int>] = []
         let inJSON = json(bytes, depth: depth, rest: &rest)
         if inJSON >= cap { return cap }
+        let mostLines = rest.count + rest.reduce(0) { $0 + bytes[$1].count { $0 == 0x0A || $0 == 0x0D } }
+        guard mostLines >= TextLines.fewestRows else { return inJSON }
         let lines = TextLines(bytes, rest)
         let (sum, overflows) = inJSON.addingReportingOverflow(lines.records(upTo: cap - inJSON))
         return overflows ? .max : sum

@@ -129,6 +129,9 @@ package final class CompiledPolicy: Sendable {
 
     func tier(of tool: ServerTool) -> ToolTier? { tiers[tool] ?? otherTiers(tool) }
 
+    /// What a tool can do by the rules about it; nil where no rule names it.
+    package func declaredTier(of tool: ServerTool) -> ToolTier? { tiers[tool] }
+
     func allowsUnseenReads(_ agent: String, _ server: String) -> Bool {
         if unseenReads.isEmpty { return false }
         return unseenReads.contains(Policy.UnseenReads(agent: agent, server: server))

@@ -83,7 +83,9 @@ struct PathSpelling {
 
     /// What a file system or a normalisation drops without a trace.
     private static func isSkipped(_ scalar: Unicode.Scalar) -> Bool {
-        scalar.properties.isWhitespace || scalar.properties.isDefaultIgnorableCodePoint
+        // Of ASCII only the white space, for which no table has to be asked.
+        if scalar.value < 0x80 { return scalar.value == 0x20 || (0x09...0x0D).contains(scalar.value) }
+        return scalar.properties.isWhitespace || scalar.properties.isDefaultIgnorableCodePoint
     }
 
     /// Nil where there is nothing to decode.

@@ -220,27 +220,42 @@ extension HeaderAgreement {
                 guard !field.name.utf8.contains(UInt8(ascii: "_")) else {
                     throw mismatch("a header is spelled with an underscore")
                 }
-                let key = field.name.lowercased()
-                switch key {
-                case "mcp-protocol-version": try Self.set(&version, field.value)
-                case "mcp-method": try Self.set(&method, field.value)
-                case "mcp-name": try Self.set(&name, field.value)
-                default:
-                    guard key.hasPrefix("mcp-param-") else { continue }
-                    let parameter = String(key.dropFirst("mcp-param-".count))
-                    guard !parameters.contains(where: { $0.name == parameter }) else {
-                        throw mismatch("a header stands twice")
-                    }
-                    var value: String?
-                    try Self.set(&value, field.value)
-                    parameters.append((parameter, value ?? ""))
+                // Most are spelled as they are published.
+                switch field.name {
+                case MCPHeader.protocolVersion: try Self.set(&version, field.value)
+                case MCPHeader.method: try Self.set(&method, field.value)
+                case MCPHeader.name: try Self.set(&name, field.value)
+                default: try read(field, field.name.lowercased())
                 }
+            }
+        }
+
+        private mutating func read(_ field: Field, _ key: String) throws(Refusal) {
+            switch key {
+            case "mcp-protocol-version": try Self.set(&version, field.value)
+            case "mcp-method": try Self.set(&method, field.value)
+            case "mcp-name": try Self.set(&name, field.value)
+            default:
+                guard key.hasPrefix("mcp-param-") else { return }
+                let parameter = String(key.dropFirst("mcp-param-".count))
+                guard !parameters.contains(where: { $0.name == parameter }) else {
+                    throw mismatch("a header stands twice")
+                }
+                var value: String?
+                try Self.set(&value, field.value)
+                parameters.append((parameter, value ?? ""))
             }
         }
 
         private static func set(_ slot: inout String?, _ value: String) throws(Refusal) {
             guard slot == nil else { throw mismatch("a header stands twice") }
             let isSpace: (UInt8) -> Bool = { $0 == 0x20 || $0 == 0x09 }
+            if let first = value.utf8.first, let last = value.utf8.last, !isSpace(first), !isSpace(last),
+                value.utf8.allSatisfy({ 0x20...0x7E ~= $0 })
+            {
+                slot = value
+                return
+            }
             let bare = value.utf8.drop(while: isSpace).reversed().drop(while: isSpace).reversed()
             guard bare.allSatisfy({ 0x20...0x7E ~= $0 }) else { throw mismatch("a header holds an invalid character") }
             slot = String(decoding: Array(bare), as: UTF8.self)

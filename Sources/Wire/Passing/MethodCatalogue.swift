@@ -114,6 +114,9 @@ package enum MethodCatalogue {
         Entry("notifications/subscriptions/acknowledged", .notification, from: [.server], modern),
     ]
 
+    /// Every method of any revision.
+    package static let methods = Set(entries.map(\.method))
+
     /// The entry of a method as this side sends it in this revision.
     package static func entry(
         of method: String,

@@ -3,9 +3,9 @@ package import Core
 /// Writes records in the native form, one canonical line each (RFC 8785 and a line feed).
 package enum NativeWriter {
     package static func line(_ record: CallRecord) -> [UInt8] {
-        var bytes = JSON.canonical(value(record))
-        bytes.append(0x0A)
-        return bytes
+        var line = RecordLine()
+        line.write(record)
+        return line.bytes
     }
 
     /// The record as JSON; what is not known is left out.
@@ -29,37 +29,40 @@ package enum NativeWriter {
         object["peer"] = members(("address", text(record.peerAddress)))
         object["definition"] = text(record.definition)
         if !record.provenance.isEmpty {
-            object["provenance"] = .object(
-                JSON.Object(
-                    record.provenance.map { (key: $0.key, value: .array($0.value.map(JSON.Value.string))) }
-                )
-            )
+            object["provenance"] = value(record.provenance)
         }
         if record.provenanceIsPartial { object["provenance_partial"] = .bool(true) }
         object["result"] = record.result.map(value)
         object["task"] = record.task.map(value)
         object["duration_ms"] = record.duration.map(milliseconds)
-        object["source"] = record.source.flatMap { source in
-            members(
-                ("importer", .string(source.importer)),
-                ("file", text(source.file)),
-                ("line", whole(source.line))
-            )
-        }
+        object["source"] = record.source.map(value)
         return .object(object)
     }
 
-    private static func value(_ result: CallRecord.Result) -> JSON.Value {
+    static func value(_ provenance: [String: [String]]) -> JSON.Value {
+        .object(JSON.Object(provenance.map { (key: $0.key, value: .array($0.value.map(JSON.Value.string))) }))
+    }
+
+    static func value(_ source: CallRecord.Source) -> JSON.Value {
+        var object: JSON.Object = ["importer": .string(source.importer)]
+        object["file"] = text(source.file)
+        object["line"] = whole(source.line)
+        return .object(object)
+    }
+
+    static func value(_ result: CallRecord.Result) -> JSON.Value {
         var object: JSON.Object = ["isError": .bool(result.isError)]
         object["text"] = text(result.text)
         object["structured"] = result.structured
         object["bytes"] = whole(result.bytes)
         object["items"] = whole(result.items)
-        object["digest"] = result.digest.map { digest in
-            let text = String(digest, radix: 16)
-            return .string(String(repeating: "0", count: 16 - text.utf8.count) + text)
-        }
+        object["digest"] = result.digest.map { .string(text(ofDigest: $0)) }
         return .object(object)
+    }
+
+    static func text(ofDigest digest: UInt64) -> String {
+        let text = String(digest, radix: 16)
+        return String(repeating: "0", count: 16 - text.utf8.count) + text
     }
 
     private static func value(_ task: CallRecord.Task) -> JSON.Value {
@@ -69,7 +72,7 @@ package enum NativeWriter {
         return .object(object)
     }
 
-    private static func milliseconds(_ duration: Duration) -> JSON.Value {
+    static func milliseconds(_ duration: Duration) -> JSON.Value {
         let (seconds, attoseconds) = duration.components
         let micros = Double(seconds) * 1e6 + Double(attoseconds / 1_000_000_000_000)
         return .number(micros / 1000)
