@@ -48,7 +48,7 @@ def server(tmp_path_factory) -> Iterator[tuple[str, Path]]:
             return True
         return False
 
-    until(listens, 30)
+    until(listens, 60)
     yield f"http://127.0.0.1:{port}/mcp", folder / "calls"
     process.terminate()
     process.wait(10)

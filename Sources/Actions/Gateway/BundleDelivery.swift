@@ -146,6 +146,7 @@ extension GatewayFiles {
     /// Who delivers policies, as the document says; nil where it names a policy itself.
     func bundles(
         in folder: GatewayFolder,
+        areAnothers: Bool = false,
         _ clock: @escaping @Sendable () -> Timestamp
     ) throws -> BundleKeeper? {
         guard let terms = document.bundles else { return nil }
@@ -173,7 +174,8 @@ extension GatewayFiles {
                 file: BundleFile(
                     path: folder.root + "/control/bundle",
                     gateway: document.configuration.id,
-                    keys: [ring.current] + ring.retired
+                    keys: [ring.current] + ring.retired,
+                    isAnothers: areAnothers
                 ),
                 now: clock
             )

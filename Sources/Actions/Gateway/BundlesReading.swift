@@ -44,14 +44,14 @@ struct BundlesReading {
 
     init(_ problems: DiagnosticCollector) { self.problems = problems }
 
-    func bundles(_ reader: inout MappingReader, isListening: Bool) -> GatewayDocument.Bundles? {
+    func bundles(_ reader: inout MappingReader, isListened: Bool) -> GatewayDocument.Bundles? {
         guard reader.has("bundles") else { return nil }
         let place = reader.place(ofKey: "bundles")
         guard var entry = reader.mapping("bundles") else { return nil }
-        if !isListening {
+        if !isListened {
             problems.report(
                 "bundles",
-                "bundles are for a gateway that listens",
+                "bundles are fetched by a gateway that listens, and this document is for programs alone",
                 at: place,
                 help: "name a policy for wrapped programs: `policy: policy.yaml`"
             )

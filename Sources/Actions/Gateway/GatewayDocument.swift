@@ -184,7 +184,10 @@ private struct GatewayReading {
         document.configuration.origins = Set((reader.strings("origins")?.value ?? []).map(\.value))
         document.definitions = reader.string("definitions")?.value
         document.tls = tls(&reader)
-        document.bundles = BundlesReading(problems).bundles(&reader, isListening: purpose != .wrapping)
+        document.bundles = BundlesReading(problems).bundles(
+            &reader,
+            isListened: purpose != .wrapping || document.hasListener
+        )
         document.telemetry = TelemetryDocument.read(&reader, problems)
         if var control = reader.mapping("control") {
             document.controlKeys = control.string("keys")?.value

@@ -20,6 +20,9 @@ package final class WrapRuntime: Sendable {
     private let questions: AskFolder
     private let server: String
     private let id: String
+    /// Where policies are delivered: the last good one of the gateway that fetches them.
+    private let followed: FollowedBundle?
+    private let settings: @Sendable (BundleKeeper.InForce?) -> Settings
     private let client: String?
     private let needsPosture: Bool
     /// What the client runs as, as it was measured last.
@@ -100,18 +103,24 @@ package final class WrapRuntime: Sendable {
         configuration.routes = [route]
         // Names the server in statements of tasks, as a route's address does over HTTP.
         if configuration.address == nil { configuration.address = "stdio:" }
-        let settings = Settings(
-            configuration,
-            policy: policy?.compiled,
-            policyName: policy?.digest.description ?? "",
-            authorities: [],
-            proofs: proofs
-        ) { _, loop in
-            loop.makeFailedFuture(GatewayRuntime.Failure("stdio", "a program has no address"))
+        followed = try FollowedBundle(of: files, in: folder, clock)
+        settings = { [configuration] inForce in
+            var configuration = configuration
+            if let inForce { configuration.mode = inForce.mode }
+            let policy = inForce == nil ? policy : inForce?.policy
+            return Settings(
+                configuration,
+                policy: policy?.compiled,
+                policyName: policy?.digest.description ?? "",
+                authorities: [],
+                proofs: proofs
+            ) { _, loop in
+                loop.makeFailedFuture(GatewayRuntime.Failure("stdio", "a program has no address"))
+            }
         }
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         questions.take(into: shared, server: name, gateway: document.configuration.id)
-        gateway = StdioGateway(settings, shared: shared, route: route, group: group)
+        gateway = StdioGateway(settings(followed?.inForce), shared: shared, route: route, group: group)
     }
 
     /// Which server is meant: the one that is named, else the only one.
@@ -231,6 +240,7 @@ package final class WrapRuntime: Sendable {
                 }
                 due = .now + ClientPosture.pause
             }
+            if let followed, followed.isRenewed() { gateway.change(to: settings(followed.inForce)) }
             questions.look(into: shared, server: server, gateway: id)
             // A mode that cannot be read changes nothing.
             if (try? shared.modes.refresh(at: shared.clock())) != nil { gateway.applyMode() }

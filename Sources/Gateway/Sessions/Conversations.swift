@@ -48,6 +48,7 @@ final class Conversation: Sendable {
 ///
 /// A conversation is known by its trace, else by its task, else it is the principal's until thirty minutes of silence
 /// (design §4). A trace or task belongs to the principal who sent it: nobody can write into another's conversation.
+/// What a caller names is its own word, so that limits are counted beside it as well (`Tallies`).
 ///
 /// All of them together take a bounded amount of memory. Those that were silent longest lose what explains arguments,
 /// and with it may do less; how often they called what is never lost before the silence is over, so that a flood of

@@ -6,7 +6,7 @@ import Synchronization
 
 /// A gateway around one program: a client on this process's own standard input and output, the program behind it.
 package final class StdioGateway: Sendable {
-    private let settings: Settings
+    private let written: Mutex<Settings>
     private let shared: Shared
     private let route: GatewayConfiguration.Route
     private let loop: any EventLoop
@@ -19,7 +19,7 @@ package final class StdioGateway: Sendable {
         route: GatewayConfiguration.Route,
         group: MultiThreadedEventLoopGroup
     ) {
-        self.settings = settings
+        written = Mutex(settings)
         self.shared = shared
         self.route = route
         loop = group.next()
@@ -27,9 +27,21 @@ package final class StdioGateway: Sendable {
 
     /// Puts the mode in force that people gave to the gateway of this folder.
     package func applyMode() {
-        let mode = shared.modes.mode(declared: settings.configuration.mode, at: shared.now())
+        let settings = settings
         let bound = stand.withLock { $0 }
-        loop.execute { [settings] in bound?.value.change(to: settings.inMode(mode)) }
+        loop.execute { bound?.value.change(to: settings) }
+    }
+
+    /// Puts other settings in force, in the mode that people gave.
+    package func change(to settings: Settings) {
+        written.withLock { $0 = settings }
+        applyMode()
+    }
+
+    /// What was given, in the mode that is due.
+    private var settings: Settings {
+        let settings = written.withLock { $0 }
+        return settings.inMode(shared.modes.mode(declared: settings.configuration.mode, at: shared.now()))
     }
 
     /// Whether the declared caller may not begin at all.
@@ -65,8 +77,7 @@ package final class StdioGateway: Sendable {
             throw Gateway.Failure(message: "the program cannot be started: \(error.reason)")
         }
         let done = loop.makePromise(of: Int32.self)
-        let mode = shared.modes.mode(declared: settings.configuration.mode, at: shared.now())
-        let (loop, settings, shared, route) = (loop, settings.inMode(mode), shared, route)
+        let (loop, settings, shared, route) = (loop, settings, shared, route)
         let bound = try await loop.submit {
             let worker = Worker(loop: loop, settings: settings, shared: shared)
             let stand = StdioStand(worker, route: route, caller: Self.caller(name, credentials), program: program) {
