@@ -58,16 +58,21 @@ struct FastPass {
             let h0 = Self.mark(trigrams, c0, c1, c2), h2 = Self.mark(trigrams, c2, c3, c4)
             let h4 = Self.mark(trigrams, c4, c5, c6), h6 = Self.mark(trigrams, c6, c7, c8)
             _ = c9
-            if h0 | h2 | h4 | h6 != 0 {
+            if all & ScreenAnchors.special != 0 {
+                // In their order: `don't` comes before the word after it.
+                let hits = h0 << 1 | h2 << 3 | h4 << 5 | h6 << 7
+                for offset in 0..<8 {
+                    if classes[Int(bytes[at &+ offset])] & ScreenAnchors.special != 0 {
+                        readSpecial(bytes, at &+ offset, joint)
+                    } else if hits >> UInt64(offset) & 1 != 0 {
+                        readWord(bytes, around: at &+ offset)
+                    }
+                }
+            } else if h0 | h2 | h4 | h6 != 0 {
                 if h0 != 0 { readWord(bytes, around: at &+ 1) }
                 if h2 != 0 { readWord(bytes, around: at &+ 3) }
                 if h4 != 0 { readWord(bytes, around: at &+ 5) }
                 if h6 != 0 { readWord(bytes, around: at &+ 7) }
-            }
-            if all & ScreenAnchors.special != 0 {
-                for offset in at..<(at &+ 8) where classes[Int(bytes[offset])] & ScreenAnchors.special != 0 {
-                    readSpecial(bytes, offset, joint)
-                }
             }
             if all & ScreenAnchors.separates == 0, at >= readRun { readRun = readLongRun(bytes, at, joint) }
             if isFound { return }
