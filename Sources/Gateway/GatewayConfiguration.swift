@@ -149,7 +149,7 @@ package struct GatewayConfiguration: Sendable {
     /// Whom callers without any credential are taken for; nil refuses them.
     package var declared: String?
     /// Whose word it is where a session begins, as limits of a session count.
-    package var sessions = Sessions.proven
+    package var sessions = Sessions.declared
     /// Origins of web pages that may send requests.
     package var origins: Set<String>
     /// Whether lists of tools show an agent its limits, in their schemas.

@@ -87,12 +87,12 @@ FRESH = {
 @pytest.mark.parametrize("kind", FRESH)
 def test_a_caller_that_names_a_new_session_with_each_call_has_no_more_calls(kind: str, gateway):
     meta, revision = FRESH[kind]
-    url = gateway().url("s")
+    url = gateway(identity={"declared": "tester", "sessions": "proven"}).url("s")
     assert [called(Raw(url, revision).begin(), meta(number)) for number in range(6)] == ["ok"] * 3 + ["calls"] * 3
 
 
 def test_where_callers_are_believed_each_session_that_they_name_counts_for_itself(gateway):
-    client = Raw(gateway(identity={"declared": "tester", "sessions": "declared"}).url("s"), "2026-07-28")
+    client = Raw(gateway().url("s"), "2026-07-28")
     assert [called(client, trace(number)) for number in range(6)] == ["ok"] * 6
     assert [called(client, trace(0)) for _ in range(3)] == ["ok", "ok", "calls"]
 
@@ -101,7 +101,7 @@ def test_a_task_that_is_signed_counts_for_itself_whatever_trace_comes_with_it(ga
     keys = Keys()
     (tmp_path / "gateway").mkdir()
     keys.write_sets(tmp_path / "gateway")
-    made = gateway("alice", identity={"tokens": [{"issuer": ISSUER, "keys": "jwks.json"}]})
+    made = gateway("alice", identity={"tokens": [{"issuer": ISSUER, "keys": "jwks.json"}], "sessions": "proven"})
     signer = Signer(keys, f"http://127.0.0.1:{made.port}")
 
     def call(purpose: str, number: int) -> str:
