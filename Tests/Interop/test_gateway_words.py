@@ -72,6 +72,8 @@ def test_what_matches_nothing_and_who_is_not_routed_is_said_at_start_and_at_a_re
     assert patience(lambda: "gateway.no-route" in edge.err)
     assert "`ABC-*` matches no word" in edge.err and "[policy.never-matches]" in edge.err
     assert "the server `file`, and there is no route to it" in edge.err and "did you mean `files`?" in edge.err
+    # By the time that it answers a command, it takes signals.
+    edge.status()
     edge.process.send_signal(signal.SIGHUP)
     assert patience(lambda: edge.err.count("policy.never-matches") == 2 and edge.err.count("gateway.no-route") == 2)
     checked = edge.shell("policy", "diff", "policy.yaml", "policy.yaml")
