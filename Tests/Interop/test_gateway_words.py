@@ -164,3 +164,18 @@ def test_a_lift_that_is_refused_says_how_it_is_signed(shell: Shell):
         assert "`--as PERSON --key FILE`" in refused.err
     finally:
         edge.end()
+
+
+def test_a_document_that_was_spoilt_while_the_gateway_runs_stands_in_no_kills_way(edge: Edge):
+    edge.write(polcy="policy.yaml")
+    killed = edge.shell("monitor", "kill", "desk", "--reason", "test", "--config", "gateway.yaml").expect(0)
+    assert killed.out == "edge-1 denied\n" and "unknown key `polcy`" in killed.err and "it goes on with what it read before" in killed.err
+    assert "desk" in edge.shell("monitor", "list", "--config", "gateway.yaml").expect(0).out
+
+
+@pytest.mark.parametrize("name", ["", " ", " desk", "desk\n", "de\nsk", "de\u202esk"])
+def test_what_can_be_nobodys_name_is_refused_before_anything_is_signed(name: str, edge: Edge):
+    for command in ("kill", "lift"):
+        refused = edge.shell("monitor", command, name, "--reason", "test", "--config", "gateway.yaml").expect(3)
+        assert "[monitor.principal]" in refused.err and refused.out == ""
+    assert edge.status()["revocations"] == 0

@@ -1,4 +1,5 @@
 package import Core
+import Documents
 package import Gateway
 import Workspace
 
@@ -15,6 +16,8 @@ package struct GatewayContact: Sendable {
     package let state: String
     /// The folder from which it pulls who is denied.
     package let listFolder: String?
+    /// What is wrong with its document, where enough of it could be read.
+    package let fault: Diagnostic?
 
     /// - Throws: `InvalidInput` or `GatewayRuntime.Failure` for a document that cannot be read.
     package init(_ file: String) throws {
@@ -24,8 +27,22 @@ package struct GatewayContact: Sendable {
         } catch {
             throw GatewayRuntime.Failure("unreadable", "`\(file)` cannot be read: \(error.sentence)", isInput: true)
         }
-        let document = try GatewayDocument.read(bytes, file: file, for: .contacting)
         self.file = file
+        let document: GatewayDocument
+        do throws(InvalidInput) {
+            document = try GatewayDocument.read(bytes, file: file, for: .contacting)
+        } catch {
+            // A gateway goes on with what it read before; who wants to stop an agent must not have to mend a file first.
+            guard let place = Whereabouts(bytes, file) else { throw error }
+            id = place.id
+            state = place.state
+            listFolder = place.listFolder
+            desk = nil
+            client = Self.client(place.state)
+            fault = error.diagnostics.sorted.first
+            return
+        }
+        fault = nil
         id = document.configuration.id
         let files = GatewayFiles(document, beside: file)
         state = files.path(document.state)
@@ -72,5 +89,26 @@ package struct GatewayContact: Sendable {
 
     private static func line(_ path: String) throws(FileFault) -> String {
         String(decoding: try StoredFile.read(path, limit: 1_024).filter { $0 > 0x20 }, as: UTF8.self)
+    }
+}
+
+/// Where a gateway is, out of a document of which something else is wrong.
+private struct Whereabouts {
+    let id: String
+    let state: String
+    let listFolder: String?
+
+    init?(_ bytes: [UInt8], _ file: String) {
+        let (node, syntax) = YAMLReader.read(bytes, file: file)
+        let problems = DiagnosticCollector(codePrefix: "gateway", syntax)
+        guard let node, var reader = MappingReader(node, problems, as: "a gateway"), let id = reader.string("gateway")
+        else { return nil }
+        let parts = file.split(separator: "/", omittingEmptySubsequences: false).dropLast()
+        let folder = parts.isEmpty ? "." : parts.joined(separator: "/")
+        func path(_ name: String) -> String { name.hasPrefix("/") ? name : "\(folder)/\(name)" }
+        self.id = id.value
+        state = path(reader.string("state")?.value ?? "state")
+        var control = reader.mapping("control")
+        listFolder = control?.string("from").map { path($0.value) }
     }
 }

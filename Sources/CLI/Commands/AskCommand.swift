@@ -45,7 +45,19 @@ struct AskCommand: AsyncParsableCommand {
             }
             let columns = ["id", "gateway", "principal", "server", "tool", "arguments", "rule", "time"]
             switch gateways.output.format {
-            case .table: Output.answer(Output.table(columns, all.map { ask in columns.map { ask[$0]?.string ?? "" } }))
+            case .table:
+                // Who allows a call has to see every name in it: what a cell would cut stands below, whole.
+                let long = all.filter { ($0["arguments"]?.string?.utf8.count ?? 0) > Output.cellLimit }
+                let rows = all.map { ask in
+                    columns.map { column in
+                        let text = ask[column]?.string ?? ""
+                        return column == "arguments" && text.utf8.count > Output.cellLimit ? "(below)" : text
+                    }
+                }
+                Output.answer(Output.table(columns, rows))
+                for ask in long {
+                    Output.answer("\(ask["id"]?.string ?? ""): \(Output.printable(ask["arguments"]?.string ?? ""))")
+                }
             case .json: Output.answer(.array(all))
             }
             if !isWhole { throw ExitStatus.failed }
@@ -139,7 +151,7 @@ struct AnswerOptions: ParsableArguments {
             let call = ["principal", "server", "tool", "arguments"].map { question[$0]?.string ?? "" }
             Output.answer(
                 "\(Output.printable(gateway)) \(word == "allow" ? "allowed" : "denied") \(call[0]): "
-                    + Output.cell("\(call[1])/\(call[2]) \(call[3])")
+                    + Output.printable("\(call[1])/\(call[2]) \(call[3])")
             )
         case .json:
             var object = question.object ?? [:]

@@ -28,6 +28,7 @@ struct MonitorCommand: AsyncParsableCommand {
         @OptionGroup var gateways: GatewayOptions
 
         func run() async throws {
+            try checkName(principal)
             let reach = try gateways.reach()
             if dryRun { return try await show(reach) }
             let reason = try said(self.reason, "kill")
@@ -159,6 +160,7 @@ struct MonitorCommand: AsyncParsableCommand {
         @OptionGroup var gateways: GatewayOptions
 
         func run() async throws {
+            try checkName(principal)
             let reach = try gateways.reach()
             let reason = try said(self.reason, "lift")
             let principal = principal
@@ -213,6 +215,19 @@ struct MonitorCommand: AsyncParsableCommand {
                 )
             }
         }
+    }
+}
+
+/// Refuses what can be nobody's name before anything is signed: a variable of a script that is empty, or a line too many.
+private func checkName(_ principal: String) throws {
+    let isBare = principal.first.map { !$0.isWhitespace } ?? false && principal.last.map { !$0.isWhitespace } ?? false
+    guard isBare, principal.utf8.count <= 2_048, Output.printable(principal) == principal else {
+        throw CommandFailure(
+            "monitor.principal",
+            "`\(Output.cell(principal, limit: 60))` is nobody's name",
+            help: "give the name as the gateway's records have it, without spaces around it",
+            status: ExitStatus.invalidInput
+        )
     }
 }
 

@@ -54,6 +54,10 @@ struct GatewayReach: Sendable {
             let contact = try GatewayContact(path)
             id = contact.id
             self.contact = .success(contact)
+            if let fault = contact.fault {
+                Output.talk(fault.rendered())
+                Output.talk("warning: `\(Output.printable(id))` is asked all the same; it goes on with what it read before")
+            }
         } catch let input as InvalidInput {
             id = name
             let first = input.diagnostics.sorted.first?.rendered() ?? "its document is wrong"

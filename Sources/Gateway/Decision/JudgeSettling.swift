@@ -52,21 +52,26 @@ extension Judge {
         return .passes
     }
 
-    /// Whether what is done can be more than reading: then nothing is forwarded before it is on disk.
+    /// Whether nothing is forwarded before it is on disk.
+    private func isDurable(_ use: PendingCall.Use) -> Bool { isMoreThanReading(use.observed) }
+
+    /// Whether what is done can be more than reading.
     ///
     /// What the policy says about a tool counts more than what its name suggests.
-    private func isDurable(_ use: PendingCall.Use) -> Bool {
-        (settings.policy?.declaredTier(of: use.observed.tool) ?? use.observed.tier) > .openRead
+    func isMoreThanReading(_ call: ObservedCall) -> Bool {
+        (settings.policy?.declaredTier(of: call.tool) ?? call.tier) > .openRead
     }
 
     private func ask(_ use: PendingCall.Use, _ decision: Decision) -> Asks.Outcome {
+        // What nobody can look at nobody can allow.
+        guard let shown = ShownArguments.text(use.record.arguments) else { return .denied }
         let canonical = JSON.canonical(.object(use.record.arguments))
         return shared.asks.outcome(
             principal: caller.principal.id,
             server: route.server,
             tool: use.record.tool,
             arguments: .sha256(canonical),
-            shown: String(decoding: canonical.prefix(4_096), as: UTF8.self),
+            shown: shown,
             rule: decision.rule,
             at: now
         )
