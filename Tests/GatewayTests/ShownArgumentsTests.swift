@@ -24,7 +24,8 @@ extension String {
 
     @Test func aLongListSaysHowMuchIsNotShown() throws {
         let shown = try #require(ShownArguments.text(["to": .array((0..<500).map { .string("a\($0)@x.example") })]))
-        #expect(shown.contains("a9@x.example") && !shown.contains("a10@x.example") && shown.contains("490 more elements"))
+        #expect(shown.contains("a9@x.example") && !shown.contains("a10@x.example"))
+        #expect(shown.contains("490 more elements"))
     }
 
     @Test(arguments: [(2_000, 8), (1, 9_000)]) func whatIsTooMuchToLookAtIsNotShown(names: Int, length: Int) {

@@ -42,6 +42,11 @@ def test_without_a_list_only_reading_is_allowed(pulling, workspace):
     assert (refused["code"], refused["data"]["reason"]) == (40301, "revocations-stale")
     token = edge.token()
     assert "result" in edge.send(READ, token, edge.session(token))[1]
+    # What the policy calls a write is one, whatever its name says.
+    policy = edge.folder / "policy.yaml"
+    policy.write_text(policy.read_text().replace("tier: read", "tier: write"))
+    edge.process.send_signal(signal.SIGHUP)
+    assert patience(20, lambda: edge.send(READ, token, edge.session(token))[1].get("error", {}).get("data", {}).get("reason") == "revocations-stale")
     done = edge.command("monitor", "kill", "carol", "--reason", "leak")
     assert (done.returncode, done.stdout) == (1, "edge-1 stale\n")
     assert "its list of who is denied is stale, none has come yet" in done.stderr and "writes are denied" in done.stderr

@@ -56,7 +56,8 @@ struct GatewayReach: Sendable {
             self.contact = .success(contact)
             if let fault = contact.fault {
                 Output.talk(fault.rendered())
-                Output.talk("warning: `\(Output.printable(id))` is asked all the same; it goes on with what it read before")
+                let name = Output.printable(id)
+                Output.talk("warning: `\(name)` is asked all the same; it goes on with what it read before")
             }
         } catch let input as InvalidInput {
             id = name

@@ -57,7 +57,18 @@ extension PolicyReading {
     /// Places and long texts keep their capitals; words and short phrases, which most patterns are for, do not.
     private func patterns(_ key: String, _ reader: inout MappingReader) -> [String] {
         let texts = reader.strings(key, mayBeOne: true)?.value ?? []
-        for text in texts where !Self.mayKeepCase(text.value.utf8) { warnOfCase(text, isPattern: true) }
+        for text in texts {
+            if ForeignPattern.isLikely(text.value) {
+                problems.warn(
+                    "only-star",
+                    "\(text.value.inMessage) is taken as it is written: in a pattern only `*` stands for other characters",
+                    at: text.place,
+                    help: "write `*` where anything may stand, or list the values with `values`"
+                )
+            } else if !Self.mayKeepCase(text.value.utf8) {
+                warnOfCase(text, isPattern: true)
+            }
+        }
         return texts.map(\.value)
     }
 

@@ -7,7 +7,7 @@ import Traffic
 /// Codes: those of the YAML reader; `policy.` and `unknown-key`, `missing-key`, `wrong-type`, `invalid-value`,
 /// `unsupported-version`, `wrong-kind`, `duplicate-id`, `rule-without-tool`, `bad-condition`, `bad-hours`,
 /// `pattern-allows`, `unreachable-rule`, `overlapping-forbid`, `expired-rule`, `unknown-owner`, `expired-owner`,
-/// `forbid-in-shadow`, `never-matches`.
+/// `forbid-in-shadow`, `never-matches`, `only-star`.
 package enum PolicyReader {
     /// The policy, or nil where something is wrong.
     ///
