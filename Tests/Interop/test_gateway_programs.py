@@ -8,10 +8,12 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from conftest import Shell
+from conftest import Shell, free_ports
+from gateway_peers import Gateway, Raw
 from test_gateway_wrap import Wrapped, write
 
 POLICY = """\
@@ -156,6 +158,64 @@ def test_kill_list_and_lift_work_on_the_folder(desk: Shell):
     told = desk("incident", "desk", "--since", "1h", "--config", "gateway.yaml", "--format", "json").expect(0).json[0]
     assert [event["kind"] for event in told["events"]] == ["gateway.revocation", "gateway.lift"]
     assert [(each["tool"], each["decision"], each["count"]) for each in told["decisions"]] == [("read_file", "allow", 2)]
+
+
+@pytest.fixture
+def mixed(programs, tmp_path: Path):
+    """A gateway that listens, and a wrapped program on its folder; nobody answers behind the one that listens."""
+    (port,) = free_ports(1)
+    gateway = Gateway(programs.lockstep, tmp_path / "mixed", {"s": f"http://127.0.0.1:{port}/mcp"}, rules=POLICY.replace("desk", "tester"),
+                      results={"most-items": 5})
+    routes = [{"path": "/s", "server": "s", "upstream": f"http://127.0.0.1:{port}/mcp"}, {"server": "files"}]
+    gateway.write(routes=routes)
+    yield gateway.start()
+    gateway.close()
+
+
+def reason(gateway: Gateway) -> str:
+    return Raw(gateway.url("s")).ask("initialize", {
+        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}}).message["error"]["data"]["reason"]
+
+
+def test_a_gateway_that_listens_and_a_program_deny_and_lift_with_one_list(mixed: Gateway):
+    program = SimpleNamespace(programs=SimpleNamespace(lockstep=mixed.lockstep), folder=mixed.folder, home=mixed.home)
+
+    def wrapped(**more) -> Wrapped:
+        return Wrapped(program, "text(message['id'], json.dumps([{'id': n} for n in range(50)]))", options=("--server", "files"), **more)
+
+    def listed() -> list[str]:
+        done = mixed.command("monitor", "list", "--config", "gateway.yaml", "--format", "json")
+        assert done.returncode == 0, done.stderr
+        return sorted(each["principal"] for each in json.loads(done.stdout))
+
+    def said(word: str, name: str) -> str:
+        done = mixed.command("monitor", word, name, "--reason", "test", "--config", "gateway.yaml")
+        return done.stdout.strip() or done.stderr
+
+    assert reason(mixed) != "revoked"
+    with wrapped() as denied:
+        denied.call(1)
+        assert denied.hear()["error"]["data"]["reason"] == "limit"
+        # The kill of the program, and one at the gateway that may not know of it yet.
+        assert mixed.ask("revocations", {"principal": "other", "reason": "test"})[0] == 200
+        assert denied.process.wait(10) == 1
+    assert patience(lambda: listed() == ["other", "tester"])
+    assert reason(mixed) == "revoked"
+    # Denied a second time it is denied once, and the list that is lifted is the one that is written.
+    assert said("kill", "tester") == "edge-1 denied"
+    assert said("lift", "other") == said("lift", "tester") == "edge-1 lifted"
+    assert listed() == [] and reason(mixed) != "revoked"
+    written = [json.loads(line) for line in (mixed.state / "control" / "revocations").read_text().splitlines()[:-1]]
+    assert {each["principal"]: "lifted" in each for each in written} == {"other": True, "tester": True}
+    assert [each["number"] for each in written] == [1, 2]
+    mixed.stop()
+    mixed.start()
+    assert listed() == [] and reason(mixed) != "revoked"
+    with wrapped() as again:
+        # What is denied at the gateway ends the program.
+        assert said("kill", "tester") == "edge-1 denied"
+        assert again.process.wait(10) == 1
+    assert said("lift", "other") == "edge-1 not denied"
 
 
 def test_two_that_kill_at_once_lose_nobody(desk: Shell):

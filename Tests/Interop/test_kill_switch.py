@@ -347,6 +347,30 @@ def test_a_list_that_was_tampered_with_is_noticed_on_start(name: str, edges):
     assert edge.begin().send(READ, edge.token())[0] == 403
 
 
+def test_a_list_that_is_tampered_with_while_the_gateway_runs_lets_nobody_do_more_than_read(edges):
+    edge = edges().begin()
+    assert edge.command("monitor", "kill", "bob", "--reason", "leak").returncode == 0
+    token = edge.token()
+    session = edge.session(token)
+
+    def reason() -> str:
+        return edge.send(MOVE, token, session)[1].get("error", {}).get("data", {}).get("reason", "")
+
+    assert reason() != "revocations-stale"
+    good = edge.list.read_text()
+    edge.list.write_text(good.replace("leak", "leek"))
+    assert patience(10, lambda: reason() == "revocations-stale")
+    assert "result" in edge.send(READ, token, session)[1]
+    assert edge.send(READ, edge.token("bob"))[0] == 403
+    listed = edge.command("monitor", "list")
+    assert listed.returncode == 1 and "cannot be read" in listed.stderr, listed
+    lifted = edge.command("monitor", "lift", "bob", "--reason", "test")
+    assert lifted.returncode == 1 and "nothing changed" in lifted.stdout + lifted.stderr, lifted
+    edge.list.write_text(good)
+    assert patience(10, lambda: reason() != "revocations-stale")
+    assert edge.command("monitor", "lift", "bob", "--reason", "test").stdout == "edge-1 lifted\n"
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a folder that even its owner cannot write to")
 def test_a_kill_that_cannot_be_written_is_in_force_and_says_so(edges):
     edge = edges().begin()

@@ -149,7 +149,7 @@ package struct FolderDesk: Sendable {
             at: Self.clock()
         )
         switch lifting {
-        case .lifted: break
+        case .lifted, .partly: break
         case .unknown:
             log.close()
             return Self.refused(404, "nobody of that name is denied")
@@ -160,7 +160,7 @@ package struct FolderDesk: Sendable {
             log.close()
             return Self.refused(500, "the lift could not be written, so nothing changed")
         }
-        let lifted = place.revocations.entries.last { $0.principal == principal }
+        let lifted = place.revocations.entries.last { $0.principal == principal && $0.lifted != nil }
         await note(
             "gateway.lift",
             [
@@ -169,6 +169,7 @@ package struct FolderDesk: Sendable {
             ],
             in: log
         )
+        if lifting == .partly { return Self.refused(500, Revocations.partly) }
         return Self.ok(["principal": .string(principal), "state": "allowed"])
     }
 

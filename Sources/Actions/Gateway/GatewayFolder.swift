@@ -111,13 +111,12 @@ package struct GatewayFolder: Sendable {
         let file = RevocationFile(
             path: root + "/control/revocations",
             gateway: gateway,
-            keys: [ring.current] + ring.retired,
-            control: control
+            keys: [ring.current] + ring.retired
         )
         // The logs of wrapped programs count as well.
         let logs = (try? FileManager.default.contentsOfDirectory(atPath: root + "/audit")) ?? []
         let hasRun = !logs.isEmpty
-        if !hasRun, !FileManager.default.fileExists(atPath: file.path), !file.save([]) {
+        if !hasRun, !FileManager.default.fileExists(atPath: file.path), file.update(control, { $0 ?? [] }) == nil {
             throw RevocationFile.Unreadable(message: "the list of who is denied cannot be written")
         }
         return file

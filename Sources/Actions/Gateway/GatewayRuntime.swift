@@ -30,6 +30,7 @@ package final class GatewayRuntime: Sendable {
     /// What was read last and is in force.
     private let loaded: Mutex<LoadedGateway>
     private let pulling: Task<Void, Never>?
+    private let following: Task<Void, Never>
     private let telemetry: Telemetry
     package let id: String
     package let listening: GatewayConfiguration.Endpoint
@@ -120,6 +121,7 @@ package final class GatewayRuntime: Sendable {
         id = document.configuration.id
         self.folder = folder
         pulling = feed?.watch(into: shared)
+        following = shared.followingRevocations()
         shared.reloads.perform { [weak self] in self?.reloadFault() }
     }
 
@@ -209,6 +211,7 @@ package final class GatewayRuntime: Sendable {
         folder.forgetAdmin()
         delivery.end()
         pulling?.cancel()
+        following.cancel()
         await gateway.drain(within: limit)
         await shared.disk.finish()
         await shared.definitions.finish()

@@ -54,3 +54,15 @@ struct RevocationFeed: Sendable {
         }
     }
 }
+
+extension Shared {
+    /// Takes over what programs wrapped on the gateway's folder wrote about who is denied, until the task is cancelled.
+    func followingRevocations() -> Task<Void, Never> {
+        Task {
+            while !Task.isCancelled {
+                try? await Task.sleep(for: .milliseconds(250))
+                _ = try? await NIOThreadPool.singleton.runIfActive { self.followRevocations() }
+            }
+        }
+    }
+}

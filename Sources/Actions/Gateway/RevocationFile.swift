@@ -1,5 +1,6 @@
 import Core
 package import Gateway
+import Glibc
 import Identity
 
 /// The list of who is denied, as a file that is replaced as a whole and synced before anybody is told.
@@ -9,16 +10,25 @@ import Identity
 package struct RevocationFile: RevocationStore {
     package struct Unreadable: Error, Sendable {
         package let message: String
+        /// Whether the list may be as it was, and only this look at it failed.
+        var isPassing = false
     }
 
     let path: String
     let gateway: String
     /// Keys that seal: the one in use, then those before it.
     let keys: [WorkspaceKey]
-    let control: ControlKeys
     private static let limit = 64 << 20
 
-    package func load() throws -> [Revocations.Entry] {
+    package var mark: RevocationMark? {
+        var status = stat()
+        guard unsafe lstat(path, &status) == 0 else { return nil }
+        let times = [status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_ctim.tv_sec, status.st_ctim.tv_nsec]
+        let file = [Int64(bitPattern: UInt64(status.st_dev)), Int64(bitPattern: UInt64(status.st_ino))]
+        return RevocationMark(file + [Int64(status.st_size)] + times.map { Int64($0) })
+    }
+
+    package func load(_ control: ControlKeys) throws -> [Revocations.Entry] {
         let bytes: [UInt8]
         do throws(FileFault) {
             bytes = try StoredFile.read(path, limit: Self.limit, kind: .plain, mayFollowLink: false)
@@ -26,7 +36,8 @@ package struct RevocationFile: RevocationStore {
             throw Unreadable(
                 message: error == .missing
                     ? "the list of who is denied is gone from the gateway's folder"
-                    : "the list of who is denied cannot be read: it \(error.sentence)"
+                    : "the list of who is denied cannot be read: it \(error.sentence)",
+                isPassing: error != .missing
             )
         }
         let changed = Unreadable(message: "the list of who is denied is not as this gateway wrote it")
@@ -48,38 +59,33 @@ package struct RevocationFile: RevocationStore {
         return entries
     }
 
-    /// Several processes share the folder of wrapped programs: what another one wrote meanwhile is kept.
-    package func save(_ entries: [Revocations.Entry]) -> Bool {
+    /// Several processes share the folder, and each holds its lock while it reads, merges and writes.
+    package func update(
+        _ control: ControlKeys,
+        _ change: ([Revocations.Entry]?) -> [Revocations.Entry]?
+    ) -> RevocationMark? {
         guard let key = keys.first, let name = path.split(separator: "/").last.map(String.init),
             let folder = try? HeldFolder(String(path.dropLast(name.utf8.count + 1)), isLocked: true)
-        else { return false }
-        let entries = merged(entries, into: (try? load()) ?? [])
+        else { return nil }
+        let written: [Revocations.Entry]?
+        do {
+            written = try load(control)
+        } catch {
+            // What other processes wrote is not replaced because a file could not be opened just now.
+            guard let fault = error as? Unreadable, !fault.isPassing else { return nil }
+            written = nil
+        }
+        guard let entries = change(written) else { return nil }
         var bytes: [UInt8] = []
         for entry in entries { bytes += JSON.canonical(entry.json) + [0x0A] }
         let seal: JSON.Value = ["count": .integer(Int64(entries.count)), "seal": .string(seal(bytes, key))]
         bytes += JSON.canonical(seal) + [0x0A]
         do throws(FileFault) {
             try folder.write(bytes, to: name)
-            return true
         } catch {
-            return false
+            return nil
         }
-    }
-
-    /// Both lists in one, in which nobody is missing whom either denies; a list that only grew is as it was.
-    private func merged(
-        _ entries: [Revocations.Entry],
-        into written: [Revocations.Entry]
-    ) -> [Revocations.Entry] {
-        let common = zip(written, entries).prefix { $0.digest == $1.digest }.count
-        var all = entries.prefix(common).enumerated().map { at, entry in
-            var entry = entry
-            entry.lifted = entry.lifted ?? written[at].lifted
-            return entry
-        }
-        all += written.dropFirst(common)
-        for entry in entries.dropFirst(common) { all.append(entry.numbered(all.count + 1)) }
-        return all
+        return mark ?? RevocationMark([])
     }
 
     /// The id of the gateway is part of it: the list of another one is not taken for this one's.

@@ -19,8 +19,11 @@ extension MonitorCommand {
             for (id, reply) in replies {
                 guard case .success(let reply) = reply, reply.status == 200 else {
                     isWhole = false
-                    if case .failure(let error) = reply {
-                        Output.talk("\(Output.printable(id)) unreachable: \(error.message)")
+                    switch reply {
+                    case .failure(let error): Output.talk("\(Output.printable(id)) unreachable: \(error.message)")
+                    case .success(let reply):
+                        let why = reply.body["error"]?.string ?? "it answered with \(reply.status)"
+                        Output.talk("\(Output.printable(id)) failed: \(Output.printable(why))")
                     }
                     continue
                 }

@@ -103,7 +103,7 @@ final class AdminDesk: ConnectionOwner, Sendable {
         case (.get, 2, "v1", "heartbeat"): return .now(Answer(status: 200, body: shared.delivery.heartbeat))
         case (.get, 2, "v1", "asks"): return .now(json(.array(shared.asks.open(at: shared.now()).map(\.shownJSON))))
         case (.post, 4, "v1", "asks"): return .now(answerAsk(parts[2], parts[3], request))
-        case (.get, 2, "v1", "revocations"): return .now(json(.array(shared.revocations.entries.map(\.shownJSON))))
+        case (.get, 2, "v1", "revocations"): return .later { self.denied() }
         case (.post, 2, "v1", "revocations"): return revoke(request)
         case (.post, 3, "v1", "revocations") where parts[2] == "lift": return .later { self.lift(request) }
         case (.post, 3, "v1", "revocations") where parts[2] == "reach": return .now(reach(request))
@@ -140,6 +140,14 @@ final class AdminDesk: ConnectionOwner, Sendable {
         return json(question.shownJSON)
     }
 
+    /// Everybody who is denied, also those whom a program denied a moment ago.
+    private func denied() -> Answer {
+        guard shared.followRevocations() else {
+            return Answer(status: 500, reason: "the list of who is denied cannot be read, or is not as it was written")
+        }
+        return json(.array(shared.revocations.entries.map(\.shownJSON)))
+    }
+
     private func revoke(_ request: ClientRequest) -> Pending {
         let members = members(request)
         guard let principal = members["principal"]?.string, !principal.isEmpty, principal.utf8.count <= 2_048,
@@ -163,7 +171,8 @@ final class AdminDesk: ConnectionOwner, Sendable {
             return Answer(
                 status: isDurable ? 200 : 500,
                 body: JSON.canonical([
-                    "principal": .string(principal), "state": "denied", "number": .integer(Int64(denial.number)),
+                    "principal": .string(principal), "state": "denied",
+                    "number": .integer(Int64(shared.revocations.number(of: denial))),
                     "durable": .bool(isDurable), "signer": denial.signer.map(JSON.Value.string) ?? .null,
                     "list": shared.pull?.json ?? .null, "known": .bool(isKnown),
                     "names": isKnown ? [] : .array(names.sorted().prefix(1_000).map(JSON.Value.string)),
@@ -180,13 +189,20 @@ final class AdminDesk: ConnectionOwner, Sendable {
         }
         let proof = members["proof"].flatMap { RevocationProof($0) }
         let by = members["by"]?.string ?? "admin"
-        switch shared.revocations.lift(principal: principal, reason: reason, by: by, proof: proof, at: shared.now()) {
+        let lifting = shared.revocations.lift(
+            principal: principal,
+            reason: reason,
+            by: by,
+            proof: proof,
+            at: shared.now()
+        )
+        switch lifting {
         case .unknown: return Answer(status: 404, reason: "nobody of that name is denied")
         case .unproven(let why): return Answer(status: 403, reason: why)
         case .unwritten: return Answer(status: 500, reason: "the lift could not be written, so nothing changed")
-        case .lifted: break
+        case .lifted, .partly: break
         }
-        let lifted = shared.revocations.entries.last { $0.principal == principal }
+        let lifted = shared.revocations.entries.last { $0.principal == principal && $0.lifted != nil }
         note(
             "gateway.lift",
             [
@@ -194,6 +210,7 @@ final class AdminDesk: ConnectionOwner, Sendable {
                 "number": .integer(Int64(lifted?.number ?? 0)), "signed": .bool(lifted?.lifted?.proof != nil),
             ]
         )
+        if lifting == .partly { return Answer(status: 500, reason: Revocations.partly) }
         return json(["principal": .string(principal), "state": "allowed"])
     }
 

@@ -43,28 +43,60 @@ package final class Revocations: Sendable {
         case unproven(String)
         /// It could not be written, so nothing changed.
         case unwritten
+        /// A vote ends one kill, and there is another one in force.
+        case partly
     }
+
+    /// What people are told of `Lifting.partly`.
+    package static let partly = "one kill is lifted, and another one of that name is in force: lift it as well"
 
     private struct State: Sendable {
         var entries: [Entry] = []
         var denied: Set<String> = []
         /// Counts what was to be written; a list that was written since holds it.
         var version = 0
+        /// Kills that no list holds which was written: they are in force whatever another process writes.
+        var pending: [String: Pending] = [:]
+
+        struct Pending {
+            let entry: Entry
+            let version: Int
+        }
+
+        /// Takes over what is written.
+        mutating func take(_ written: [Entry]) {
+            entries = Entry.merged(entries, into: written)
+            settle()
+        }
+
+        mutating func settle() {
+            denied = Set(entries.lazy.filter { $0.lifted == nil }.map(\.principal))
+            for one in pending.values.sorted(by: { $0.version < $1.version }) {
+                guard denied.insert(one.entry.principal).inserted else { continue }
+                entries.append(one.entry.numbered(entries.count + 1))
+            }
+        }
+
+        /// A list is written that holds all up to this.
+        mutating func wrote(_ version: Int) { pending = pending.filter { $0.value.version > version } }
     }
 
-    let gateway: String
-    private let state: Mutex<State>
     private struct Writing {
         /// Whether the disk lags behind what is in force.
         var isBehind = false
         /// Of the list that was written last.
         var version = 0
+        /// Of the list that was read or written last.
+        var mark: RevocationMark?
     }
 
-    /// Held while the list is written, so that what is on disk never grows shorter.
-    private let writing = Mutex(Writing())
+    let gateway: String
+    private let state: Mutex<State>
+    /// Held while the list is read or written, so that no older one is taken for the last.
+    private let writing: Mutex<Writing>
     private let isEmpty = Atomic<Bool>(true)
     private let isKept = Atomic<Bool>(true)
+    private let isUnread = Atomic<Bool>(false)
     private let store: (any RevocationStore)?
     private let control: Mutex<ControlKeys>
 
@@ -77,10 +109,11 @@ package final class Revocations: Sendable {
         self.gateway = gateway
         self.store = store
         self.control = Mutex(control)
-        let entries = try store?.load() ?? []
+        // Before the list is read: what is written meanwhile is read once more.
+        writing = Mutex(Writing(mark: store?.mark))
         var state = State()
-        state.entries = entries
-        state.denied = Set(entries.filter { $0.lifted == nil }.map(\.principal))
+        state.entries = try store?.load(control) ?? []
+        state.settle()
         isEmpty.store(state.denied.isEmpty, ordering: .releasing)
         self.state = Mutex(state)
     }
@@ -88,7 +121,10 @@ package final class Revocations: Sendable {
     package var entries: [Entry] { state.withLock(\.entries) }
 
     /// Whether all that is in force would outlive this process.
-    package var isDurable: Bool { isKept.load(ordering: .acquiring) }
+    package var isDurable: Bool { isKept.load(ordering: .acquiring) && !isUnknown }
+
+    /// Whether the list could not be read when it was looked at last: another process may have denied somebody.
+    package var isUnknown: Bool { isUnread.load(ordering: .acquiring) }
 
     package func believe(_ keys: ControlKeys) { control.withLock { $0 = keys } }
 
@@ -104,18 +140,50 @@ package final class Revocations: Sendable {
         }
     }
 
-    /// Reads the list anew, as another process on the same folder may have written to it.
-    ///
-    /// - Throws: what the store says; then what was known stays in force.
-    package func refresh() throws {
-        guard let entries = try store?.load() else { return }
+    private func change<Result: Sendable>(_ change: (inout State) -> Result) -> Result {
         state.withLock { state in
-            // The list only grows: a shorter one is older, or not what it was.
-            guard entries.count >= state.entries.count else { return }
-            state.entries = entries
-            state.denied = Set(entries.filter { $0.lifted == nil }.map(\.principal))
-            isEmpty.store(state.denied.isEmpty, ordering: .releasing)
+            defer { isEmpty.store(state.denied.isEmpty, ordering: .releasing) }
+            return change(&state)
         }
+    }
+
+    /// Reads the list anew where another process on the same folder has written to it.
+    ///
+    /// Not for an event loop.
+    ///
+    /// - Returns: Whether somebody is denied who was not.
+    /// - Throws: what the store says; then what was known stays in force, and `isUnknown` until the list can be read.
+    @discardableResult
+    package func refresh() throws -> Bool {
+        guard let store else { return false }
+        return try writing.withLock { writing in
+            let mark = store.mark
+            if let mark, mark == writing.mark { return false }
+            let written: [Entry]
+            do {
+                written = try store.load(control.withLock { $0 })
+            } catch {
+                writing.mark = nil
+                isUnread.store(true, ordering: .releasing)
+                throw error
+            }
+            writing.mark = mark
+            isUnread.store(false, ordering: .releasing)
+            return change { state in
+                let before = state.denied
+                state.take(written)
+                return !state.denied.isSubset(of: before)
+            }
+        }
+    }
+
+    /// Writes what becomes of the list; false where nothing was written.
+    private func update(_ writing: inout Writing, _ change: ([Entry]?) -> [Entry]?) -> Bool {
+        guard let store else { return change(entries) != nil }
+        guard let mark = store.update(control.withLock({ $0 }), change) else { return false }
+        writing.mark = mark
+        isUnread.store(false, ordering: .releasing)
+        return true
     }
 
     /// What became of a kill: it is in force in any case.
@@ -132,7 +200,13 @@ package final class Revocations: Sendable {
         package let number: Int
         /// Who signed it, where that is somebody who is believed.
         package let signer: String?
+        fileprivate let principal: String
         fileprivate let version: Int
+    }
+
+    /// The kill's number in the list, which is another one where other processes wrote to it meanwhile.
+    package func number(of denial: Denial) -> Int {
+        state.withLock(\.entries).last { $0.principal == denial.principal && $0.lifted == nil }?.number ?? denial.number
     }
 
     /// Denies a principal or a credential from now on; it outlives the process once `write` says so.
@@ -155,25 +229,25 @@ package final class Revocations: Sendable {
             proof.statement?.action == .kill && proof.statement?.principal == principal
                 ? control.withLock { $0.signer(of: proof) } : nil
         }
-        return state.withLock { state in
-            // Written also where it was denied before: the disk may have refused it then.
+        return change { state in
+            // Written also where it was denied before: the disk may have refused it then, or another process lifted it.
             state.version += 1
-            if state.denied.contains(principal) {
-                let number = state.entries.last { $0.principal == principal && $0.lifted == nil }?.number ?? 0
-                return Denial(number: number, signer: signer, version: state.version)
-            }
             let entry = Entry(
-                number: (state.entries.last?.number ?? 0) + 1,
+                number: state.entries.count + 1,
                 principal: principal,
                 reason: reason,
                 by: signer ?? by,
                 at: now,
                 proof: signer == nil ? nil : proof
             )
-            state.entries.append(entry)
-            state.denied.insert(principal)
-            isEmpty.store(false, ordering: .releasing)
-            return Denial(number: entry.number, signer: signer, version: state.version)
+            state.pending[principal] = State.Pending(entry: entry, version: state.version)
+            var number = entry.number
+            if state.denied.insert(principal).inserted {
+                state.entries.append(entry)
+            } else {
+                number = state.entries.last { $0.principal == principal && $0.lifted == nil }?.number ?? 0
+            }
+            return Denial(number: number, signer: signer, principal: principal, version: state.version)
         }
     }
 
@@ -181,12 +255,22 @@ package final class Revocations: Sendable {
     ///
     /// Not for an event loop. Kills that came meanwhile are written with it, so that a hundred at once cost the disk few waits.
     package func write(_ denial: Denial) -> Bool {
-        guard let store else { return true }
+        guard store != nil else { return true }
         return writing.withLock { writing in
             if writing.version >= denial.version { return true }
-            let (entries, version) = state.withLock { ($0.entries, $0.version) }
-            writing.isBehind = !store.save(entries)
-            if !writing.isBehind { writing.version = version }
+            var version = 0
+            writing.isBehind = !update(&writing) { written in
+                let (entries, last) = change { state in
+                    if let written { state.take(written) }
+                    return (state.entries, state.version)
+                }
+                version = last
+                return entries
+            }
+            if !writing.isBehind {
+                writing.version = version
+                change { $0.wrote(version) }
+            }
             isKept.store(!writing.isBehind, ordering: .releasing)
             return !writing.isBehind
         }
@@ -204,7 +288,8 @@ package final class Revocations: Sendable {
     ) -> Addition {
         let denial = deny(principal: principal, reason: reason, by: by, proof: proof, at: now)
         inForce()
-        return Addition(number: denial.number, isDurable: write(denial), signer: denial.signer)
+        let isDurable = write(denial)
+        return Addition(number: number(of: denial), isDurable: isDurable, signer: denial.signer)
     }
 
     /// Denies whomever a published list denies and this gateway has not heard of: what was lifted here stays lifted.
@@ -242,119 +327,54 @@ package final class Revocations: Sendable {
         at now: Timestamp
     ) -> Lifting {
         writing.withLock { writing in
-            var entries = self.entries
-            guard let at = entries.lastIndex(where: { $0.principal == principal && $0.lifted == nil }) else {
-                return .unknown
-            }
-            let keys = control.withLock { $0 }
-            var signer: String?
-            if keys.isNamed {
-                guard let proof, case .signature(let statement, _) = proof else {
-                    return .unproven("a lift needs the signed vote of a person")
+            var (lifting, version) = (Lifting.unwritten, 0)
+            var lifted: [(at: Int, lift: Entry.Lift)] = []
+            let isWritten = update(&writing) { written in
+                // Whom other processes deny has to be known before anybody is let in.
+                guard let written else { return nil }
+                var entries: [Entry]
+                (entries, version) = change { state in
+                    state.take(written)
+                    return (state.entries, state.version)
                 }
-                guard statement.action == .lift, statement.principal == principal, statement.reason == reason else {
-                    return .unproven("the vote is about something else")
+                let open = entries.indices.filter { entries[$0].principal == principal && entries[$0].lifted == nil }
+                guard let last = open.last else {
+                    lifting = .unknown
+                    return nil
                 }
-                guard statement.entries[gateway] == entries[at].digest else {
-                    return .unproven("the vote is about another kill than the one in force")
+                let keys = control.withLock { $0 }
+                let signer: String?
+                switch entries[last].voter(proof, reason: reason, gateway: gateway, keys) {
+                case .success(let found): signer = found
+                case .failure(let fault):
+                    lifting = .unproven(fault.why)
+                    return nil
                 }
-                signer = keys.signer(of: proof)
-                guard signer != nil else { return .unproven("the vote is not signed by a person of this gateway") }
+                let lift = Entry.Lift(by: signer ?? by, reason: reason, at: now, proof: signer == nil ? nil : proof)
+                // A vote names the one kill that it ends.
+                lifted = (keys.isNamed ? [last] : open).map { ($0, lift) }
+                for one in lifted { entries[one.at].lifted = one.lift }
+                lifting = lifted.count == open.count ? .lifted : .partly
+                return entries
             }
-            let lift = Entry.Lift(by: signer ?? by, reason: reason, at: now, proof: signer == nil ? nil : proof)
-            entries[at].lifted = lift
-            // Access comes back only if it will not be taken for denied after a restart, and the other way round.
-            guard store?.save(entries) ?? true else { return .unwritten }
-            state.withLock { state in
-                state.entries[at].lifted = lift
-                state.denied.remove(principal)
-                // A kill that came while this was written is written by whoever made it, after this.
-                writing.isBehind = writing.isBehind && state.entries.count != entries.count
-                isEmpty.store(state.denied.isEmpty, ordering: .releasing)
+            guard isWritten else {
+                guard let one = lifted.last else { return lifting }
+                // Where only the last sync failed the file has the lift, and it must not come into force from there.
+                change { state in
+                    state.version += 1
+                    state.pending[principal] = State.Pending(entry: state.entries[one.at], version: state.version)
+                }
+                return .unwritten
             }
-            isKept.store(!writing.isBehind, ordering: .releasing)
-            return .lifted
-        }
-    }
-}
-
-/// Where revocations are kept, durably before they are acknowledged.
-package protocol RevocationStore: Sendable {
-    func load() throws -> [Revocations.Entry]
-    func save(_ entries: [Revocations.Entry]) -> Bool
-}
-
-extension Revocations.Entry {
-    /// As lists and files have it.
-    package var json: JSON.Value {
-        var object: JSON.Object = [
-            "number": .integer(Int64(number)), "principal": .string(principal), "reason": .string(reason),
-            "by": .string(by), "time": .string(at.description),
-        ]
-        object["proof"] = proof?.json
-        if let lifted {
-            var lift: JSON.Object = [
-                "by": .string(lifted.by), "reason": .string(lifted.reason), "time": .string(lifted.at.description),
-            ]
-            lift["proof"] = lifted.proof?.json
-            object["lifted"] = .object(lift)
-        }
-        return .object(object)
-    }
-
-    /// The same kill under another number, in force: what a vote to lift it would have named is another entry.
-    package func numbered(_ number: Int) -> Revocations.Entry {
-        Revocations.Entry(number: number, principal: principal, reason: reason, by: by, at: at, proof: proof)
-    }
-
-    /// As commands show it, with the digest that a vote to lift it names.
-    package var shownJSON: JSON.Value {
-        var object = json.object ?? [:]
-        object["digest"] = .string(digest.description)
-        return .object(object)
-    }
-
-    /// Reads what `json` writes; nothing where something is missing or of the wrong type.
-    package init?(_ json: JSON.Value) {
-        guard let number = json["number"]?.int, let principal = json["principal"]?.string,
-            let reason = json["reason"]?.string, let by = json["by"]?.string,
-            let at = json["time"]?.string.flatMap({ Timestamp(rfc3339: $0) })
-        else { return nil }
-        var proof: RevocationProof?
-        if let written = json["proof"] {
-            guard let read = RevocationProof(written) else { return nil }
-            proof = read
-        }
-        var lift: Lift?
-        if let lifted = json["lifted"] {
-            guard let by = lifted["by"]?.string, let reason = lifted["reason"]?.string,
-                let at = lifted["time"]?.string.flatMap({ Timestamp(rfc3339: $0) })
-            else { return nil }
-            var proof: RevocationProof?
-            if let written = lifted["proof"] {
-                guard let read = RevocationProof(written) else { return nil }
-                proof = read
+            change { state in
+                for one in lifted { state.entries[one.at].lifted = one.lift }
+                // A kill that came while this was written stays, and is written by whoever made it.
+                state.wrote(version)
+                state.settle()
             }
-            lift = Lift(by: by, reason: reason, at: at, proof: proof)
+            (writing.version, writing.isBehind) = (version, false)
+            isKept.store(true, ordering: .releasing)
+            return lifting
         }
-        self.init(
-            number: Int(number),
-            principal: principal,
-            reason: reason,
-            by: by,
-            at: at,
-            proof: proof,
-            lifted: lift
-        )
-    }
-
-    /// What is wrong with it as one of a list, in a few words, where something is.
-    package func fault(after number: Int, gateway: String, control: ControlKeys) -> String? {
-        guard self.number == number + 1 else { return "revocation \(number + 1) is missing" }
-        guard let lifted, !control.people.isEmpty else { return nil }
-        guard let proof = lifted.proof, let statement = proof.statement, statement.action == .lift,
-            statement.entries[gateway] == digest, control.signer(of: proof, mayBeRetired: true) != nil
-        else { return "revocation \(self.number) was lifted without the vote of a person of this gateway" }
-        return nil
     }
 }

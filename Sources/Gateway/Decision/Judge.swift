@@ -375,7 +375,7 @@ extension Judge {
     ) -> Decision {
         if let fault { return Decision(.deny, reason: fault) }
         // A kill may have been missed: whoever was to be stopped could do no more than read.
-        if let pull = shared.pull, pull.isStale, isMoreThanReading(call) {
+        if shared.revocations.isUnknown || shared.pull?.isStale ?? false, isMoreThanReading(call) {
             return Decision(.deny, reason: "revocations-stale")
         }
         guard let policy = settings.policy else { return Decision(.deny, reason: "no-policy") }

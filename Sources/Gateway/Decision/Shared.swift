@@ -85,11 +85,12 @@ package final class Shared: Sendable {
         by: String,
         isDurable: Bool
     ) {
+        let number = revocations.number(of: denial)
         note(
             "gateway.revocation",
             [
                 "by": .string(denial.signer ?? by), "principal": .string(principal),
-                "number": .integer(Int64(denial.number)), "reason": .string(reason),
+                "number": .integer(Int64(number)), "reason": .string(reason),
                 "signed": .bool(denial.signer != nil), "durable": .bool(isDurable),
             ],
             gateway: revocations.gateway
@@ -100,7 +101,7 @@ package final class Shared: Sendable {
                 reason: reason,
                 isByPerson: by != "gateway",
                 at: now(),
-                number: denial.number
+                number: number
             )
         )
     }
@@ -126,6 +127,18 @@ package final class Shared: Sendable {
             )
         }
         return news.isNoted
+    }
+
+    /// Takes over whom other processes on the gateway's folder denied, and to whom they gave access back.
+    ///
+    /// Waits for the disk, and is not for an event loop.
+    ///
+    /// - Returns: Whether all of it is known.
+    @discardableResult
+    package func followRevocations() -> Bool {
+        guard let isMore = try? revocations.refresh() else { return false }
+        if isMore { enforceRevocations() }
+        return true
     }
 
     /// Ends what whoever is denied now has open.

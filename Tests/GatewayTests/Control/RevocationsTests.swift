@@ -10,11 +10,12 @@ private final class Disk: RevocationStore {
     let kept = Mutex<[Revocations.Entry]>([])
     let isFull = Mutex(false)
 
-    func load() throws -> [Revocations.Entry] { kept.withLock { $0 } }
-    func save(_ entries: [Revocations.Entry]) -> Bool {
-        if isFull.withLock({ $0 }) { return false }
+    var mark: RevocationMark? { nil }
+    func load(_: ControlKeys) throws -> [Revocations.Entry] { kept.withLock { $0 } }
+    func update(_: ControlKeys, _ change: ([Revocations.Entry]?) -> [Revocations.Entry]?) -> RevocationMark? {
+        guard let entries = change(kept.withLock { $0 }), !isFull.withLock({ $0 }) else { return nil }
         kept.withLock { $0 = entries }
-        return true
+        return RevocationMark([Int64(entries.count)])
     }
 }
 
@@ -47,6 +48,45 @@ private final class Disk: RevocationStore {
         #expect(list.add(principal: "alice", reason: "leak", by: "ana", at: now).number == 1)
         #expect(list.isDurable)
         #expect(try Revocations(store: disk).denies(caller("alice")))
+    }
+
+    @Test func `what two processes deny is in one list, and one lift gives access back`() throws {
+        let disk = Disk()
+        let (one, two) = (try Revocations(store: disk), try Revocations(store: disk))
+        one.add(principal: "carol", reason: "leak", by: "gateway", at: now)
+        one.add(principal: "alice", reason: "leak", by: "gateway", at: now)
+        // Neither knows of the other's yet.
+        #expect(two.add(principal: "alice", reason: "night", by: "ana", at: now).number == 2)
+        #expect(two.add(principal: "bob", reason: "night", by: "ana", at: now).number == 3)
+        #expect(try one.refresh())
+        #expect(try !one.refresh())
+        #expect(one.denies(caller("bob")) && two.denies(caller("carol")))
+        #expect(two.entries.map(\.principal) == ["carol", "alice", "bob"] && one.entries == two.entries)
+        #expect(two.lift(principal: "alice", reason: "fine", by: "ana", at: now) == .lifted)
+        try one.refresh()
+        #expect(!one.denies(caller("alice")) && !two.denies(caller("alice")))
+        #expect(try !Revocations(store: disk).denies(caller("alice")))
+        // Who was never heard of here, and is denied by another, is lifted as well.
+        one.add(principal: "dave", reason: "leak", by: "gateway", at: now)
+        #expect(two.lift(principal: "dave", reason: "fine", by: "ana", at: now) == .lifted)
+    }
+
+    @Test func `a kill that waits for the disk outlives what another process writes`() throws {
+        let disk = Disk()
+        let (one, two) = (try Revocations(store: disk), try Revocations(store: disk))
+        one.add(principal: "alice", reason: "leak", by: "gateway", at: now)
+        try two.refresh()
+        let again = one.deny(principal: "alice", reason: "again", by: "ana", at: now)
+        let new = one.deny(principal: "bob", reason: "again", by: "ana", at: now)
+        #expect(two.lift(principal: "alice", reason: "fine", by: "ben", at: now) == .lifted)
+        two.add(principal: "carol", reason: "leak", by: "gateway", at: now)
+        try one.refresh()
+        for name in ["alice", "bob", "carol"] { #expect(one.denies(caller(name))) }
+        #expect(one.write(again) && one.write(new))
+        let kept = try Revocations(store: disk)
+        for name in ["alice", "bob", "carol"] { #expect(kept.denies(caller(name))) }
+        #expect(kept.entries.map(\.number) == [1, 2, 3, 4])
+        #expect(kept.entries[0].lifted != nil)
     }
 
     @Test func `it is in force before the disk is waited for`() throws {
