@@ -18,36 +18,37 @@ extension FastPass {
             isFound = true
             return
         }
-        // `\u003c` twice, or an escape within the mark.
-        if byte == 0x5C {
-            isFound = isFound || start + 1 < bytes.count && bytes[start + 1] == 0x75
-            return
-        }
+        if byte == 0x5C { return }
         var end = start
         while end < bytes.count, isPart(bytes[end]) || bytes[end] == 0x2D { end += 1 }
-        guard end < bytes.count, bytes[end] == 0x20 || bytes[end] == 0x5C else {
-            if end == bytes.count, joint != nil { isFound = true }
+        guard end < bytes.count else {
+            if joint != nil { isFound = true }
             return
         }
+        // A text that is put together of several has a space here.
+        if bytes[end] == 0x22 { isOpen = true }
+        guard bytes[end] == 0x20 || bytes[end] == 0x5C, end >= tagsReadTo else { return }
         let limit = min(bytes.count, end + 1_600)
         while end < limit {
             switch bytes[end] {
-            case 0x3E: return
+            case 0x3E:
+                tagsReadTo = end
+                return
             case 0x3A where end + 1 < bytes.count && bytes[end + 1] != 0x2F: isFound = true
             case 0x48, 0x68: if has("hidden", bytes, end) { isFound = true }
-            case 0x5C where end + 1 < bytes.count && bytes[end + 1] == 0x75: isFound = true
+            // What follows an escape is no end of the text.
+            case 0x5C: end += 1
             // The end of the text, where what follows in the next one may belong to it.
-            case 0x22 where bytes[end - 1] != 0x5C:
-                if texts > 1 { isFound = true }
+            case 0x22:
                 isOpen = true
+                tagsReadTo = end
                 return
             default: break
             }
             if isFound { return }
             end += 1
         }
-        if end == bytes.count, joint != nil || limit == end { isFound = isFound || joint != nil }
-        if limit == end, limit < bytes.count { isFound = true }
+        if joint != nil || limit < bytes.count { isFound = true }
     }
 
     static let brackets: [StaticString] = [
@@ -58,6 +59,8 @@ extension FastPass {
     mutating func readBracket(_ bytes: Span<UInt8>, _ at: Int) {
         guard at < bytes.count, bytes[at] != 0x22 else { return }
         for word in Self.brackets where has(word, bytes, at) { isFound = true }
+        // A text that is put together of several has a space here.
+        if has("system\"", bytes, at) { isOpen = true }
     }
 
     static let roles: [StaticString] = [
@@ -69,7 +72,7 @@ extension FastPass {
     mutating func readColon(_ bytes: Span<UInt8>, _ at: Int) {
         var end = at
         if end > 1, bytes[end - 1] == 0x22, bytes[end - 2] == 0x5C { return }
-        while end > 0, isAfterRole(bytes[end - 1]) { end -= 1 }
+        while end > 0, isAfterRole(bytes[end - 1]) || isBlank(bytes[end - 1]) { end -= 1 }
         guard end > 0 else { return }
         if bytes[end - 1] == 0x22 {
             guard end < 2 || bytes[end - 2] != 0x5C else { return }
@@ -83,6 +86,8 @@ extension FastPass {
         var start = end
         while start > 0, end - start < 16, (bytes[start - 1] | 0x20) &- 0x61 < 26 { start -= 1 }
         guard end > start, isLastOfRole(bytes[end - 1] | 0x20) else { return }
+        // Beyond this, a word that is cut over two texts would not be seen together with its colon.
+        if at - end > 40 { isFound = true }
         for shift in 0..<2 where start + shift < end {
             if shift == 1, start == 0 || bytes[start - 1] != 0x5C { break }
             for role in Self.roles
@@ -128,6 +133,9 @@ extension FastPass {
     func isAfterRole(_ byte: UInt8) -> Bool {
         byte == 0x20 || byte == 0x2A || byte == 0x5D || byte == 0x29 || byte == 0x5F
     }
+
+    /// Between the tokens of a message.
+    func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D }
 
     mutating func readKey(_ bytes: Span<UInt8>, _ end: Int, _ after: Int) {
         guard end > 5 else { return }

@@ -2,14 +2,18 @@ extension ResultScreen {
     /// Whether the bytes of a message may hold a sign, so that it has to be read as JSON and screened.
     ///
     /// A no is certain. The bytes are passed over once, with nothing set aside: words are compared only where three letters
-    /// of one that matters stand, and the other marks where a byte stands that they need.
+    /// of one that matters stand, and the other marks where a byte stands that they need. A message with escapes, or with
+    /// characters that the screen reads as those of ASCII, is first written as the screen reads it.
     package static func mayHoldSigns(_ bytes: Span<UInt8>) -> Bool {
         guard bytes.count <= mostBytes else { return true }
         var pass = FastPass()
         pass.read(bytes, joint: nil)
         if pass.isFound { return true }
-        if pass.texts > 0 { pass.readJoints(bytes) }
-        return pass.decide(bytes)
+        guard pass.needsFolding else { return pass.end(bytes) }
+        guard let folded = FastFolds.folded(bytes) else { return true }
+        pass = FastPass(isFolded: true)
+        pass.read(folded.span, joint: nil)
+        return pass.end(folded.span)
     }
 }
 
@@ -24,8 +28,14 @@ struct FastPass {
     var seen = ScreenAnchors.Bits.zero
     /// The same within a sentence of one text.
     var sentence = SentenceState()
-    /// A tag was not closed in its text.
+    /// A tag, or a bracket with a role, was not closed in its text.
     var isOpen = false
+    /// Up to here, no tag holds anything that matters before it ends.
+    var tagsReadTo = 0
+    /// Whether the bytes were written by `FastFolds`.
+    let isFolded: Bool
+    /// Something was seen that the screen reads as something else, so that marks and words may be others.
+    var needsFolding = false
     var isJoined = false
     /// Whether what is read was put together of the ends of two texts.
     var isPiece = false
@@ -36,11 +46,21 @@ struct FastPass {
     var hasCallName = false
     var hasCallArguments = false
 
-    init() { isFound = ScreenAnchors.shared.isBlind }
+    init(isFolded: Bool = false) {
+        self.isFolded = isFolded
+        isFound = ScreenAnchors.shared.isBlind
+    }
+
+    /// Whether the message may hold a sign, after all of its bytes were read.
+    mutating func end(_ bytes: Span<UInt8>) -> Bool {
+        if !isFound, texts > 0 { readJoints(bytes) }
+        return decide(bytes)
+    }
 
     /// Reads bytes; a piece that was put together of the ends of two texts has a joint where the second begins.
     mutating func read(_ bytes: Span<UInt8>, joint: Int?) {
         lastWord = 0
+        tagsReadTo = 0
         isPiece = joint != nil
         let shared = anchors
         let classes = shared.classes.span
@@ -75,10 +95,10 @@ struct FastPass {
                 if h6 != 0 { readWord(bytes, around: at &+ 7) }
             }
             if all & ScreenAnchors.separates == 0, at >= readRun { readRun = readLongRun(bytes, at, joint) }
-            if isFound { return }
+            if isFound || needsFolding { return }
             at &+= 8
         }
-        while at < bytes.count, !isFound {
+        while at < bytes.count, !isFound, !needsFolding {
             readWord(bytes, around: at)
             if classes[Int(bytes[at])] & ScreenAnchors.special != 0 { readSpecial(bytes, at, joint) }
             if classes[Int(bytes[at])] & ScreenAnchors.separates == 0, at >= readRun {
@@ -98,6 +118,8 @@ struct FastPass {
     mutating func decide(_ bytes: Span<UInt8>) -> Bool {
         if isFound { return true }
         if hasData && hasMediaType || hasCallName && hasCallArguments { return true }
+        let hasLists = Self.hasLists(bytes)
+        if isOpen, hasLists { return true }
         if isJoined {
             for _ in 0..<8 { state |= ((state &<< 1) | anchors.starts) & seen }
         }
@@ -106,7 +128,7 @@ struct FastPass {
         for ends in anchors.weak where state & ends != .zero { weak += 1 }
         isNear = isNear || weak > 1
         // What is too far apart for one text may still stand close together where texts are put together.
-        return isNear && (isJoined || Self.hasLists(bytes))
+        return isNear && (isJoined || hasLists)
     }
 
     /// Whether a list has several elements, whose texts are also read as one.
@@ -162,27 +184,39 @@ struct FastPass {
         }
     }
 
-    /// `user's` and `don't` are words without their apostrophe.
-    mutating func readApostrophe(_ bytes: Span<UInt8>, _ at: Int, _ length: Int) {
-        guard at > 0, isPart(bytes[at - 1]), at + length < bytes.count, isPart(bytes[at + length]) else { return }
-        var word = InlineArray<32, UInt8>(repeating: 0)
+    /// `user's` and `don't` are words without their apostrophe; where one stands for a wrong letter, it counts as one.
+    mutating func readApostrophe(_ bytes: Span<UInt8>, _ at: Int) {
+        guard at > 0, isPart(bytes[at - 1]), let end = endOfEnding(bytes, at + 1) else { return }
         var start = at
-        while start > 0, at - start < 24, isPart(bytes[start - 1]) || bytes[start - 1] == 0x27 { start -= 1 }
-        var count = 0
-        func add(_ byte: UInt8) {
-            if count < 32, byte != 0x27 {
-                word[count] = byte
-                count += 1
+        while start > 0, at - start < 28 {
+            if !isPart(bytes[start - 1]) {
+                guard bytes[start - 1] == 0x27, endOfEnding(bytes, start) != nil else { break }
             }
+            start -= 1
         }
-        for place in start..<at { add(bytes[place]) }
-        var end = at + length
-        while end < bytes.count, end - at < 12, isPart(bytes[end]) || bytes[end] == 0x27 {
-            add(bytes[end])
-            end += 1
+        var word = InlineArray<40, UInt8>(repeating: 0)
+        var count = 0
+        for place in start..<end where bytes[place] != 0x27 {
+            word[count] = bytes[place]
+            count += 1
         }
-        see(anchors.mask(word.span, 0..<count), bytes, start)
-        if start > 0, bytes[start - 1] == 0x5C, count > 1 { see(anchors.mask(word.span, 1..<count), bytes, start) }
+        see(anchors.mask(word.span, 0..<count) | anchors.mask(bytes, start..<end), bytes, start)
+        guard start > 0, bytes[start - 1] == 0x5C, count > 1 else { return }
+        see(anchors.mask(word.span, 1..<count) | anchors.mask(bytes, (start + 1)..<end), bytes, start)
+    }
+
+    /// Where `s`, `t`, `re` and the like end that stand at a place and that nothing else follows.
+    func endOfEnding(_ bytes: Span<UInt8>, _ at: Int) -> Int? {
+        func isEnd(_ place: Int) -> Bool {
+            place >= bytes.count || !isPart(bytes[place]) && bytes[place] < 0x80
+        }
+        guard at < bytes.count else { return nil }
+        let first = bytes[at] | 0x20
+        if isEnd(at + 1) { return isPart(bytes[at]) && "stdm".utf8.contains(first) ? at + 1 : nil }
+        guard isEnd(at + 2) else { return nil }
+        let second = bytes[at + 1] | 0x20
+        let isEnding = second == 0x65 && (first == 0x72 || first == 0x76) || second == 0x6C && first == 0x6C
+        return isEnding ? at + 2 : nil
     }
 
     // MARK: Other marks
@@ -190,7 +224,7 @@ struct FastPass {
     mutating func readSpecial(_ bytes: Span<UInt8>, _ at: Int, _ joint: Int?) {
         let next = at + 1 < bytes.count ? bytes[at + 1] : 0
         switch bytes[at] {
-        case 0x27: readApostrophe(bytes, at, 1)
+        case 0x27: readApostrophe(bytes, at)
         case 0x5C: readEscape(bytes, at, joint)
         case 0x25: countLetter(hexadecimal(bytes, at + 1, 2))
         case 0x26: if next == 0x23 { countEntity(bytes, at + 2) }
@@ -231,24 +265,24 @@ struct FastPass {
     mutating func readEscape(_ bytes: Span<UInt8>, _ at: Int, _ joint: Int?) {
         guard at + 1 < bytes.count else { return }
         switch bytes[at + 1] {
-        case 0x62: isFound = true
+        case 0x62, 0x66: isFound = true
+        case 0x2F: needsFolding = !isFolded
         case 0x75:
             guard let value = hexadecimal(bytes, at + 2, 4) else {
                 isFound = joint == nil
                 return
             }
             switch value {
-            case 0x3E: break
-            case 0x3C: readAngle(bytes, at + 6, joint)
-            case 0x26: if at + 6 < bytes.count, bytes[at + 6] == 0x23 || bytes[at + 6] == 0x5C { isFound = true }
+            case 0x26, 0x3C, 0x3E: needsFolding = !isFolded
             case 0..<0x80: isFound = true
             case 0xD800..<0xDC00:
-                guard at + 7 < bytes.count, bytes[at + 6] == 0x5C, let low = hexadecimal(bytes, at + 8, 4) else {
+                guard at + 7 < bytes.count, bytes[at + 6] == 0x5C, let low = hexadecimal(bytes, at + 8, 4),
+                    low >= 0xDC00, low < 0xE000
+                else {
                     isFound = isFound || joint == nil
                     return
                 }
                 readScalar(0x10000 + (value - 0xD800) << 10 + (low - 0xDC00), bytes, at, 12)
-            case 0xDC00..<0xE000: break
             default: readScalar(value, bytes, at, 6)
             }
         case 0x5C:
@@ -292,27 +326,17 @@ struct FastPass {
     // MARK: Beyond ASCII
 
     mutating func readWide(_ bytes: Span<UInt8>, _ at: Int) {
-        let length = bytes[at] >= 0xF0 ? 4 : bytes[at] >= 0xE0 ? 3 : 2
-        guard at + length <= bytes.count else { return }
-        var value = Int(bytes[at]) & (length == 4 ? 0x07 : length == 3 ? 0x0F : 0x1F)
-        for place in (at + 1)..<(at + length) { value = value << 6 | Int(bytes[place] & 0x3F) }
+        guard let (value, length) = FastFolds.scalar(bytes, at) else { return }
         readScalar(value, bytes, at, length)
     }
 
     mutating func readScalar(_ value: Int, _ bytes: Span<UInt8>, _ at: Int, _ length: Int) {
-        switch value {
-        case 0x2018, 0x2019, 0x02BC: readApostrophe(bytes, at, length)
-        // Signs, and letters that look like no other or stand for themselves; spaces and dashes only part words.
-        case 0xA0...0xAC, 0xAE...0x130, 0x132...0x24F: break
-        case 0x0590...0x10FF, 0x1161...0x180D, 0x180F...0x200A, 0x2010...0x2029, 0x202F...0x205F: break
-        case 0x2070...0x24B5, 0x24EA...0x3163, 0x3165...0xD7FF, 0xE000...0xFDFF, 0xFE10...0xFEFE: break
-        case 0x1D6A4...0x1F12F, 0x1F14A...0x3FFFF: break
-        case 0xFE0F:
-            // What makes a sign an emoji, once and after no letter.
-            let isAfterSign = at > 2 && bytes[at - 1] >= 0x80 && bytes[at - 3] >= 0xE2
-            let isLast = at + length >= bytes.count || bytes[at + length] < 0x80
-            if !isAfterSign || !isLast || length != 3 { isFound = true }
-        default: isFound = true
+        if value == 0xFE0F {
+            if !FastFolds.isOfEmoji(bytes, at, length) { isFound = true }
+        } else if FastFolds.isOdd(value) {
+            isFound = true
+        } else if length > 4 || FastFolds.plain(value) != nil {
+            needsFolding = !isFolded
         }
     }
 
