@@ -116,14 +116,14 @@ import Testing
         var numbers = SeededNumbers(state: seed)
         var signs = 0
         var missed: [String] = []
-        for _ in 0..<2_000 {
+        for _ in 0..<1_000 {
             let text = Self.message(&numbers)
             guard let value = try? JSON.parse(text), let sign = ResultScreen.screen(value).first else { continue }
             signs += 1
             if !Self.mayHold(text) { missed.append("\(sign.code): \(text)") }
         }
         #expect(missed.isEmpty, "\(missed.count) of \(signs): \(missed.prefix(12).joined(separator: "\n"))")
-        #expect(signs > 400)
+        #expect(signs > 300)
     }
 
     @Test(arguments: [
